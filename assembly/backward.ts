@@ -1,0 +1,103 @@
+/**
+ * Backward, one formula for every norm:
+ *
+ *   dx = r (e - mean(e) - s y),   s = kappa sum(e y) / (size - ddof),   e = dL/dy
+ *
+ * where a detached mean drops mean(e) and a detached std drops s y. In the terms of formulas.ts, h = r e:
+ *
+ *   dx = h - c - d t,   c = mean(h),   d = kappa r^2 sum(h t) / (size - ddof)
+ */
+
+import { Input, Split, Whole } from "./formulas";
+import { Double, Single } from "./lanes";
+import { Four, One, sum0, sum1, sumColumns } from "./passes";
+import { fitsSingle, rowFitsSingle, sumTerms, writeRow } from "./precision";
+import { derivativeFactor } from "./statistics";
+
+/** Rows whose columns are added in single precision before double precision takes over. */
+const BLOCK: i32 = 4;
+
+/**
+ * dx for every row, given u = dL/dz, the x and the statistics of forward, and the gradient formula G, whose scalars are
+ * a = scale r and b = scale k r^2.
+ * gainSums and biasSums, both or neither 0, are f64 sums that the rows' u y and u are added onto. dx may be u or x.
+ */
+export function backward<S, G>(
+  u: usize,
+  x: usize,
+  gain: usize,
+  means: usize,
+  rstds: usize,
+  dx: usize,
+  gainSums: usize,
+  biasSums: usize,
+  rows: i32,
+  size: i32,
+  eps: f64,
+  epsAtStd: bool,
+  ddof: i32,
+  detachMean: bool,
+  detachStd: bool,
+  scale: f64,
+  k: f64,
+): void {
+  const rowBytes = <usize>size * changetype<S>(0).bytes();
+  const toC = detachMean ? 0 : 1 / <f64>size;
+  for (let row = 0; row < rows; row++) {
+    // Before dx is written, which may be u or x.
+    if (row % BLOCK == 0 && gainSums) {
+      columns<S>(u, x, means, rstds, gainSums, biasSums, min(rows - row, BLOCK), size);
+    }
+    const m = load<f64>(means);
+    const r = load<f64>(rstds);
+    const a = scale * r;
+    const b = a * k * r;
+    let single = rowFitsSingle(r) && fitsSingle(a) && fitsSingle(b);
+    if (detachMean && detachStd) {
+      writeRow<S, Split, G>(single, x, u, gain, dx, size, m, r, a, b, 0, 0);
+    } else {
+      const toD = detachStd ? 0 : (derivativeFactor(r, eps, epsAtStd) * r * r) / <f64>(size - ddof);
+      if (single) {
+        sumTerms<S, G>(true, x, u, gain, size, m, r, a, b);
+        single = fitsSingle(toC * sum0) && fitsSingle(toD * sum1);
+      }
+      if (!single) sumTerms<S, G>(false, x, u, gain, size, m, r, a, b);
+      writeRow<S, Split, Input<G>>(single, x, u, gain, dx, size, m, r, a, b, toC * sum0, toD * sum1);
+    }
+    u += rowBytes;
+    x += rowBytes;
+    dx += rowBytes;
+    means += sizeof<f64>();
+    rstds += sizeof<f64>();
+  }
+}
+
+/** The sums of a block of rows down the columns. */
+function columns<S>(
+  u: usize,
+  x: usize,
+  means: usize,
+  rstds: usize,
+  gainSums: usize,
+  biasSums: usize,
+  rows: i32,
+  size: i32,
+): void {
+  let single = rows == BLOCK;
+  for (let row = 0; row < rows; row++) {
+    single = single && rowFitsSingle(load<f64>(rstds + <usize>row * sizeof<f64>()));
+  }
+  if (single) {
+    sumColumns<Single<S>, Split, Four>(x, u, means, rstds, gainSums, biasSums, size);
+    return;
+  }
+  // A block with a row that f32 cannot hold, or the last rows, fewer than a block: one by one, in f64.
+  const rowBytes = <usize>size * changetype<S>(0).bytes();
+  for (let row = 0; row < rows; row++) {
+    sumColumns<Double<S>, Whole, One>(x, u, means, rstds, gainSums, biasSums, size);
+    u += rowBytes;
+    x += rowBytes;
+    means += sizeof<f64>();
+    rstds += sizeof<f64>();
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * Arithmetic on a vector of elements, in single or in double precision. A loop is written once over `Lanes` and
+ * compiled for both: Single is the fast path, Double serves the rows that single precision cannot hold.
+ *
+ * These are marker classes: they are never instantiated, `changetype<L>(0).add(a, b)` compiles to the instruction.
+ */
+
+/** Four elements at a time, as f32. */
+@unmanaged
+@final
+export class Single<S> {
+  @inline width(): i32 {
+    return 4;
+  }
+  @inline bytes(): usize {
+    return changetype<S>(0).bytes();
+  }
+  @inline load(p: usize): v128 {
+    return changetype<S>(0).load4(p);
+  }
+  /** The element at p, in every lane. */
+  @inline loadSplat(p: usize): v128 {
+    return changetype<S>(0).loadSplat(p);
+  }
+  @inline store(p: usize, v: v128): void {
+    changetype<S>(0).store4(p, v);
+  }
+  /** The first `n` lanes (1 to 3), the others zero; memory behind them is not read. A function: it serves tails only. */
+  loadPart(p: usize, n: i32): v128 {
+    return n == 1
+      ? changetype<S>(0).load1(p)
+      : n == 2
+        ? changetype<S>(0).load2(p)
+        : i8x16.shuffle(
+            changetype<S>(0).load2(p),
+            changetype<S>(0).load1(p + 2 * changetype<S>(0).bytes()),
+            0,
+            1,
+            2,
+            3,
+            4,
+            5,
+            6,
+            7,
+            16,
+            17,
+            18,
+            19,
+            20,
+            21,
+            22,
+            23,
+          );
+  }
+  /** The first `n` lanes; memory behind them is not written. */
+  storePart(p: usize, v: v128, n: i32): void {
+    if (n == 1) {
+      changetype<S>(0).store1(p, v);
+    } else {
+      changetype<S>(0).store2(p, v);
+      if (n == 3) {
+        changetype<S>(0).store1(
+          p + 2 * changetype<S>(0).bytes(),
+          i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15),
+        );
+      }
+    }
+  }
+  /** Keeps the first `n` lanes and clears the others. */
+  @inline keep(v: v128, n: i32): v128 {
+    return v128.and(v, i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(n)));
+  }
+  @inline splat(a: f64): v128 {
+    return f32x4.splat(<f32>a);
+  }
+  @inline add(a: v128, b: v128): v128 {
+    return f32x4.add(a, b);
+  }
+  @inline sub(a: v128, b: v128): v128 {
+    return f32x4.sub(a, b);
+  }
+  @inline mul(a: v128, b: v128): v128 {
+    return f32x4.mul(a, b);
+  }
+  /** a * b + c */
+  @inline madd(a: v128, b: v128, c: v128): v128 {
+    return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
+  }
+  /** c - a * b */
+  @inline nmadd(a: v128, b: v128, c: v128): v128 {
+    return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_nmadd(a, b, c) : f32x4.sub(c, f32x4.mul(a, b));
+  }
+  @inline abs(a: v128): v128 {
+    return f32x4.abs(a);
+  }
+  /** Lanes 0 and 1 as f64. */
+  @inline low(a: v128): v128 {
+    return f64x2.promote_low_f32x4(a);
+  }
+  /** Lanes 2 and 3 as f64. */
+  @inline high(a: v128): v128 {
+    return f64x2.promote_low_f32x4(i8x16.shuffle(a, a, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
+  }
+  /** Adds onto four f64 in memory. */
+  @inline accumulate(sums: usize, a: v128): void {
+    v128.store(sums, f64x2.add(v128.load(sums), this.low(a)));
+    v128.store(sums, f64x2.add(v128.load(sums, 16), this.high(a)), 16);
+  }
+}
+
+/** Two elements at a time, as f64. */
+@unmanaged
+@final
+export class Double<S> {
+  @inline width(): i32 {
+    return 2;
+  }
+  @inline bytes(): usize {
+    return changetype<S>(0).bytes();
+  }
+  @inline load(p: usize): v128 {
+    return f64x2.promote_low_f32x4(changetype<S>(0).load2(p));
+  }
+  @inline store(p: usize, v: v128): void {
+    changetype<S>(0).store2(p, f32x4.demote_f64x2_zero(v));
+  }
+  @inline loadPart(p: usize, n: i32): v128 {
+    return f64x2.promote_low_f32x4(changetype<S>(0).load1(p));
+  }
+  @inline storePart(p: usize, v: v128, n: i32): void {
+    changetype<S>(0).store1(p, f32x4.demote_f64x2_zero(v));
+  }
+  @inline keep(v: v128, n: i32): v128 {
+    return v128.and(v, i64x2(-1, 0));
+  }
+  @inline splat(a: f64): v128 {
+    return f64x2.splat(a);
+  }
+  @inline add(a: v128, b: v128): v128 {
+    return f64x2.add(a, b);
+  }
+  @inline sub(a: v128, b: v128): v128 {
+    return f64x2.sub(a, b);
+  }
+  @inline mul(a: v128, b: v128): v128 {
+    return f64x2.mul(a, b);
+  }
+  @inline madd(a: v128, b: v128, c: v128): v128 {
+    return f64x2.add(f64x2.mul(a, b), c);
+  }
+  @inline nmadd(a: v128, b: v128, c: v128): v128 {
+    return f64x2.sub(c, f64x2.mul(a, b));
+  }
+  @inline abs(a: v128): v128 {
+    return f64x2.abs(a);
+  }
+  @inline low(a: v128): v128 {
+    return a;
+  }
+  @inline high(a: v128): v128 {
+    return f64x2.splat(0);
+  }
+  @inline accumulate(sums: usize, a: v128): void {
+    v128.store(sums, f64x2.add(v128.load(sums), a));
+  }
+}
+
+/** The smaller of two, NaN where either is. */
+@unmanaged
+@final
+export class Smaller {
+  @inline of(a: v128, b: v128): v128 {
+    return f32x4.min(a, b);
+  }
+}
+
+/** The larger of two, NaN where either is. */
+@unmanaged
+@final
+export class Larger {
+  @inline of(a: v128, b: v128): v128 {
+    return f32x4.max(a, b);
+  }
+}
+
+/** The sum of both lanes. */
+export function sumLanes(a: v128): f64 {
+  return f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1);
+}

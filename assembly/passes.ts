@@ -1,0 +1,371 @@
+/**
+ * One pass over one row, or over the columns of a few. Every loop over H stands in this file, written once over lanes
+ * (single or double precision), centring and formula; statistics.ts, forward.ts, backward.ts and reductions.ts put
+ * them together.
+ *
+ * Tails are handled in vectors of which only the row's own lanes are read, summed and written.
+ */
+import { sumLanes } from "./lanes";
+
+/** What the last `sumRow` found: the sum of v, the sum of v t. */
+export let sum0: f64 = 0;
+export let sum1: f64 = 0;
+
+/** Vectors in a group: as many independent accumulators hide the latency of an addition. */
+const GROUP: usize = 4;
+/** Groups in a block. No lane adds more than these in single precision before double precision takes over. */
+const GROUPS: usize = 4;
+
+// Which sums are wanted.
+
+@unmanaged
+@final
+export class First {
+  @inline first(): bool {
+    return true;
+  }
+  @inline second(): bool {
+    return false;
+  }
+}
+
+@unmanaged
+@final
+export class Second {
+  @inline first(): bool {
+    return false;
+  }
+  @inline second(): bool {
+    return true;
+  }
+}
+
+@unmanaged
+@final
+export class Both {
+  @inline first(): bool {
+    return true;
+  }
+  @inline second(): bool {
+    return true;
+  }
+}
+
+/**
+ * sum0 = sum of v and sum1 = sum of v t over one row, where t = x - (high + low) and v = T(t, p, q).
+ *
+ * Blocks of 16 vectors are added in the lanes' own precision and combined in double precision, so that the error does
+ * not grow with the length of the row.
+ */
+export function sumRow<L, C, T, W>(
+  x: usize,
+  p: usize,
+  q: usize,
+  size: i32,
+  high: v128,
+  low: v128,
+  a: v128,
+  b: v128,
+): void {
+  const lanes = changetype<L>(0);
+  const centre = changetype<C>(0);
+  const term = changetype<T>(0);
+  const wanted = changetype<W>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const none = f64x2.splat(0);
+
+  let firstLow = none;
+  let firstHigh = none;
+  let secondLow = none;
+  let secondHigh = none;
+
+  const end = x + <usize>size * lanes.bytes();
+  // Double serves the row reductions, and backward on rare rows, which does without the groups.
+  const grouped = lanes.width() == 4 || !term.usesP();
+  const groupsEnd = grouped ? end - ((end - x) % (step * GROUP)) : x;
+  while (grouped && x < groupsEnd) {
+    const blockEnd = min(x + step * GROUP * GROUPS, groupsEnd);
+    let v0 = none;
+    let v1 = none;
+    let v2 = none;
+    let v3 = none;
+    let w0 = none;
+    let w1 = none;
+    let w2 = none;
+    let w3 = none;
+    do {
+      const t0 = centre.of<L>(lanes.load(x), high, low);
+      const t1 = centre.of<L>(lanes.load(x + step), high, low);
+      const t2 = centre.of<L>(lanes.load(x + step * 2), high, low);
+      const t3 = centre.of<L>(lanes.load(x + step * 3), high, low);
+      const p0 = term.usesP() ? lanes.load(p) : none;
+      const p1 = term.usesP() ? lanes.load(p + step) : none;
+      const p2 = term.usesP() ? lanes.load(p + step * 2) : none;
+      const p3 = term.usesP() ? lanes.load(p + step * 3) : none;
+      const q0 = term.usesQ() ? lanes.load(q) : none;
+      const q1 = term.usesQ() ? lanes.load(q + step) : none;
+      const q2 = term.usesQ() ? lanes.load(q + step * 2) : none;
+      const q3 = term.usesQ() ? lanes.load(q + step * 3) : none;
+      const f0 = term.of<L>(t0, p0, q0, a, b, none, none);
+      const f1 = term.of<L>(t1, p1, q1, a, b, none, none);
+      const f2 = term.of<L>(t2, p2, q2, a, b, none, none);
+      const f3 = term.of<L>(t3, p3, q3, a, b, none, none);
+      if (wanted.first()) {
+        v0 = lanes.add(v0, f0);
+        v1 = lanes.add(v1, f1);
+        v2 = lanes.add(v2, f2);
+        v3 = lanes.add(v3, f3);
+      }
+      if (wanted.second()) {
+        w0 = lanes.madd(f0, t0, w0);
+        w1 = lanes.madd(f1, t1, w1);
+        w2 = lanes.madd(f2, t2, w2);
+        w3 = lanes.madd(f3, t3, w3);
+      }
+      x += step * GROUP;
+      if (term.usesP()) p += step * GROUP;
+      if (term.usesQ()) q += step * GROUP;
+    } while (x < blockEnd);
+    if (wanted.first()) {
+      const v = lanes.add(lanes.add(v0, v1), lanes.add(v2, v3));
+      firstLow = f64x2.add(firstLow, lanes.low(v));
+      firstHigh = f64x2.add(firstHigh, lanes.high(v));
+    }
+    if (wanted.second()) {
+      const w = lanes.add(lanes.add(w0, w1), lanes.add(w2, w3));
+      secondLow = f64x2.add(secondLow, lanes.low(w));
+      secondHigh = f64x2.add(secondHigh, lanes.high(w));
+    }
+  }
+
+  // Less than a group is left: whole vectors, then the lanes that belong to the row.
+  if (x < end) {
+    let v = none;
+    let w = none;
+    const vectorsEnd = end - ((end - x) % step);
+    while (x < vectorsEnd) {
+      const t = centre.of<L>(lanes.load(x), high, low);
+      const f = term.of<L>(
+        t,
+        term.usesP() ? lanes.load(p) : none,
+        term.usesQ() ? lanes.load(q) : none,
+        a,
+        b,
+        none,
+        none,
+      );
+      if (wanted.first()) v = lanes.add(v, f);
+      if (wanted.second()) w = lanes.madd(f, t, w);
+      x += step;
+      if (term.usesP()) p += step;
+      if (term.usesQ()) q += step;
+    }
+    if (x < end) {
+      const n = <i32>((end - x) / lanes.bytes());
+      const t = lanes.keep(centre.of<L>(lanes.loadPart(x, n), high, low), n);
+      const pn = term.usesP() ? lanes.loadPart(p, n) : none;
+      const qn = term.usesQ() ? lanes.loadPart(q, n) : none;
+      const f = lanes.keep(term.of<L>(t, pn, qn, a, b, none, none), n);
+      if (wanted.first()) v = lanes.add(v, f);
+      if (wanted.second()) w = lanes.madd(f, t, w);
+    }
+    if (wanted.first()) {
+      firstLow = f64x2.add(firstLow, lanes.low(v));
+      firstHigh = f64x2.add(firstHigh, lanes.high(v));
+    }
+    if (wanted.second()) {
+      secondLow = f64x2.add(secondLow, lanes.low(w));
+      secondHigh = f64x2.add(secondHigh, lanes.high(w));
+    }
+  }
+
+  if (wanted.first()) sum0 = sumLanes(f64x2.add(firstLow, firstHigh));
+  if (wanted.second()) sum1 = sumLanes(f64x2.add(secondLow, secondHigh));
+}
+
+/**
+ * out = T(t, p, q) over one row, where t = x - (high + low). out may be x, p or q.
+ */
+export function mapRow<L, C, T>(
+  x: usize,
+  p: usize,
+  q: usize,
+  out: usize,
+  size: i32,
+  high: v128,
+  low: v128,
+  a: v128,
+  b: v128,
+  c: v128,
+  d: v128,
+): void {
+  const lanes = changetype<L>(0);
+  const centre = changetype<C>(0);
+  const formula = changetype<T>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const none = f64x2.splat(0);
+
+  const end = out + <usize>size * lanes.bytes();
+  // Double serves rare rows: it does without the groups.
+  const groupsEnd = lanes.width() == 4 ? end - ((end - out) % (step * GROUP)) : out;
+  while (lanes.width() == 4 && out < groupsEnd) {
+    const t0 = formula.usesT() ? centre.of<L>(lanes.load(x), high, low) : none;
+    const t1 = formula.usesT() ? centre.of<L>(lanes.load(x + step), high, low) : none;
+    const t2 = formula.usesT() ? centre.of<L>(lanes.load(x + step * 2), high, low) : none;
+    const t3 = formula.usesT() ? centre.of<L>(lanes.load(x + step * 3), high, low) : none;
+    const p0 = formula.usesP() ? lanes.load(p) : none;
+    const p1 = formula.usesP() ? lanes.load(p + step) : none;
+    const p2 = formula.usesP() ? lanes.load(p + step * 2) : none;
+    const p3 = formula.usesP() ? lanes.load(p + step * 3) : none;
+    const q0 = formula.usesQ() ? lanes.load(q) : none;
+    const q1 = formula.usesQ() ? lanes.load(q + step) : none;
+    const q2 = formula.usesQ() ? lanes.load(q + step * 2) : none;
+    const q3 = formula.usesQ() ? lanes.load(q + step * 3) : none;
+    lanes.store(out, formula.of<L>(t0, p0, q0, a, b, c, d));
+    lanes.store(out + step, formula.of<L>(t1, p1, q1, a, b, c, d));
+    lanes.store(out + step * 2, formula.of<L>(t2, p2, q2, a, b, c, d));
+    lanes.store(out + step * 3, formula.of<L>(t3, p3, q3, a, b, c, d));
+    if (formula.usesT()) x += step * GROUP;
+    if (formula.usesP()) p += step * GROUP;
+    if (formula.usesQ()) q += step * GROUP;
+    out += step * GROUP;
+  }
+  const vectorsEnd = end - ((end - out) % step);
+  while (out < vectorsEnd) {
+    const t = formula.usesT() ? centre.of<L>(lanes.load(x), high, low) : none;
+    const pn = formula.usesP() ? lanes.load(p) : none;
+    const qn = formula.usesQ() ? lanes.load(q) : none;
+    lanes.store(out, formula.of<L>(t, pn, qn, a, b, c, d));
+    if (formula.usesT()) x += step;
+    if (formula.usesP()) p += step;
+    if (formula.usesQ()) q += step;
+    out += step;
+  }
+  if (out < end) {
+    const n = <i32>((end - out) / lanes.bytes());
+    const t = formula.usesT() ? centre.of<L>(lanes.loadPart(x, n), high, low) : none;
+    const pn = formula.usesP() ? lanes.loadPart(p, n) : none;
+    const qn = formula.usesQ() ? lanes.loadPart(q, n) : none;
+    lanes.storePart(out, formula.of<L>(t, pn, qn, a, b, c, d), n);
+  }
+}
+
+/** The smallest or largest element of one row; NaN where there is one. */
+export function extremeRow<L, M>(x: usize, size: i32): f64 {
+  const lanes = changetype<L>(0);
+  const extreme = changetype<M>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const end = x + <usize>size * lanes.bytes();
+  let m0 = lanes.loadSplat(x);
+  let m1 = m0;
+  const pairsEnd = end - ((end - x) % (step * 2));
+  while (x < pairsEnd) {
+    m0 = extreme.of(m0, lanes.load(x));
+    m1 = extreme.of(m1, lanes.load(x + step));
+    x += step * 2;
+  }
+  while (x < end) {
+    m0 = extreme.of(m0, lanes.loadSplat(x));
+    x += lanes.bytes();
+  }
+  m0 = extreme.of(m0, m1);
+  m0 = extreme.of(m0, i8x16.shuffle(m0, m0, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
+  m0 = extreme.of(m0, i8x16.shuffle(m0, m0, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7));
+  return <f64>f32x4.extract_lane(m0, 0);
+}
+
+/** A block of rows: what sumColumns takes at once. */
+@unmanaged
+@final
+export class Four {
+  @inline isFour(): bool {
+    return true;
+  }
+}
+
+/** A single row. */
+@unmanaged
+@final
+export class One {
+  @inline isFour(): bool {
+    return false;
+  }
+}
+
+/**
+ * gainSums[j] += sum of u t r and biasSums[j] += sum of u, over the rows of one block (N: four rows, or one) for every
+ * column j. means and rstds hold one f64 a row. Within the block the lanes' precision adds, across blocks f64.
+ *
+ * The sums have room for whole vectors: their length is rounded up to a multiple of four.
+ */
+export function sumColumns<L, C, N>(
+  x: usize,
+  u: usize,
+  means: usize,
+  rstds: usize,
+  gainSums: usize,
+  biasSums: usize,
+  size: i32,
+): void {
+  const lanes = changetype<L>(0);
+  const centre = changetype<C>(0);
+  const four = changetype<N>(0).isFour();
+  const step = lanes.bytes() * <usize>lanes.width();
+  const sumsStep = sizeof<f64>() * <usize>lanes.width();
+  const rowBytes = <usize>size * lanes.bytes();
+  const none = f64x2.splat(0);
+
+  const mean0 = load<f64>(means);
+  const mean1 = four ? load<f64>(means, 8) : 0;
+  const mean2 = four ? load<f64>(means, 16) : 0;
+  const mean3 = four ? load<f64>(means, 24) : 0;
+  const high0 = lanes.splat(mean0);
+  const high1 = lanes.splat(mean1);
+  const high2 = lanes.splat(mean2);
+  const high3 = lanes.splat(mean3);
+  const low0 = lanes.splat(mean0 - <f64>(<f32>mean0));
+  const low1 = lanes.splat(mean1 - <f64>(<f32>mean1));
+  const low2 = lanes.splat(mean2 - <f64>(<f32>mean2));
+  const low3 = lanes.splat(mean3 - <f64>(<f32>mean3));
+  const r0 = lanes.splat(load<f64>(rstds));
+  const r1 = four ? lanes.splat(load<f64>(rstds, 8)) : none;
+  const r2 = four ? lanes.splat(load<f64>(rstds, 16)) : none;
+  const r3 = four ? lanes.splat(load<f64>(rstds, 24)) : none;
+
+  const end = u + rowBytes;
+  while (u < end) {
+    // The last vector of a row that is no multiple of the lanes: its other lanes stay out.
+    const n = <i32>((end - u) / lanes.bytes());
+    const part = n < lanes.width();
+    const x0 = part ? lanes.loadPart(x, n) : lanes.load(x);
+    const u0 = part ? lanes.loadPart(u, n) : lanes.load(u);
+    let v = u0;
+    let w = lanes.mul(u0, lanes.mul(centre.of<L>(x0, high0, low0), r0));
+    if (four) {
+      const x1 = part ? lanes.loadPart(x + rowBytes, n) : lanes.load(x + rowBytes);
+      const x2 = part ? lanes.loadPart(x + rowBytes * 2, n) : lanes.load(x + rowBytes * 2);
+      const x3 = part ? lanes.loadPart(x + rowBytes * 3, n) : lanes.load(x + rowBytes * 3);
+      const u1 = part ? lanes.loadPart(u + rowBytes, n) : lanes.load(u + rowBytes);
+      const u2 = part ? lanes.loadPart(u + rowBytes * 2, n) : lanes.load(u + rowBytes * 2);
+      const u3 = part ? lanes.loadPart(u + rowBytes * 3, n) : lanes.load(u + rowBytes * 3);
+      v = lanes.add(lanes.add(u0, u1), lanes.add(u2, u3));
+      w = lanes.madd(u1, lanes.mul(centre.of<L>(x1, high1, low1), r1), w);
+      const w2 = lanes.mul(u2, lanes.mul(centre.of<L>(x2, high2, low2), r2));
+      w = lanes.add(w, lanes.madd(u3, lanes.mul(centre.of<L>(x3, high3, low3), r3), w2));
+    }
+    lanes.accumulate(gainSums, w);
+    lanes.accumulate(biasSums, v);
+    gainSums += sumsStep;
+    biasSums += sumsStep;
+    x += step;
+    u += step;
+  }
+}
+
+/** out = sums, or out += sums, rounded to f32 once. */
+export function addColumns(sums: usize, out: usize, size: i32, accumulate: bool): void {
+  for (let i: usize = 0; i < <usize>size; i++) {
+    const before = accumulate ? <f64>load<f32>(out + (i << 2)) : 0;
+    store<f32>(out + (i << 2), <f32>(before + load<f64>(sums + (i << 3))));
+  }
+}

@@ -1,0 +1,82 @@
+/** Which rows single precision can serve, and the passes about the mean in the precision that a row asks for. */
+
+import { Split, Whole } from "./formulas";
+import { Double, Single } from "./lanes";
+import { Both, mapRow, sumRow } from "./passes";
+
+/** Whether 1 / sigma is that of a row whose centred elements, and their products with 1 / sigma, f32 holds. */
+export function rowFitsSingle(rstd: f64): bool {
+  return rstd >= 5.421010862427522e-20 && rstd <= 1.8446744073709552e19; // 2^-64, 2^64
+}
+
+/** Whether a scalar of such a row is at home in f32, with room for what it is multiplied by. */
+export function fitsSingle(scalar: f64): bool {
+  const magnitude = abs(scalar);
+  return magnitude == 0 || (magnitude >= 7.888609052210118e-31 && magnitude <= 1.2676506002282294e30); // 2^-100, 2^100
+}
+
+/** Whether the mean is so far off, in units of sigma, that rounding it to f32 would show in y. */
+export function needsSplit(mean: f64, rstd: f64): bool {
+  return abs(mean) * rstd > 1;
+}
+
+/**
+ * out = T(x - mean, p, q) for one row with the scalars a, b, c and d, in the precision it asks for; C is the centring
+ * of ordinary rows.
+ */
+export function writeRow<S, C, T>(
+  single: bool,
+  x: usize,
+  p: usize,
+  q: usize,
+  out: usize,
+  size: i32,
+  mean: f64,
+  rstd: f64,
+  a: f64,
+  b: f64,
+  c: f64,
+  d: f64,
+): void {
+  if (single) {
+    const high = f32x4.splat(<f32>mean);
+    const low = f32x4.splat(<f32>(mean - <f64>(<f32>mean)));
+    const a4 = f32x4.splat(<f32>a);
+    const b4 = f32x4.splat(<f32>b);
+    const c4 = f32x4.splat(<f32>c);
+    const d4 = f32x4.splat(<f32>d);
+    if (needsSplit(mean, rstd)) mapRow<Single<S>, Split, T>(x, p, q, out, size, high, low, a4, b4, c4, d4);
+    else mapRow<Single<S>, C, T>(x, p, q, out, size, high, low, a4, b4, c4, d4);
+  } else {
+    const none = f64x2.splat(0);
+    const a2 = f64x2.splat(a);
+    const b2 = f64x2.splat(b);
+    const c2 = f64x2.splat(c);
+    const d2 = f64x2.splat(d);
+    mapRow<Double<S>, Whole, T>(x, p, q, out, size, f64x2.splat(mean), none, a2, b2, c2, d2);
+  }
+}
+
+/** sumRow's two sums of T(x - mean, p, q) over one row, with the scalars a and b, in the precision asked for. */
+export function sumTerms<S, T>(
+  single: bool,
+  x: usize,
+  p: usize,
+  q: usize,
+  size: i32,
+  mean: f64,
+  rstd: f64,
+  a: f64,
+  b: f64,
+): void {
+  if (single) {
+    const high = f32x4.splat(<f32>mean);
+    const low = f32x4.splat(<f32>(mean - <f64>(<f32>mean)));
+    const a4 = f32x4.splat(<f32>a);
+    const b4 = f32x4.splat(<f32>b);
+    sumRow<Single<S>, Split, T, Both>(x, p, q, size, high, low, a4, b4);
+  } else {
+    const none = f64x2.splat(0);
+    sumRow<Double<S>, Whole, T, Both>(x, p, q, size, f64x2.splat(mean), none, f64x2.splat(a), f64x2.splat(b));
+  }
+}

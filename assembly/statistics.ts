@@ -1,0 +1,80 @@
+/**
+ * Mean and squares of a row, by the cheapest algorithm that is exact enough for it, and what follows from them.
+ */
+
+import { Origin, Value, Whole } from "./formulas";
+import { Double, Single } from "./lanes";
+import { Both, First, Second, sum0, sum1, sumRow } from "./passes";
+
+/** What the last function of this file found: the mean, and the sum of (x - mean)^2. */
+export let mean: f64 = 0;
+export let squares: f64 = 0;
+
+/** Squares in single precision are trusted while their mean lies between these: none overflows, none that counts vanishes. */
+const SMALLEST: f64 = 5.421010862427522e-20; // 2^-64
+const LARGEST: f64 = 1.8446744073709552e19; // 2^64
+
+function trusted(square: f64): bool {
+  return square >= SMALLEST && square <= LARGEST;
+}
+
+/**
+ * Sets `mean` and `squares`. One pass serves ordinary rows, a second one rows far from the origin; rows whose squares
+ * f32 cannot hold, constant rows and rows with NaN or infinity go in f64.
+ */
+export function moments<S>(x: usize, size: i32): void {
+  if (!momentsAboutOrigin<S>(x, size) && !momentsAboutMean<S>(x, size)) momentsInDouble<S>(x, size);
+}
+
+/** sum (x - mean)^2 = sum x^2 - (sum x)^2 / n: exact enough while the mean is no further off than sigma. */
+function momentsAboutOrigin<S>(x: usize, size: i32): bool {
+  const none = f64x2.splat(0);
+  sumRow<Single<S>, Origin, Value, Both>(x, 0, 0, size, none, none, none, none);
+  mean = sum0 / <f64>size;
+  squares = sum1 - sum0 * mean;
+  return sum0 * mean <= squares && trusted(squares / <f64>size);
+}
+
+/** About the f32 nearest to the mean just found, with Chan's correction for what was left of it. */
+function momentsAboutMean<S>(x: usize, size: i32): bool {
+  const none = f64x2.splat(0);
+  const centre = <f32>mean;
+  sumRow<Single<S>, Whole, Value, Both>(x, 0, 0, size, f32x4.splat(centre), none, none, none);
+  const shift = sum0 / <f64>size;
+  mean = <f64>centre + shift;
+  squares = sum1 - sum0 * shift;
+  return trusted(squares / <f64>size);
+}
+
+/** In f64 throughout: for any row at all, at less than half the speed. */
+export function momentsInDouble<S>(x: usize, size: i32): void {
+  const none = f64x2.splat(0);
+  sumRow<Double<S>, Origin, Value, First>(x, 0, 0, size, none, none, none, none);
+  const centre = sum0 / <f64>size;
+  sumRow<Double<S>, Whole, Value, Both>(x, 0, 0, size, f64x2.splat(centre), none, none, none);
+  const shift = sum0 / <f64>size;
+  mean = centre + shift;
+  squares = sum1 - sum0 * shift;
+}
+
+/** Sets `mean` to 0 and `squares` to the sum of x^2: rmsNorm in the terms of the others. */
+export function momentsAtOrigin<S>(x: usize, size: i32): void {
+  const none = f64x2.splat(0);
+  sumRow<Single<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
+  if (!trusted(sum1 / <f64>size)) sumRow<Double<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
+  mean = 0;
+  // No finite row overflows f64: where the sum is infinite an element was, and the whole row is to be NaN.
+  squares = sum1 < Infinity ? sum1 : NaN;
+}
+
+/** r = 1 / sigma; eps is added to the variance or, with epsAtStd, to its square root. */
+export function reciprocalStd(variance: f64, eps: f64, epsAtStd: bool): f64 {
+  return 1 / (epsAtStd ? sqrt(variance) + eps : sqrt(variance + eps));
+}
+
+/** kappa = sigma / sqrt(variance), which the derivative of sigma brings in with epsAtStd; 0 for a constant row. */
+export function derivativeFactor(rstd: f64, eps: f64, epsAtStd: bool): f64 {
+  if (!epsAtStd) return 1;
+  const std = 1 / rstd - eps;
+  return std > 0 ? (std + eps) / std : 0;
+}

@@ -1,0 +1,93 @@
+import { instantiate, instantiateSync } from "@assemblyscript/loader";
+import type { Abi } from "./abi.js";
+import { checkBoolean, checkNumber, checkOneOf, checkOptions, typeError } from "./checks.js";
+import { createMatrix, type LinearMatrix } from "./matrix.js";
+import { LinearMemory } from "./memory.js";
+import { adaNorm, detachNorm, layerNorm, layerNormSimple, rmsNorm } from "./norms.js";
+import { LinearRows } from "./rows.js";
+import type { AdaNormOptions, HostArray, Kernels, LoadOptions, Norm, Rows, StatsOptions } from "./types.js";
+
+const PAGE_BYTES = 65536;
+const MOST_BYTES = 2 ** 32;
+
+class LinearKernels implements Kernels {
+  readonly simd: "simd128" | "relaxed-simd";
+  readonly #abi: Abi;
+  readonly #memory: LinearMemory;
+
+  constructor(abi: Abi, memory: LinearMemory) {
+    this.simd = abi.isRelaxed() ? "relaxed-simd" : "simd128";
+    this.#abi = abi;
+    this.#memory = memory;
+  }
+
+  layerNorm(options: StatsOptions): Norm {
+    return layerNorm(this.#abi, this.#memory, options);
+  }
+
+  layerNormSimple(options: StatsOptions): Norm {
+    return layerNormSimple(this.#abi, this.#memory, options);
+  }
+
+  detachNorm(options: StatsOptions): Norm {
+    return detachNorm(this.#abi, this.#memory, options);
+  }
+
+  adaNorm(options: AdaNormOptions): Norm {
+    return adaNorm(this.#abi, this.#memory, options);
+  }
+
+  rmsNorm(options: StatsOptions): Norm {
+    return rmsNorm(this.#abi, this.#memory, options);
+  }
+
+  rows(size: number, options?: object): Rows {
+    return new LinearRows(this.#abi, this.#memory, size, options);
+  }
+
+  matrix(rowsOrSource: number | HostArray, cols: number, dtype?: unknown): LinearMatrix {
+    // Other storage is not to be mistaken for f32 in silence.
+    checkOneOf("matrix", "dtype", dtype ?? "f32", ["f32"]);
+    return createMatrix(this.#memory, rowsOrSource, cols);
+  }
+
+  get memory(): { used: number; size: number } {
+    return { used: this.#memory.used, size: this.#memory.size };
+  }
+}
+
+/** Checks what load and loadSync share. */
+export function checkLoadOptions(call: string, options: LoadOptions): void {
+  checkOptions(call, options);
+  const { relaxedSimd = false, maximumBytes, module } = options;
+  checkBoolean(call, "relaxedSimd", relaxedSimd);
+  if (maximumBytes !== undefined) checkNumber(call, "maximumBytes", maximumBytes, PAGE_BYTES);
+  if (module === undefined || module instanceof WebAssembly.Module || isBufferSource(module)) return;
+  throw typeError(call, "module", "a WebAssembly.Module or its bytes", module);
+}
+
+export function isBufferSource(value: unknown): value is BufferSource {
+  return ArrayBuffer.isView(value) || Object.prototype.toString.call(value) === "[object ArrayBuffer]";
+}
+
+/** The imports of one instance: a memory of its own, and nothing else. */
+function importsFor(options: LoadOptions) {
+  const { maximumBytes } = options;
+  const most = Math.min(maximumBytes ?? MOST_BYTES, MOST_BYTES);
+  const limit = maximumBytes === undefined ? {} : { maximum: Math.floor(most / PAGE_BYTES) };
+  return { env: { memory: new WebAssembly.Memory({ initial: 1, ...limit }) } };
+}
+
+/** An instance of the module. Here, and in {@link createKernelsSync}, is the one place that instantiates. */
+export async function createKernels(module: WebAssembly.Module, options: LoadOptions): Promise<Kernels> {
+  const imports = importsFor(options);
+  const { exports } = await instantiate<Abi & Record<string, unknown>>(module, imports);
+  return new LinearKernels(exports, new LinearMemory(imports.env.memory, exports));
+}
+
+/** The same at once, where the host allows it. */
+export function createKernelsSync(module: WebAssembly.Module, options: LoadOptions): Kernels {
+  const imports = importsFor(options);
+  const { exports } = instantiateSync<Abi & Record<string, unknown>>(module, imports);
+  return new LinearKernels(exports, new LinearMemory(imports.env.memory, exports));
+}

@@ -1,0 +1,127 @@
+import type { Abi } from "./abi.js";
+
+/** Blocks of the allocator are limited to this many bytes. */
+const LARGEST_BLOCK = 2 ** 30 - 4;
+
+/** The scratch area is kept between calls up to this size; more, which one long row can need, is given back. */
+const SCRATCH_KEPT = 4 * 2 ** 20;
+
+/** Rounds up to what the kernels' vectors are aligned to. */
+export function aligned(bytes: number): number {
+  return Math.ceil(bytes / 16) * 16;
+}
+
+/**
+ * The linear memory: blocks for matrices, one scratch area for everything else, views of both. The only file that
+ * touches `WebAssembly.Memory`.
+ */
+export class LinearMemory {
+  /** Bytes that matrices hold. */
+  used = 0;
+  readonly #memory: WebAssembly.Memory;
+  readonly #abi: Abi;
+  #f32: Float32Array;
+  #f64: Float64Array;
+  #scratch = 0;
+  #scratchBytes = 0;
+
+  constructor(memory: WebAssembly.Memory, abi: Abi) {
+    this.#memory = memory;
+    this.#abi = abi;
+    this.#f32 = new Float32Array(memory.buffer);
+    this.#f64 = new Float64Array(memory.buffer);
+  }
+
+  get buffer(): ArrayBuffer {
+    return this.#memory.buffer;
+  }
+
+  get size(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** All of it as f32. Good until the next allocation, which may grow the memory and detach every view. */
+  get f32(): Float32Array {
+    if (this.#f32.buffer !== this.#memory.buffer) this.#f32 = new Float32Array(this.#memory.buffer);
+    return this.#f32;
+  }
+
+  /** All of it as f64, as good as {@link f32}. */
+  get f64(): Float64Array {
+    if (this.#f64.buffer !== this.#memory.buffer) this.#f64 = new Float64Array(this.#memory.buffer);
+    return this.#f64;
+  }
+
+  /** A live view of its own, for the caller to keep. */
+  view(pointer: number, length: number): Float32Array {
+    return new Float32Array(this.#memory.buffer, pointer, length);
+  }
+
+  /**
+   * A block of memory, 16-byte aligned.
+   *
+   * @throws RangeError when there is none to be had; everything is as before then.
+   */
+  allocate(call: string, bytes: number): number {
+    if (bytes <= LARGEST_BLOCK) {
+      try {
+        return this.#abi.alloc(bytes) >>> 0;
+      } catch (error) {
+        // The allocator traps where the memory cannot grow, before it has changed anything.
+        if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      }
+    }
+    throw new RangeError(
+      `${call}: memory: expected room for ${bytes} bytes more, got none ` +
+        `(linear memory has ${this.size} bytes, matrices hold ${this.used}, one block at most ${LARGEST_BLOCK})`,
+    );
+  }
+
+  free(pointer: number): void {
+    this.#abi.free(pointer);
+  }
+
+  /**
+   * The scratch area, `bytes` of it or more; one call at a time has it, and gives it back by {@link release}.
+   *
+   * @throws RangeError as {@link allocate} does.
+   */
+  scratch(call: string, bytes: number): number {
+    if (bytes > this.#scratchBytes) {
+      this.#dropScratch();
+      this.#scratch = this.allocate(call, bytes);
+      this.#scratchBytes = bytes;
+    }
+    return this.#scratch;
+  }
+
+  release(): void {
+    if (this.#scratchBytes > SCRATCH_KEPT) this.#dropScratch();
+  }
+
+  /** Copies `count` numbers from linear memory into `array`, from `start` on. */
+  fetch(array: Float64Array, start: number, pointer: number, count: number): void {
+    array.set(this.f64.subarray(pointer / 8, pointer / 8 + count), start);
+  }
+
+  /** Copies `count` numbers of `array`, from `start` on, into linear memory. */
+  place(array: Float64Array, start: number, pointer: number, count: number): void {
+    this.f64.set(count === array.length ? array : array.subarray(start, start + count), pointer / 8);
+  }
+
+  /** Sets `count` numbers to zero. */
+  clear(pointer: number, count: number): void {
+    this.f64.fill(0, pointer / 8, pointer / 8 + count);
+  }
+
+  /** The array itself, or a copy of one that lies in this memory, whose growth would detach it. */
+  outside(array: Float64Array): Float64Array {
+    return array.buffer === this.#memory.buffer ? array.slice() : array;
+  }
+
+  #dropScratch(): void {
+    if (this.#scratchBytes > 0) this.free(this.#scratch);
+    this.#scratch = 0;
+    this.#scratchBytes = 0;
+  }
+}

@@ -1,0 +1,109 @@
+import type { Abi } from "./abi.js";
+import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions } from "./checks.js";
+import type { LinearMemory } from "./memory.js";
+import { LinearNorm } from "./norm.js";
+import type { AdaNormOptions, Norm, StatsOptions } from "./types.js";
+
+/** The options that every norm takes, checked and with their defaults. */
+function statsOptions(call: string, options: StatsOptions, detached: boolean) {
+  checkOptions(call, options);
+  const { size, eps = 1e-5, epsAt = "variance", ddof = 0, detachMean = detached, detachStd = detached } = options;
+  // Other storage is not to be mistaken for f32 in silence.
+  checkOneOf(call, "dtype", (options as { dtype?: unknown }).dtype ?? "f32", ["f32"]);
+  return {
+    size: checkInteger(call, "size", size, 1),
+    eps: checkNumber(call, "eps", eps, 0),
+    epsAtStd: checkOneOf(call, "epsAt", epsAt, ["variance", "std"]) === "std",
+    ddof: checkOneOf(call, "ddof", ddof, [0, 1]),
+    detachMean: checkBoolean(call, "detachMean", detachMean),
+    detachStd: checkBoolean(call, "detachStd", detachStd),
+  };
+}
+
+/** The norms z = gain y + bias; centred, or about 0 as rmsNorm is; with gain and bias or without. */
+function affine(
+  abi: Abi,
+  memory: LinearMemory,
+  call: string,
+  options: StatsOptions,
+  kind: { centred: boolean; hasParams: boolean; detached: boolean },
+): Norm {
+  const { size, eps, epsAtStd, ddof, detachMean, detachStd } = statsOptions(call, options, kind.detached);
+  const { centred, hasParams } = kind;
+  // rmsNorm: a mean of 0 has no derivative, and squares about it lose no degree of freedom.
+  const freedom = centred ? ddof : 0;
+  const constantMean = detachMean || !centred;
+  return new LinearNorm(call, memory, size, hasParams, {
+    forward: (x, gain, bias, y, means, rstds, rows) =>
+      abi.affineForward(x, gain, bias, y, means, rstds, rows, size, centred, eps, epsAtStd, freedom),
+    statistics: (x, means, rstds, rows) =>
+      abi.rowStatistics(x, means, rstds, rows, size, centred, eps, epsAtStd, freedom),
+    backward: (dy, x, gain, means, rstds, dx, gainSums, biasSums, rows) =>
+      abi.affineBackward(
+        dy,
+        x,
+        gain,
+        means,
+        rstds,
+        dx,
+        gainSums,
+        biasSums,
+        rows,
+        size,
+        eps,
+        epsAtStd,
+        freedom,
+        constantMean,
+        detachStd,
+      ),
+    columnSums: abi.columnSums,
+  });
+}
+
+export function layerNorm(abi: Abi, memory: LinearMemory, options: StatsOptions): Norm {
+  return affine(abi, memory, "layerNorm", options, { centred: true, hasParams: true, detached: false });
+}
+
+export function layerNormSimple(abi: Abi, memory: LinearMemory, options: StatsOptions): Norm {
+  return affine(abi, memory, "layerNormSimple", options, { centred: true, hasParams: false, detached: false });
+}
+
+export function detachNorm(abi: Abi, memory: LinearMemory, options: StatsOptions): Norm {
+  return affine(abi, memory, "detachNorm", options, { centred: true, hasParams: false, detached: true });
+}
+
+export function rmsNorm(abi: Abi, memory: LinearMemory, options: StatsOptions): Norm {
+  return affine(abi, memory, "rmsNorm", options, { centred: false, hasParams: true, detached: false });
+}
+
+export function adaNorm(abi: Abi, memory: LinearMemory, options: AdaNormOptions): Norm {
+  const call = "adaNorm";
+  const { size, eps, epsAtStd, ddof, detachMean, detachStd } = statsOptions(call, options, false);
+  const scale = checkNumber(call, "scale", options.scale ?? 1, 0, true);
+  const k = checkNumber(call, "k", options.k ?? 1 / 10, 0);
+  const detachScale = checkBoolean(call, "detachScale", options.detachScale ?? true);
+  return new LinearNorm(call, memory, size, false, {
+    forward: (x, _gain, _bias, y, means, rstds, rows) =>
+      abi.adaForward(x, y, means, rstds, rows, size, eps, epsAtStd, ddof, scale, k),
+    statistics: (x, means, rstds, rows) => abi.rowStatistics(x, means, rstds, rows, size, true, eps, epsAtStd, ddof),
+    backward: (dy, x, _gain, means, rstds, dx, _gainSums, _biasSums, rows) =>
+      abi.adaBackward(
+        dy,
+        x,
+        means,
+        rstds,
+        dx,
+        rows,
+        size,
+        eps,
+        epsAtStd,
+        ddof,
+        detachMean,
+        detachStd,
+        scale,
+        k,
+        detachScale,
+      ),
+    columnSums: abi.columnSums,
+  });
+}

@@ -1,0 +1,154 @@
+/**
+ * The norms in plain double precision, one loop a formula, to read and to check against. No speed is intended.
+ *
+ * For one row x of H elements:
+ *
+ *   mean  = sum x / H                                  rmsNorm takes it as 0
+ *   var   = sum (x - mean)^2 / (H - ddof)              rmsNorm: sum x^2 / H
+ *   sigma = sqrt(var + eps), or sqrt(var) + eps        epsAt "variance", "std"
+ *   y     = (x - mean) / sigma
+ *
+ *   z = gain y + bias                                  layerNorm, rmsNorm
+ *   z = y                                              layerNormSimple, detachNorm
+ *   z = C (1 - k y) y                                  adaNorm
+ *
+ * Source: Xu, Sun, Zhang, Zhao, Lin, "Understanding and Improving Layer Normalization", NeurIPS 2019
+ * (arXiv 1911.07013); RMSNorm from Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019.
+ */
+
+/** The norms, by the names that they have in `Kernels`. */
+export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
+
+/** The options of all norms, with the same meanings and defaults as in `Kernels`; gain and bias among them. */
+export interface ReferenceOptions {
+  /** H, the length of one row. */
+  size: number;
+  /** Default 1e-5. */
+  eps?: number;
+  /** Default "variance". */
+  epsAt?: "variance" | "std";
+  /** Default 0. rmsNorm takes no notice of it. */
+  ddof?: 0 | 1;
+  /** Hold the mean constant in backward. Default false; true for detachNorm. */
+  detachMean?: boolean;
+  /** Hold the standard deviation constant in backward. Default false; true for detachNorm. */
+  detachStd?: boolean;
+  /** adaNorm's C. Default 1. */
+  scale?: number;
+  /** adaNorm's k. Default 1/10. */
+  k?: number;
+  /** Hold C (1 - k y) constant in backward. Default true. */
+  detachScale?: boolean;
+  /** layerNorm's and rmsNorm's gain, `size` numbers. Default: all 1. */
+  gain?: ArrayLike<number>;
+  /** layerNorm's and rmsNorm's bias, `size` numbers. Default: all 0. */
+  bias?: ArrayLike<number>;
+}
+
+/** What {@link forward} returns: the result, `rows x size`, and one number a row of the others. */
+export interface ReferenceForward {
+  y: Float64Array;
+  mean: Float64Array;
+  rstd: Float64Array;
+}
+
+/** What {@link backward} returns: dx, `rows x size`, and the sums over all rows, `size` each. */
+export interface ReferenceBackward {
+  dx: Float64Array;
+  dGain: Float64Array;
+  dBias: Float64Array;
+}
+
+function sum(values: Float64Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+/** Mean, variance and sigma of one row. */
+function statistics(norm: NormName, row: Float64Array, options: ReferenceOptions) {
+  const { size, eps = 1e-5, epsAt = "variance", ddof = 0 } = options;
+  const rms = norm === "rmsNorm";
+  const roughly = rms ? 0 : sum(row) / size;
+  // The mean once more, of what is left: in a row far from the origin the first sum has lost digits.
+  const mean = rms ? 0 : roughly + sum(row.map((x) => x - roughly)) / size;
+  const variance = sum(row.map((x) => (x - mean) ** 2)) / (rms ? size : size - ddof);
+  const sigma = epsAt === "std" ? Math.sqrt(variance) + eps : Math.sqrt(variance + eps);
+  return { mean, variance, sigma };
+}
+
+/**
+ * What a norm returns for x.
+ *
+ * @param norm which norm.
+ * @param x `rows x size` numbers, row-major.
+ */
+export function forward(norm: NormName, x: ArrayLike<number>, options: ReferenceOptions): ReferenceForward {
+  const { size, scale = 1, k = 1 / 10, gain, bias } = options;
+  const rows = x.length / size;
+  const result = { y: new Float64Array(x.length), mean: new Float64Array(rows), rstd: new Float64Array(rows) };
+  for (let r = 0; r < rows; r++) {
+    const row = Float64Array.from({ length: size }, (_, i) => x[r * size + i] as number);
+    const { mean, sigma } = statistics(norm, row, options);
+    result.mean[r] = mean;
+    result.rstd[r] = 1 / sigma;
+    for (let i = 0; i < size; i++) {
+      const y = ((row[i] as number) - mean) / sigma;
+      let z = y;
+      if (norm === "adaNorm") z = scale * (1 - k * y) * y;
+      if (norm === "layerNorm" || norm === "rmsNorm") z = (gain?.[i] ?? 1) * y + (bias?.[i] ?? 0);
+      result.y[r * size + i] = z;
+    }
+  }
+  return result;
+}
+
+/**
+ * The gradients of a norm, for any choice of what is held constant:
+ *
+ *   dx    = (e - a - s y) / sigma,         e = dL/dy = dL/dz dz/dy
+ *   a     = mean(e)                        0 for rmsNorm and where the mean is detached
+ *   s     = kappa sum(e y) / (H - ddof)    0 where the standard deviation is detached
+ *   kappa = 1, or sigma / sqrt(var)        epsAt "variance", "std" (0 for a constant row)
+ *   dGain = sum over rows of dL/dz y,      dBias = sum over rows of dL/dz
+ *
+ * @param norm which norm.
+ * @param dy dL/dz, `rows x size` numbers.
+ * @param x what forward was given, `rows x size` numbers.
+ */
+export function backward(
+  norm: NormName,
+  dy: ArrayLike<number>,
+  x: ArrayLike<number>,
+  options: ReferenceOptions,
+): ReferenceBackward {
+  const { size, epsAt = "variance", scale = 1, k = 1 / 10, detachScale = true, gain } = options;
+  const { detachMean = norm === "detachNorm", detachStd = norm === "detachNorm" } = options;
+  const ddof = norm === "rmsNorm" ? 0 : (options.ddof ?? 0);
+  const rows = x.length / size;
+  const result = { dx: new Float64Array(x.length), dGain: new Float64Array(size), dBias: new Float64Array(size) };
+  for (let r = 0; r < rows; r++) {
+    const row = Float64Array.from({ length: size }, (_, i) => x[r * size + i] as number);
+    const u = Float64Array.from({ length: size }, (_, i) => dy[r * size + i] as number);
+    const { mean, variance, sigma } = statistics(norm, row, options);
+    const y = row.map((value) => (value - mean) / sigma);
+
+    const e = u.map((du, i) => {
+      if (norm === "adaNorm") return du * scale * (1 - (detachScale ? 1 : 2) * k * (y[i] as number));
+      if (norm === "layerNorm" || norm === "rmsNorm") return du * (gain?.[i] ?? 1);
+      return du;
+    });
+
+    let kappa = 1;
+    if (epsAt === "std") kappa = variance === 0 ? 0 : sigma / Math.sqrt(variance);
+    const a = norm === "rmsNorm" || detachMean ? 0 : sum(e) / size;
+    const s = detachStd ? 0 : (kappa * sum(e.map((value, i) => value * (y[i] as number)))) / (size - ddof);
+
+    for (let i = 0; i < size; i++) {
+      result.dx[r * size + i] = ((e[i] as number) - a - s * (y[i] as number)) / sigma;
+      result.dGain[i] = (result.dGain[i] as number) + (u[i] as number) * (y[i] as number);
+      result.dBias[i] = (result.dBias[i] as number) + (u[i] as number);
+    }
+  }
+  return result;
+}

@@ -1,0 +1,116 @@
+import type { Abi } from "./abi.js";
+import { checkInteger, checkOneOf, checkOptions } from "./checks.js";
+import type { LinearMemory } from "./memory.js";
+import { checkRows, Operand } from "./operand.js";
+import { Layout, tileRows } from "./tiles.js";
+import type { HostArray, Matrix, Rows } from "./types.js";
+
+type Batch = HostArray | Matrix;
+
+/** The row reductions: one pass over the tiles of a batch for each, whatever it reduces to. */
+export class LinearRows implements Rows {
+  readonly #abi: Abi;
+  readonly #memory: LinearMemory;
+  readonly #size: number;
+
+  constructor(abi: Abi, memory: LinearMemory, size: unknown, options: unknown = {}) {
+    checkOptions("rows", options);
+    // Other storage is not to be mistaken for f32 in silence.
+    checkOneOf("rows", "dtype", (options as { dtype?: unknown }).dtype ?? "f32", ["f32"]);
+    this.#abi = abi;
+    this.#memory = memory;
+    this.#size = checkInteger("rows", "size", size, 1);
+  }
+
+  sum(x: Batch): Float64Array {
+    return this.#reduce("sum", x, this.#abi.rowSum);
+  }
+
+  mean(x: Batch): Float64Array {
+    return this.#moments("mean", x, 0).mean;
+  }
+
+  variance(x: Batch, options: { ddof?: 0 | 1 } = {}): Float64Array {
+    return this.#moments("variance", x, this.#ddof("variance", options)).variance;
+  }
+
+  std(x: Batch, options: { ddof?: 0 | 1 } = {}): Float64Array {
+    return this.#moments("std", x, this.#ddof("std", options)).variance.map(Math.sqrt);
+  }
+
+  rms(x: Batch): Float64Array {
+    return this.#reduce("rms", x, this.#abi.rowSumSquare).map((square) => Math.sqrt(square / this.#size));
+  }
+
+  l1(x: Batch): Float64Array {
+    return this.#reduce("l1", x, this.#abi.rowL1);
+  }
+
+  l2(x: Batch): Float64Array {
+    return this.#reduce("l2", x, this.#abi.rowSumSquare).map(Math.sqrt);
+  }
+
+  sumSquare(x: Batch): Float64Array {
+    return this.#reduce("sumSquare", x, this.#abi.rowSumSquare);
+  }
+
+  min(x: Batch): Float64Array {
+    return this.#reduce("min", x, this.#abi.rowMin);
+  }
+
+  max(x: Batch): Float64Array {
+    return this.#reduce("max", x, this.#abi.rowMax);
+  }
+
+  moments(x: Batch, options: { ddof?: 0 | 1 } = {}): { mean: Float64Array; variance: Float64Array } {
+    return this.#moments("moments", x, this.#ddof("moments", options));
+  }
+
+  #ddof(name: string, options: unknown): number {
+    checkOptions(`rows.${name}`, options);
+    return checkOneOf(`rows.${name}`, "ddof", (options as { ddof?: unknown }).ddof ?? 0, [0, 1]);
+  }
+
+  #moments(name: string, x: Batch, ddof: number): { mean: Float64Array; variance: Float64Array } {
+    const size = this.#size;
+    const [mean, variance] = this.#run(name, x, (at, first, second, rows) =>
+      this.#abi.rowMoments(at, first, second, rows, size, ddof),
+    );
+    return { mean, variance };
+  }
+
+  #reduce(name: string, x: Batch, kernel: (x: number, out: number, rows: number, size: number) => void): Float64Array {
+    return this.#run(name, x, (at, first, _second, rows) => kernel(at, first, rows, this.#size))[0];
+  }
+
+  /** Runs a kernel that leaves up to two f64 a row. */
+  #run(
+    name: string,
+    x: Batch,
+    kernel: (x: number, first: number, second: number, rows: number) => void,
+  ): [Float64Array, Float64Array] {
+    const call = `rows.${name}`;
+    const memory = this.#memory;
+    const size = this.#size;
+    const input = new Operand(call, "x", x, memory);
+    const rows = checkRows(call, input, size);
+    const results: [Float64Array, Float64Array] = [new Float64Array(rows), new Float64Array(rows)];
+    const step = tileRows(rows, size, input.isResident, 1);
+    const layout = new Layout();
+    const first = layout.take(step * 8);
+    const second = layout.take(step * 8);
+    const tile = layout.take(input.isResident ? 0 : step * size * 4);
+    try {
+      const base = memory.scratch(call, layout.bytes);
+      for (let row = 0; row < rows; row += step) {
+        const count = Math.min(step, rows - row);
+        kernel(input.read(row * size, count * size, base + tile), base + first, base + second, count);
+        memory.fetch(results[0], row, base + first, count);
+        memory.fetch(results[1], row, base + second, count);
+      }
+    } finally {
+      memory.release();
+    }
+    return results;
+  }
+}

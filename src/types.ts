@@ -1,0 +1,224 @@
+/**
+ * The public types. Everywhere a batch is `rows x size`, row-major: one row is one normalised vector of `size` (H)
+ * elements. A tensor of any rank whose trailing axes are normalised is such a batch; `size` is the product of those
+ * axes.
+ */
+
+/** An array that the caller owns. */
+export type HostArray = Float32Array;
+
+/** A batch of f32 in the module's linear memory: calls on it copy nothing. Made by {@link Kernels.matrix}. */
+export interface Matrix {
+  /** Number of rows, 0 or more. */
+  readonly rows: number;
+  /** Number of elements in a row, 1 or more. */
+  readonly cols: number;
+  /**
+   * The elements, `rows * cols` of them, as a live view: writing to it writes to the matrix. Read it afresh after every
+   * call that may allocate: when the memory grows, views taken before are detached and read as empty.
+   *
+   * @throws TypeError when the matrix was freed.
+   */
+  readonly data: Float32Array;
+  /**
+   * A copy of the elements that the caller owns.
+   *
+   * @throws TypeError when the matrix was freed.
+   */
+  toArray(): Float32Array;
+  /** Gives the memory back. Every later use of the matrix throws; a second `free()` does nothing. */
+  free(): void;
+  /** The same as {@link free}, for `using m = kernels.matrix(...)`. */
+  [Symbol.dispose](): void;
+}
+
+/** What forward found in each row, in double precision: what backward needs of it. */
+export interface RowStats {
+  /** The mean of each row; all zero for rmsNorm. Length `rows`. */
+  mean: Float64Array;
+  /** 1 / sigma of each row. Length `rows`. */
+  rstd: Float64Array;
+}
+
+/** Options that every norm takes. */
+export interface StatsOptions {
+  /** H, the length of one row. An integer, 1 or more. */
+  size: number;
+  /** Added to the variance, or to the standard deviation (see `epsAt`). Finite, 0 or more. Default 1e-5. */
+  eps?: number;
+  /**
+   * Where eps is added. `"variance"` (default): sigma = sqrt(var + eps), as in the paper, PyTorch and ONNX.
+   * `"std"`: sigma = sqrt(var) + eps, as in the paper's code.
+   */
+  epsAt?: "variance" | "std";
+  /**
+   * What is subtracted from H in the variance: 0 (default; the paper, PyTorch) or 1 (the paper's code, torch.std).
+   * rmsNorm has no variance: there it changes nothing.
+   */
+  ddof?: 0 | 1;
+  /** Hold the mean constant in backward. Default false; true for detachNorm. */
+  detachMean?: boolean;
+  /** Hold the standard deviation constant in backward. Default false; true for detachNorm. */
+  detachStd?: boolean;
+}
+
+/** Options of adaNorm. */
+export interface AdaNormOptions extends StatsOptions {
+  /** C, the mean of phi over a row. Finite, more than 0. Default 1. */
+  scale?: number;
+  /** k in phi(y) = C (1 - k y). Finite, 0 or more. Default 1/10. */
+  k?: number;
+  /** Hold phi(y) constant in backward, as the paper does. Default true; false differentiates it too. */
+  detachScale?: boolean;
+}
+
+/** The parameters of a norm that has them, `size` elements each; either may be left out. */
+export interface Params<T> {
+  /** Multiplies each normalised element. Default: none, as if all were 1. */
+  gain?: T | HostArray | Matrix;
+  /** Is added to each element after the gain. Default: none, as if all were 0. */
+  bias?: T | HostArray | Matrix;
+}
+
+/** What forward returns. */
+export interface Forward<T> extends RowStats {
+  /** The result, of the shape of x. */
+  y: T;
+}
+
+/** What backward returns. */
+export interface Backward<T> {
+  /** The gradient with respect to x, of the shape of x. */
+  dx: T;
+  /** The gradient with respect to the gain, `size` elements; there where the gain was given or `out.dGain` asked for it. */
+  dGain?: Float32Array | Matrix;
+  /** The gradient with respect to the bias, `size` elements; there where the bias was given or `out.dBias` asked for it. */
+  dBias?: Float32Array | Matrix;
+}
+
+/** A norm bound to its options. It keeps nothing between calls: what backward needs is what forward returned. */
+export interface Norm {
+  /** H, the length of one row. */
+  readonly size: number;
+  /**
+   * Normalises every row of x.
+   *
+   * An array gives an array, a {@link Matrix} gives a Matrix.
+   *
+   * @param x `rows x size` elements.
+   * @param options gain and bias, for norms that have them; `out`, where the result goes: of the kind and shape of x,
+   * and x itself if that is wanted. Default: a new array or matrix.
+   * @throws TypeError when an argument is of the wrong kind, freed, or a matrix of other kernels; RangeError when shapes
+   * disagree, when `out` overlaps an input in part, or when memory runs out. Nothing has been written then.
+   */
+  forward<T extends HostArray | Matrix>(x: T, options?: Params<T> & { out?: T }): Forward<T>;
+  /**
+   * The gradient with respect to x, and to the parameters that are given.
+   *
+   * @param dy the gradient with respect to what forward returned, `rows x size`.
+   * @param x what forward was given.
+   * @param stats what forward returned with it. Default: found again from x, to the same bytes.
+   * @param options the gain and bias that forward was given; `out`, where the results go, dx being allowed to be dy or x
+   * itself; `accumulate`, to add dGain and dBias onto what `out.dGain` and `out.dBias` hold. Defaults: none, new
+   * arrays (matrices, where dy and x are matrices), false.
+   * @throws TypeError and RangeError as {@link forward} does.
+   */
+  backward<T extends HostArray | Matrix>(
+    dy: T,
+    x: T,
+    stats?: RowStats,
+    options?: Params<T> & { out?: Partial<Backward<T>>; accumulate?: boolean },
+  ): Backward<T>;
+}
+
+/**
+ * Reductions over each row of a batch `rows x size`: one double a row, summed in double precision.
+ *
+ * Each throws TypeError when x is of the wrong kind, freed, or a matrix of other kernels, and RangeError when its shape
+ * disagrees with the size.
+ */
+export interface Rows {
+  /** The sum of the elements. */
+  sum(x: HostArray | Matrix): Float64Array;
+  /** The mean of the elements. */
+  mean(x: HostArray | Matrix): Float64Array;
+  /** sum (x - mean)^2 / (size - ddof). Default ddof: 0. */
+  variance(x: HostArray | Matrix, options?: { ddof?: 0 | 1 }): Float64Array;
+  /** The square root of the variance. */
+  std(x: HostArray | Matrix, options?: { ddof?: 0 | 1 }): Float64Array;
+  /** sqrt(sum x^2 / size) */
+  rms(x: HostArray | Matrix): Float64Array;
+  /** sum |x| */
+  l1(x: HostArray | Matrix): Float64Array;
+  /** sqrt(sum x^2) */
+  l2(x: HostArray | Matrix): Float64Array;
+  /** sum x^2 */
+  sumSquare(x: HostArray | Matrix): Float64Array;
+  /** The smallest element; NaN where there is one. */
+  min(x: HostArray | Matrix): Float64Array;
+  /** The largest element; NaN where there is one. */
+  max(x: HostArray | Matrix): Float64Array;
+  /** Mean and variance in one go. */
+  moments(x: HostArray | Matrix, options?: { ddof?: 0 | 1 }): { mean: Float64Array; variance: Float64Array };
+}
+
+/** One instance of the module, with a linear memory of its own. */
+export interface Kernels {
+  /**
+   * y = gain (x - mean) / sigma + bias; gain and bias each optional (Ba et al., 2016).
+   *
+   * @throws TypeError or RangeError that names the option, what was expected and what came; so do the other norms.
+   */
+  layerNorm(options: StatsOptions): Norm;
+  /** y = (x - mean) / sigma: LayerNorm without gain and bias (Xu et al., 2019). */
+  layerNormSimple(options: StatsOptions): Norm;
+  /** Forward as layerNormSimple; backward holds mean and sigma constant (Xu et al., 2019). */
+  detachNorm(options: StatsOptions): Norm;
+  /** z = C (1 - k y) y, y = (x - mean) / sigma; backward holds C (1 - k y) constant (Xu et al., 2019). */
+  adaNorm(options: AdaNormOptions): Norm;
+  /** y = gain x / sqrt(mean(x^2) + eps) + bias; gain and bias each optional (Zhang and Sennrich, 2019). */
+  rmsNorm(options: StatsOptions): Norm;
+  /**
+   * Reductions over rows of `size` elements.
+   *
+   * @throws RangeError when size is not an integer of 1 or more.
+   */
+  rows(size: number): Rows;
+
+  /**
+   * A batch in linear memory, filled with zeros.
+   *
+   * @param rows an integer, 0 or more.
+   * @param cols an integer, 1 or more.
+   * @throws RangeError when a number is out of range or memory runs out.
+   */
+  matrix(rows: number, cols: number): Matrix;
+  /**
+   * A copy of `source` in linear memory, `source.length / cols` rows.
+   *
+   * @throws TypeError when source is no Float32Array; RangeError when its length is no multiple of cols, or memory runs
+   * out.
+   */
+  matrix(source: HostArray, cols: number): Matrix;
+
+  /** Which build runs: `"relaxed-simd"` where that was asked for and the engine has it. */
+  readonly simd: "simd128" | "relaxed-simd";
+  /** Bytes that matrices hold now, and the size of the linear memory in bytes. */
+  readonly memory: { used: number; size: number };
+}
+
+/** Options of load and loadSync. */
+export interface LoadOptions {
+  /**
+   * Use fused multiply-add where the engine has it: faster, and no longer the same bytes on every engine. Default false.
+   * Where the engine lacks it, and in loadSync, which has only the portable build at hand, the portable build runs.
+   */
+  relaxedSimd?: boolean;
+  /**
+   * A cap on the linear memory, in bytes, rounded down to whole pages of 65,536: one page or more, at most 4 GiB. An
+   * allocation past it throws RangeError and nothing is lost. Default: as far as the engine goes.
+   */
+  maximumBytes?: number;
+  /** The compiled module or its bytes, for hosts that supply their own. Default: the one that came with this package. */
+  module?: WebAssembly.Module | BufferSource;
+}
