@@ -1,0 +1,86 @@
+/** Loading: instances, the relaxed build, the host's own module. */
+import { readFileSync } from "node:fs";
+import { type Kernels, load, loadSync } from "adanorm";
+import * as reference from "adanorm/reference";
+import { describe, expect, it } from "vitest";
+import { enableRelaxedSimd } from "./relaxed-flag.ts";
+import { backwardBounds, expectWithin, forwardBounds, hasParams, makeNorm, NORMS, normal } from "./support.ts";
+
+const wasm = (name: string) => readFileSync(new URL(`../build/${name}`, import.meta.url));
+const size = 100;
+const x = normal(8 * size, 1);
+
+function works(kernels: Kernels): void {
+  const { y } = kernels.layerNormSimple({ size }).forward(x);
+  const want = reference.forward("layerNormSimple", x, { size });
+  expectWithin(y, want.y, forwardBounds("layerNormSimple", x, { size }), "y");
+}
+
+describe("load and loadSync", () => {
+  it("give working kernels, the portable build by default", async () => {
+    for (const kernels of [await load(), loadSync()]) {
+      expect(kernels.simd).toBe("simd128");
+      works(kernels);
+    }
+  });
+
+  it("give every instance a memory of its own", async () => {
+    const [first, second] = [await load(), await load()];
+    const matrix = first.matrix(x, size);
+    second.matrix(8, size).data.fill(7);
+    expect(matrix.toArray()).toEqual(x);
+    expect(second.memory.used).toBe(first.memory.used);
+  });
+
+  it.each([
+    ["bytes", wasm("adanorm.wasm")],
+    ["an ArrayBuffer", Uint8Array.from(wasm("adanorm.wasm")).buffer],
+    ["a module", new WebAssembly.Module(wasm("adanorm.wasm"))],
+  ])("take the host's own: %s", async (_kind, module) => {
+    works(await load({ module }));
+    works(loadSync({ module }));
+  });
+});
+
+describe("relaxedSimd", () => {
+  it("falls back on the portable build where the engine lacks it", async () => {
+    const { validate } = WebAssembly;
+    WebAssembly.validate = () => false;
+    try {
+      const kernels = await load({ relaxedSimd: true });
+      expect(kernels.simd).toBe("simd128");
+      works(kernels);
+    } finally {
+      WebAssembly.validate = validate;
+    }
+  });
+
+  it("runs the relaxed build where the engine has it, within the bounds of the portable one", async () => {
+    enableRelaxedSimd();
+    const kernels = await load({ relaxedSimd: true });
+    expect(kernels.simd).toBe("relaxed-simd");
+    const dy = normal(x.length, 2);
+    const [gain, bias] = [normal(size, 3), normal(size, 4)];
+    for (const name of NORMS) {
+      const params = hasParams(name) ? { gain, bias } : {};
+      const options = { size, ...params };
+      const norm = makeNorm(kernels, name, { size });
+      const forward = norm.forward(x, params);
+      const backward = norm.backward(dy, x, forward, params);
+      const bounds = backwardBounds(name, dy, x, options);
+      const want = reference.backward(name, dy, x, options);
+      expectWithin(forward.y, reference.forward(name, x, options).y, forwardBounds(name, x, options), `${name}: y`);
+      expectWithin(backward.dx, want.dx, bounds.dx, `${name}: dx`);
+      if (backward.dGain) expectWithin(backward.dGain as Float32Array, want.dGain, bounds.dGain, `${name}: dGain`);
+    }
+  });
+
+  it("is told by the module itself where the host supplies one", () => {
+    enableRelaxedSimd();
+    expect(loadSync({ module: wasm("adanorm.relaxed.wasm") }).simd).toBe("relaxed-simd");
+  });
+
+  it("has no effect on loadSync, which has the portable build alone", () => {
+    expect(loadSync({ relaxedSimd: true }).simd).toBe("simd128");
+  });
+});

@@ -1,0 +1,114 @@
+/** What the tests share: random rows, the norms, and the bounds that results are held to. */
+import type { AdaNormOptions, Kernels, Norm } from "adanorm";
+import type { NormName, ReferenceOptions } from "adanorm/reference";
+import * as reference from "adanorm/reference";
+import { expect } from "vitest";
+
+/** The unit of all bounds: the spacing of f32 at 1. */
+export const ULP = 2 ** -23;
+
+export const NORMS: readonly NormName[] = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"];
+
+/** Whether a norm has gain and bias. */
+export function hasParams(name: NormName): boolean {
+  return name === "layerNorm" || name === "rmsNorm";
+}
+
+export function makeNorm(kernels: Kernels, name: NormName, options: AdaNormOptions): Norm {
+  return kernels[name](options);
+}
+
+/** Evenly distributed numbers in [0, 1), the same for the same seed (mulberry32). */
+export function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Normally distributed f32. */
+export function normal(length: number, seed: number, mean = 0, std = 1): Float32Array {
+  const next = random(seed);
+  return Float32Array.from({ length }, () => {
+    const radius = Math.sqrt(-2 * Math.log(1 - next()));
+    return mean + std * radius * Math.cos(2 * Math.PI * next());
+  });
+}
+
+/** All combinations of one value from each list. */
+export function combinations<T extends Record<string, readonly unknown[]>>(
+  lists: T,
+): { [K in keyof T]: T[K][number] }[] {
+  let result: Record<string, unknown>[] = [{}];
+  for (const [key, values] of Object.entries(lists)) {
+    result = result.flatMap((one) => values.map((value) => ({ ...one, [key]: value })));
+  }
+  return result as { [K in keyof T]: T[K][number] }[];
+}
+
+/** The errors that a forward result may have: one bound for each element of y. */
+export function forwardBounds(name: NormName, x: Float32Array, options: ReferenceOptions): Float64Array {
+  const { size, scale = 1, k = 0.1, gain } = options;
+  const { mean, rstd } = reference.forward(name, x, options);
+  const { y: z } = reference.forward(name, x, options);
+  return Float64Array.from(x, (value, index) => {
+    const row = Math.floor(index / size);
+    const y = Math.abs((value - (mean[row] as number)) * (rstd[row] as number));
+    const unit = ULP * Math.max(1, y);
+    if (name === "adaNorm") return 4 * unit * scale * (1 + 2 * k * y);
+    // The gain's product and the bias's sum are rounded once each.
+    const factor = Math.abs(gain?.[index % size] ?? 1);
+    const rounding = hasParams(name) ? ULP * (factor * y + Math.abs(z[index] as number)) : 0;
+    return 3 * unit * factor + rounding;
+  });
+}
+
+/** The errors that gradients may have: one bound for each element of dx, dGain and dBias. */
+export function backwardBounds(name: NormName, dy: Float32Array, x: Float32Array, options: ReferenceOptions) {
+  const { size, scale = 1, k = 0.1, detachScale = true, gain } = options;
+  const { mean, rstd } = reference.forward(name, x, options);
+  const dx = new Float64Array(x.length);
+  const dGain = new Float64Array(size);
+  const dBias = new Float64Array(size);
+  for (let row = 0; row < x.length / size; row++) {
+    let largest = 0;
+    for (let i = 0; i < size; i++) {
+      const at = row * size + i;
+      const u = Math.abs(dy[at] as number);
+      const y = ((x[at] as number) - (mean[row] as number)) * (rstd[row] as number);
+      let e = u * Math.abs(gain?.[i] ?? 1);
+      if (name === "adaNorm") e = Math.abs(u * scale * (1 - (detachScale ? 1 : 2) * k * y));
+      largest = Math.max(largest, e);
+      dGain[i] = (dGain[i] as number) + 2 * ULP * Math.abs(u * y);
+      dBias[i] = (dBias[i] as number) + 2 * ULP * u;
+    }
+    dx.fill((size > 65536 ? 4 : 3) * ULP * (rstd[row] as number) * largest, row * size, (row + 1) * size);
+  }
+  return { dx, dGain, dBias };
+}
+
+/** Fails with the first element that is further from what is expected than its bound. NaN equals NaN. */
+export function expectWithin(
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  bound: ArrayLike<number>,
+  what: string,
+): void {
+  expect(got.length, `${what}: length`).toBe(want.length);
+  for (let i = 0; i < want.length; i++) {
+    const error = Math.abs((got[i] as number) - (want[i] as number));
+    const same = Object.is(got[i], want[i]) || got[i] === want[i];
+    if (!same && !(error <= (bound[i] as number))) {
+      expect.fail(`${what}: element ${i}: got ${got[i]}, expected ${want[i]} +- ${bound[i]} (off by ${error})`);
+    }
+  }
+}
+
+/** Fails unless both hold the same bytes. */
+export function expectSameBytes(got: Float32Array | Float64Array, want: Float32Array | Float64Array, what = ""): void {
+  const bytes = (a: Float32Array | Float64Array) => Buffer.from(a.buffer, a.byteOffset, a.byteLength);
+  expect(bytes(got).equals(bytes(want)), `${what}: the same bytes`).toBe(true);
+}

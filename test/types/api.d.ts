@@ -1,0 +1,136 @@
+/**
+ * The names and shapes that users of `adanorm` may rely on. contract.ts holds the package's own types against them: the
+ * package may add to these, never rename, remove or narrow.
+ *
+ * Everywhere: a batch is `rows x size`, row-major, one row = one normalised vector of `size` (H) elements.
+ * A tensor of any rank whose trailing axes are normalised is such a batch: size = product of those axes.
+ */
+
+/** An array the caller owns. */
+export type HostArray = Float32Array;
+
+/** A batch that lives in the module's linear memory: calls on it copy nothing. */
+export interface Matrix {
+  readonly rows: number;
+  readonly cols: number;
+  /** A live view, derived afresh at every read, so memory growth can never leave it detached or stale. */
+  readonly data: Float32Array;
+  /** A copy that the caller owns. */
+  toArray(): Float32Array;
+  /** Gives the memory back. A later use of this matrix throws; a second free() is harmless. */
+  free(): void;
+  [Symbol.dispose](): void;
+}
+
+/** One number a row, in double precision: it carries the split (high + low) mean without loss. */
+export interface RowStats {
+  mean: Float64Array; // all zero for rmsNorm
+  rstd: Float64Array; // 1 / sigma
+}
+
+export interface StatsOptions {
+  /** H, the length of one row. Integer >= 1. */
+  size: number;
+  /** Finite and >= 0. Default 1e-5. */
+  eps?: number;
+  /** "variance": 1/sqrt(var+eps) (the paper, PyTorch, ONNX). "std": 1/(std+eps) (the authors' code). */
+  epsAt?: "variance" | "std";
+  /** Subtracted from H in the variance: 0 (default; paper, PyTorch) or 1 (the authors' code, torch.std). */
+  ddof?: 0 | 1;
+  /** Treat the statistic as a constant in backward. Default: neither (both, for detachNorm). */
+  detachMean?: boolean;
+  detachStd?: boolean;
+}
+
+export interface AdaNormOptions extends StatsOptions {
+  /** C > 0, the average of phi. Default 1. */
+  scale?: number;
+  /** k >= 0 in phi(y) = C(1 - k y). Default 1/10. */
+  k?: number;
+  /** The paper holds C(1 - k y) constant in backward. Default true; false differentiates it. */
+  detachScale?: boolean;
+}
+
+export interface Params<T> {
+  gain?: T;
+  bias?: T;
+}
+
+export interface Forward<T> extends RowStats {
+  y: T;
+}
+export interface Backward<T> {
+  dx: T;
+  dGain?: Float32Array | Matrix;
+  dBias?: Float32Array | Matrix;
+}
+
+/** A normalization bound to its options. Stateless: what backward needs is what forward returned. */
+export interface Norm {
+  readonly size: number;
+  /** T in, T out: an array gives an array (copied), a Matrix gives a Matrix. `out` may be `x` itself. */
+  forward<T extends HostArray | Matrix>(x: T, options?: Params<T> & { out?: T }): Forward<T>;
+  /**
+   * dx for the same x. Leave `stats` out and they are computed again.
+   * dGain and dBias come back where the norm has that parameter; with `accumulate`, they are added
+   * onto the arrays given in `out` (gradient accumulation, row shards).
+   */
+  backward<T extends HostArray | Matrix>(
+    dy: T,
+    x: T,
+    stats?: RowStats,
+    options?: Params<T> & { out?: Partial<Backward<T>>; accumulate?: boolean },
+  ): Backward<T>;
+}
+
+/** Row reductions over a batch of rows of `size`. One double a row. */
+export interface Rows {
+  sum(x: HostArray | Matrix): Float64Array;
+  mean(x: HostArray | Matrix): Float64Array;
+  variance(x: HostArray | Matrix, options?: { ddof?: 0 | 1 }): Float64Array;
+  std(x: HostArray | Matrix, options?: { ddof?: 0 | 1 }): Float64Array;
+  rms(x: HostArray | Matrix): Float64Array;
+  l1(x: HostArray | Matrix): Float64Array;
+  l2(x: HostArray | Matrix): Float64Array;
+  sumSquare(x: HostArray | Matrix): Float64Array;
+  min(x: HostArray | Matrix): Float64Array;
+  max(x: HostArray | Matrix): Float64Array;
+  moments(x: HostArray | Matrix, options?: { ddof?: 0 | 1 }): { mean: Float64Array; variance: Float64Array };
+}
+
+export interface Kernels {
+  /** y = gain * (x - mean)/std + bias; gain and bias each optional. */
+  layerNorm(options: StatsOptions): Norm;
+  /** y = (x - mean)/std. */
+  layerNormSimple(options: StatsOptions): Norm;
+  /** Forward as layerNormSimple; backward holds mean and std constant. */
+  detachNorm(options: StatsOptions): Norm;
+  /** z = C(1 - k y) * y. */
+  adaNorm(options: AdaNormOptions): Norm;
+  /** y = gain * x / sqrt(mean(x^2) + eps) + bias; gain and bias each optional. */
+  rmsNorm(options: StatsOptions): Norm;
+  rows(size: number): Rows;
+
+  /** A zero-filled batch in linear memory, or a copy of `source` there. */
+  matrix(rows: number, cols: number): Matrix;
+  matrix(source: HostArray, cols: number): Matrix;
+
+  /** "simd128", or "relaxed-simd" where that was asked for and the engine has it. */
+  readonly simd: "simd128" | "relaxed-simd";
+  /** Bytes held by matrices now, and the size of the linear memory. */
+  readonly memory: { used: number; size: number };
+}
+
+export interface LoadOptions {
+  /** Use fused multiply-add where the engine has it: faster, and no longer bit-identical across engines. Default false. */
+  relaxedSimd?: boolean;
+  /** A cap on linear memory, in bytes. Past it an allocation throws RangeError and nothing is lost. */
+  maximumBytes?: number;
+  /** A compiled module or its bytes, for hosts that must supply their own. */
+  module?: WebAssembly.Module | BufferSource;
+}
+
+/** Compiles once a process or page; each call gives an instance with memory of its own. */
+export function load(options?: LoadOptions): Promise<Kernels>;
+/** The same at once, where the host allows compiling on this thread. */
+export function loadSync(options?: LoadOptions): Kernels;

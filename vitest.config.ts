@@ -1,0 +1,15 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const build = (file: string) => fileURLToPath(new URL(`build/${file}`, import.meta.url));
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    // The collector is called by hand where a test waits for a dropped matrix to be freed.
+    execArgv: ["--expose-gc"],
+    testTimeout: 60_000,
+    // The tests import the package by its name, as a user does, and get what was built.
+    alias: { "adanorm/reference": build("reference.js"), adanorm: build("index.js") },
+  },
+});
