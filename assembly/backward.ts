@@ -11,7 +11,7 @@
 import { Input, Split, Whole } from "./formulas";
 import { Double, Single } from "./lanes";
 import { Four, One, sum0, sum1, sumColumns } from "./passes";
-import { fitsSingle, rowFitsSingle, sumTerms, writeRow } from "./precision";
+import { factorsFitSingle, rowFitsSingle, sumFitsSingle, sumTerms, writeRow } from "./precision";
 import { derivativeFactor } from "./statistics";
 
 /** Rows whose columns are added in single precision before double precision takes over. */
@@ -42,6 +42,7 @@ export function backward<S, G>(
   k: f64,
 ): void {
   const rowBytes = <usize>size * changetype<S>(0).bytes();
+  const factorsFit = factorsFitSingle(scale, k);
   const toC = detachMean ? 0 : 1 / <f64>size;
   for (let row = 0; row < rows; row++) {
     // Before dx is written, which may be u or x.
@@ -52,14 +53,14 @@ export function backward<S, G>(
     const r = load<f64>(rstds);
     const a = scale * r;
     const b = a * k * r;
-    let single = rowFitsSingle(r) && fitsSingle(a) && fitsSingle(b);
+    let single = factorsFit && rowFitsSingle(r);
     if (detachMean && detachStd) {
       writeRow<S, Split, G>(single, x, u, gain, dx, size, m, r, a, b, 0, 0);
     } else {
       const toD = detachStd ? 0 : (derivativeFactor(r, eps, epsAtStd) * r * r) / <f64>(size - ddof);
       if (single) {
         sumTerms<S, G>(true, x, u, gain, size, m, r, a, b);
-        single = fitsSingle(toC * sum0) && fitsSingle(toD * sum1);
+        single = sumFitsSingle(toC * sum0) && sumFitsSingle(toD * sum1);
       }
       if (!single) sumTerms<S, G>(false, x, u, gain, size, m, r, a, b);
       writeRow<S, Split, Input<G>>(single, x, u, gain, dx, size, m, r, a, b, toC * sum0, toD * sum1);

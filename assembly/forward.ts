@@ -1,6 +1,6 @@
 /** Forward, row by row: the statistics, the scalars that follow from them, one pass that writes the row. */
 import { Whole } from "./formulas";
-import { fitsSingle, rowFitsSingle, writeRow } from "./precision";
+import { factorsFitSingle, rowFitsSingle, writeRow } from "./precision";
 import { mean, moments, momentsAtOrigin, reciprocalStd, squares } from "./statistics";
 
 /** 1 / sigma of a row; its mean is then in `mean`. Not centred is rmsNorm: the mean is taken as 0. */
@@ -31,18 +31,21 @@ export function forward<S, T>(
   k: f64,
 ): void {
   const rowBytes = <usize>size * changetype<S>(0).bytes();
+  const factorsFit = factorsFitSingle(scale, k);
+  // One row ahead: the chain of divisions and the square root that ends a row's statistics takes as long as a short row,
+  // and runs beside the pass that writes the row before.
+  statistics<S>(x, means, rstds, min(rows, 1), size, centred, eps, epsAtStd, ddof);
   for (let row = 0; row < rows; row++) {
-    const r = rstdOf<S>(x, size, centred, eps, epsAtStd, ddof);
-    store<f64>(means, mean);
-    store<f64>(rstds, r);
-    const a = scale * r;
-    const b = a * k * r;
-    const single = rowFitsSingle(r) && fitsSingle(a) && fitsSingle(b);
-    writeRow<S, Whole, T>(single, x, gain, bias, z, size, mean, r, a, b, 0, 0);
-    x += rowBytes;
-    z += rowBytes;
+    const m = load<f64>(means);
+    const r = load<f64>(rstds);
     means += sizeof<f64>();
     rstds += sizeof<f64>();
+    if (row + 1 < rows) statistics<S>(x + rowBytes, means, rstds, 1, size, centred, eps, epsAtStd, ddof);
+    const a = scale * r;
+    const b = a * k * r;
+    writeRow<S, Whole, T>(factorsFit && rowFitsSingle(r), x, gain, bias, z, size, m, r, a, b, 0, 0);
+    x += rowBytes;
+    z += rowBytes;
   }
 }
 

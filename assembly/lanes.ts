@@ -31,25 +31,13 @@ export class Single<S> {
       ? changetype<S>(0).load1(p)
       : n == 2
         ? changetype<S>(0).load2(p)
-        : i8x16.shuffle(
+        : f32x4.shuffle(
             changetype<S>(0).load2(p),
             changetype<S>(0).load1(p + 2 * changetype<S>(0).bytes()),
             0,
             1,
-            2,
-            3,
             4,
             5,
-            6,
-            7,
-            16,
-            17,
-            18,
-            19,
-            20,
-            21,
-            22,
-            23,
           );
   }
   /** The first `n` lanes; memory behind them is not written. */
@@ -59,10 +47,7 @@ export class Single<S> {
     } else {
       changetype<S>(0).store2(p, v);
       if (n == 3) {
-        changetype<S>(0).store1(
-          p + 2 * changetype<S>(0).bytes(),
-          i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15),
-        );
+        changetype<S>(0).store1(p + 2 * changetype<S>(0).bytes(), f32x4.shuffle(v, v, 2, 3, 2, 3));
       }
     }
   }
@@ -93,18 +78,16 @@ export class Single<S> {
   @inline abs(a: v128): v128 {
     return f32x4.abs(a);
   }
-  /** Lanes 0 and 1 as f64. */
-  @inline low(a: v128): v128 {
-    return f64x2.promote_low_f32x4(a);
-  }
-  /** Lanes 2 and 3 as f64. */
-  @inline high(a: v128): v128 {
-    return f64x2.promote_low_f32x4(i8x16.shuffle(a, a, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
+  /** The sum of v's lanes and the sum of w's, as f64. */
+  @inline fold(v: v128, w: v128): v128 {
+    const pairs = f32x4.add(f32x4.shuffle(v, w, 0, 4, 1, 5), f32x4.shuffle(v, w, 2, 6, 3, 7));
+    return f64x2.promote_low_f32x4(f32x4.add(pairs, f32x4.shuffle(pairs, pairs, 2, 3, 2, 3)));
   }
   /** Adds onto four f64 in memory. */
   @inline accumulate(sums: usize, a: v128): void {
-    v128.store(sums, f64x2.add(v128.load(sums), this.low(a)));
-    v128.store(sums, f64x2.add(v128.load(sums, 16), this.high(a)), 16);
+    v128.store(sums, f64x2.add(v128.load(sums), f64x2.promote_low_f32x4(a)));
+    const high = f64x2.promote_low_f32x4(f32x4.shuffle(a, a, 2, 3, 2, 3));
+    v128.store(sums, f64x2.add(v128.load(sums, 16), high), 16);
   }
 }
 
@@ -154,11 +137,8 @@ export class Double<S> {
   @inline abs(a: v128): v128 {
     return f64x2.abs(a);
   }
-  @inline low(a: v128): v128 {
-    return a;
-  }
-  @inline high(a: v128): v128 {
-    return f64x2.splat(0);
+  @inline fold(v: v128, w: v128): v128 {
+    return f64x2.add(f64x2.shuffle(v, w, 0, 2), f64x2.shuffle(v, w, 1, 3));
   }
   @inline accumulate(sums: usize, a: v128): void {
     v128.store(sums, f64x2.add(v128.load(sums), a));
@@ -181,9 +161,4 @@ export class Larger {
   @inline of(a: v128, b: v128): v128 {
     return f32x4.max(a, b);
   }
-}
-
-/** The sum of both lanes. */
-export function sumLanes(a: v128): f64 {
-  return f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1);
 }

@@ -6,11 +6,20 @@ import { Both, mapRow, sumRow } from "./passes";
 
 /** Whether 1 / sigma is that of a row whose centred elements, and their products with 1 / sigma, f32 holds. */
 export function rowFitsSingle(rstd: f64): bool {
-  return rstd >= 5.421010862427522e-20 && rstd <= 1.8446744073709552e19; // 2^-64, 2^64
+  return rstd >= 2.3283064365386963e-10 && rstd <= 4294967296.0; // 2^-32, 2^32
 }
 
-/** Whether a scalar of such a row is at home in f32, with room for what it is multiplied by. */
-export function fitsSingle(scalar: f64): bool {
+/** Whether scale and k are such that scale r and scale k r^2 are at home in f32 for every row that fits. */
+export function factorsFitSingle(scale: f64, k: f64): bool {
+  return isModerate(scale) && (k == 0 || isModerate(k));
+}
+
+function isModerate(factor: f64): bool {
+  return factor >= 1.52587890625e-5 && factor <= 65536; // 2^-16, 2^16
+}
+
+/** Whether a scalar that a row's sums give is at home in f32, with room for what it is multiplied by. */
+export function sumFitsSingle(scalar: f64): bool {
   const magnitude = abs(scalar);
   return magnitude == 0 || (magnitude >= 7.888609052210118e-31 && magnitude <= 1.2676506002282294e30); // 2^-100, 2^100
 }

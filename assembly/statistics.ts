@@ -14,8 +14,8 @@ export let squares: f64 = 0;
 const SMALLEST: f64 = 5.421010862427522e-20; // 2^-64
 const LARGEST: f64 = 1.8446744073709552e19; // 2^64
 
-function trusted(square: f64): bool {
-  return square >= SMALLEST && square <= LARGEST;
+function trusted(squares: f64, n: f64): bool {
+  return squares >= SMALLEST * n && squares <= LARGEST * n;
 }
 
 /**
@@ -30,9 +30,12 @@ export function moments<S>(x: usize, size: i32): void {
 function momentsAboutOrigin<S>(x: usize, size: i32): bool {
   const none = f64x2.splat(0);
   sumRow<Single<S>, Origin, Value, Both>(x, 0, 0, size, none, none, none, none);
-  mean = sum0 / <f64>size;
-  squares = sum1 - sum0 * mean;
-  return sum0 * mean <= squares && trusted(squares / <f64>size);
+  const m = sum0 / <f64>size;
+  const off = sum0 * m;
+  const left = sum1 - off;
+  mean = m;
+  squares = left;
+  return off <= left && trusted(left, <f64>size);
 }
 
 /** About the f32 nearest to the mean just found, with Chan's correction for what was left of it. */
@@ -43,7 +46,7 @@ function momentsAboutMean<S>(x: usize, size: i32): bool {
   const shift = sum0 / <f64>size;
   mean = <f64>centre + shift;
   squares = sum1 - sum0 * shift;
-  return trusted(squares / <f64>size);
+  return trusted(squares, <f64>size);
 }
 
 /** In f64 throughout: for any row at all, at less than half the speed. */
@@ -61,7 +64,7 @@ export function momentsInDouble<S>(x: usize, size: i32): void {
 export function momentsAtOrigin<S>(x: usize, size: i32): void {
   const none = f64x2.splat(0);
   sumRow<Single<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
-  if (!trusted(sum1 / <f64>size)) sumRow<Double<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
+  if (!trusted(sum1, <f64>size)) sumRow<Double<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
   mean = 0;
   // No finite row overflows f64: where the sum is infinite an element was, and the whole row is to be NaN.
   squares = sum1 < Infinity ? sum1 : NaN;
