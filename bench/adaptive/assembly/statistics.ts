@@ -1,0 +1,41 @@
+/**
+ * assembly/statistics.ts without what is adaptive: one pass in f32, whatever the row. Compiled in its place by ../run.ts, to
+ * measure what the adaptive statistics cost. It is wrong on every row that is not ordinary.
+ */
+import { Origin, Value, Whole } from "./formulas";
+import { Double, Single } from "./lanes";
+import { Both, First, Second, sum0, sum1, sumRow } from "./passes";
+
+export let mean: f64 = 0;
+export let squares: f64 = 0;
+
+export function moments<S>(x: usize, size: i32): void {
+  const none = f64x2.splat(0);
+  sumRow<Single<S>, Origin, Value, Both>(x, 0, 0, size, none, none, none, none);
+  mean = sum0 / <f64>size;
+  squares = sum1 - sum0 * mean;
+}
+
+export function momentsInDouble<S>(x: usize, size: i32): void {
+  const none = f64x2.splat(0);
+  sumRow<Double<S>, Origin, Value, First>(x, 0, 0, size, none, none, none, none);
+  mean = sum0 / <f64>size;
+  sumRow<Double<S>, Whole, Value, Both>(x, 0, 0, size, f64x2.splat(mean), none, none, none);
+  squares = sum1;
+}
+
+export function momentsAtOrigin<S>(x: usize, size: i32): void {
+  const none = f64x2.splat(0);
+  sumRow<Single<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
+  mean = 0;
+  squares = sum1;
+}
+
+export function reciprocalStd(variance: f64, eps: f64, epsAtStd: bool): f64 {
+  return 1 / (epsAtStd ? sqrt(variance) + eps : sqrt(variance + eps));
+}
+
+export function derivativeFactor(rstd: f64, eps: f64, epsAtStd: bool): f64 {
+  const std = 1 / rstd - eps;
+  return epsAtStd ? (std + eps) / std : 1;
+}
