@@ -44,7 +44,7 @@ export class LinearNorm implements Norm {
     this.#kernels = kernels;
   }
 
-  forward<T extends HostArray | Matrix>(x: T, options: Params<T> & { out?: T } = {}): Forward<T> {
+  forward<T extends HostArray | Matrix>(x: T, options: Params<T> & { out?: T | undefined } = {}): Forward<T> {
     const call = `${this.#name}.forward`;
     const memory = this.#memory;
     const { size } = this;
@@ -101,7 +101,7 @@ export class LinearNorm implements Norm {
     dy: T,
     x: T,
     stats?: RowStats,
-    options: Params<T> & { out?: Partial<Backward<T>>; accumulate?: boolean } = {},
+    options: Params<T> & { out?: Partial<Backward<T>> | undefined; accumulate?: boolean | undefined } = {},
   ): Backward<T> {
     const call = `${this.#name}.backward`;
     const memory = this.#memory;

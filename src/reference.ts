@@ -24,25 +24,25 @@ export interface ReferenceOptions {
   /** H, the length of one row. */
   size: number;
   /** Default 1e-5. */
-  eps?: number;
+  eps?: number | undefined;
   /** Default "variance". */
-  epsAt?: "variance" | "std";
+  epsAt?: "variance" | "std" | undefined;
   /** Default 0. rmsNorm takes no notice of it. */
-  ddof?: 0 | 1;
+  ddof?: 0 | 1 | undefined;
   /** Hold the mean constant in backward. Default false; true for detachNorm. */
-  detachMean?: boolean;
+  detachMean?: boolean | undefined;
   /** Hold the standard deviation constant in backward. Default false; true for detachNorm. */
-  detachStd?: boolean;
+  detachStd?: boolean | undefined;
   /** adaNorm's C. Default 1. */
-  scale?: number;
+  scale?: number | undefined;
   /** adaNorm's k. Default 1/10. */
-  k?: number;
+  k?: number | undefined;
   /** Hold C (1 - k y) constant in backward. Default true. */
-  detachScale?: boolean;
+  detachScale?: boolean | undefined;
   /** layerNorm's and rmsNorm's gain, `size` numbers. Default: all 1. */
-  gain?: ArrayLike<number>;
+  gain?: ArrayLike<number> | undefined;
   /** layerNorm's and rmsNorm's bias, `size` numbers. Default: all 0. */
-  bias?: ArrayLike<number>;
+  bias?: ArrayLike<number> | undefined;
 }
 
 /** What {@link forward} returns: the result, `rows x size`, and one number a row of the others. */

@@ -30,11 +30,11 @@ export class LinearRows implements Rows {
     return this.#moments("mean", x, 0).mean;
   }
 
-  variance(x: Batch, options: { ddof?: 0 | 1 } = {}): Float64Array {
+  variance(x: Batch, options: { ddof?: 0 | 1 | undefined } = {}): Float64Array {
     return this.#moments("variance", x, this.#ddof("variance", options)).variance;
   }
 
-  std(x: Batch, options: { ddof?: 0 | 1 } = {}): Float64Array {
+  std(x: Batch, options: { ddof?: 0 | 1 | undefined } = {}): Float64Array {
     return this.#moments("std", x, this.#ddof("std", options)).variance.map(Math.sqrt);
   }
 
@@ -62,7 +62,7 @@ export class LinearRows implements Rows {
     return this.#reduce("max", x, this.#abi.rowMax);
   }
 
-  moments(x: Batch, options: { ddof?: 0 | 1 } = {}): { mean: Float64Array; variance: Float64Array } {
+  moments(x: Batch, options: { ddof?: 0 | 1 | undefined } = {}): { mean: Float64Array; variance: Float64Array } {
     return this.#moments("moments", x, this.#ddof("moments", options));
   }
 

@@ -45,39 +45,42 @@ export interface StatsOptions {
   /** H, the length of one row. An integer, 1 or more. */
   size: number;
   /** Added to the variance, or to the standard deviation (see `epsAt`). Finite, 0 or more. Default 1e-5. */
-  eps?: number;
+  eps?: number | undefined;
   /**
    * Where eps is added. `"variance"` (default): sigma = sqrt(var + eps), as in the paper, PyTorch and ONNX.
    * `"std"`: sigma = sqrt(var) + eps, as in the paper's code.
    */
-  epsAt?: "variance" | "std";
+  epsAt?: "variance" | "std" | undefined;
   /**
    * What is subtracted from H in the variance: 0 (default; the paper, PyTorch) or 1 (the paper's code, torch.std).
    * rmsNorm has no variance: there it changes nothing.
    */
-  ddof?: 0 | 1;
+  ddof?: 0 | 1 | undefined;
   /** Hold the mean constant in backward. Default false; true for detachNorm. */
-  detachMean?: boolean;
+  detachMean?: boolean | undefined;
   /** Hold the standard deviation constant in backward. Default false; true for detachNorm. */
-  detachStd?: boolean;
+  detachStd?: boolean | undefined;
 }
 
 /** Options of adaNorm. */
 export interface AdaNormOptions extends StatsOptions {
   /** C, the mean of phi over a row. Finite, more than 0. Default 1. */
-  scale?: number;
+  scale?: number | undefined;
   /** k in phi(y) = C (1 - k y). Finite, 0 or more. Default 1/10. */
-  k?: number;
+  k?: number | undefined;
   /** Hold phi(y) constant in backward, as the paper does. Default true; false differentiates it too. */
-  detachScale?: boolean;
+  detachScale?: boolean | undefined;
 }
 
-/** The parameters of a norm that has them, `size` elements each; either may be left out. */
-export interface Params<T> {
+/**
+ * The parameters of a norm that has them, `size` elements each; either may be left out, and each may be an array or a
+ * matrix, whatever the batch is.
+ */
+export interface Params<_T extends HostArray | Matrix = HostArray | Matrix> {
   /** Multiplies each normalised element. Default: none, as if all were 1. */
-  gain?: T | HostArray | Matrix;
+  gain?: HostArray | Matrix | undefined;
   /** Is added to each element after the gain. Default: none, as if all were 0. */
-  bias?: T | HostArray | Matrix;
+  bias?: HostArray | Matrix | undefined;
 }
 
 /** What forward returns. */
@@ -111,7 +114,7 @@ export interface Norm {
    * @throws TypeError when an argument is of the wrong kind, freed, or a matrix of other kernels; RangeError when shapes
    * disagree, when `out` overlaps an input in part, or when memory runs out. Nothing has been written then.
    */
-  forward<T extends HostArray | Matrix>(x: T, options?: Params<T> & { out?: T }): Forward<T>;
+  forward<T extends HostArray | Matrix>(x: T, options?: Params<T> & { out?: T | undefined }): Forward<T>;
   /**
    * The gradient with respect to x, and to the parameters that are given.
    *
@@ -127,7 +130,7 @@ export interface Norm {
     dy: T,
     x: T,
     stats?: RowStats,
-    options?: Params<T> & { out?: Partial<Backward<T>>; accumulate?: boolean },
+    options?: Params<T> & { out?: Partial<Backward<T>> | undefined; accumulate?: boolean | undefined },
   ): Backward<T>;
 }
 
@@ -143,9 +146,9 @@ export interface Rows {
   /** The mean of the elements. */
   mean(x: HostArray | Matrix): Float64Array;
   /** sum (x - mean)^2 / (size - ddof). Default ddof: 0. */
-  variance(x: HostArray | Matrix, options?: { ddof?: 0 | 1 }): Float64Array;
+  variance(x: HostArray | Matrix, options?: { ddof?: 0 | 1 | undefined }): Float64Array;
   /** The square root of the variance. */
-  std(x: HostArray | Matrix, options?: { ddof?: 0 | 1 }): Float64Array;
+  std(x: HostArray | Matrix, options?: { ddof?: 0 | 1 | undefined }): Float64Array;
   /** sqrt(sum x^2 / size) */
   rms(x: HostArray | Matrix): Float64Array;
   /** sum |x| */
@@ -159,7 +162,10 @@ export interface Rows {
   /** The largest element; NaN where there is one. */
   max(x: HostArray | Matrix): Float64Array;
   /** Mean and variance in one go. */
-  moments(x: HostArray | Matrix, options?: { ddof?: 0 | 1 }): { mean: Float64Array; variance: Float64Array };
+  moments(
+    x: HostArray | Matrix,
+    options?: { ddof?: 0 | 1 | undefined },
+  ): { mean: Float64Array; variance: Float64Array };
 }
 
 /** One instance of the module, with a linear memory of its own. */
@@ -213,12 +219,12 @@ export interface LoadOptions {
    * Use fused multiply-add where the engine has it: faster, and no longer the same bytes on every engine. Default false.
    * Where the engine lacks it, and in loadSync, which has only the portable build at hand, the portable build runs.
    */
-  relaxedSimd?: boolean;
+  relaxedSimd?: boolean | undefined;
   /**
    * A cap on the linear memory, in bytes, rounded down to whole pages of 65,536: one page or more, at most 4 GiB. An
    * allocation past it throws RangeError and nothing is lost. Default: as far as the engine goes.
    */
-  maximumBytes?: number;
+  maximumBytes?: number | undefined;
   /** The compiled module or its bytes, for hosts that supply their own. Default: the one that came with this package. */
-  module?: WebAssembly.Module | BufferSource;
+  module?: WebAssembly.Module | BufferSource | undefined;
 }

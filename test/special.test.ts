@@ -1,0 +1,164 @@
+/** Special values: a test for each line of the table in docs/numerics.md. */
+import { loadSync } from "adanorm";
+import { describe, expect, it } from "vitest";
+import { expectSameBytes, expectWithin, hasParams, makeNorm, NORMS, normal, ULP } from "./support.ts";
+
+const kernels = loadSync();
+const size = 21;
+const rows = 9;
+const x = normal(rows * size, 1, 0.4);
+const dy = normal(rows * size, 2);
+const gain = normal(size, 3, 1, 0.5);
+const bias = normal(size, 4);
+
+const centred = NORMS.filter((name) => name !== "rmsNorm");
+const row = (batch: Float32Array, index: number) => batch.subarray(index * size, (index + 1) * size);
+const filled = (value: number, length = size) => new Float32Array(length).fill(value);
+const with_ = (array: Float32Array, index: number, value: number) => {
+  const copy = array.slice();
+  copy[index] = value;
+  return copy;
+};
+
+describe.each(NORMS)("%s", (name) => {
+  const params = hasParams(name) ? { gain, bias } : {};
+  const norm = makeNorm(kernels, name, { size });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    "%d in a row of x: that row is NaN",
+    (bad) => {
+      const poisoned = with_(x, 4 * size + 7, bad);
+      const forward = norm.forward(poisoned, params);
+      const clean = norm.forward(x, params);
+      const backward = norm.backward(dy, poisoned, forward, params);
+      const cleanBackward = norm.backward(dy, x, clean, params);
+      for (let index = 0; index < rows; index++) {
+        if (index === 4) {
+          expect(row(forward.y, index)).toEqual(filled(Number.NaN));
+          expect(row(backward.dx, index)).toEqual(filled(Number.NaN));
+          expect(forward.rstd[index]).toBeNaN();
+        } else {
+          expectSameBytes(row(forward.y, index), row(clean.y, index), `y of row ${index}`);
+          expectSameBytes(row(backward.dx, index), row(cleanBackward.dx, index), `dx of row ${index}`);
+          expect(forward.mean[index]).toBe(clean.mean[index]);
+          expect(forward.rstd[index]).toBe(clean.rstd[index]);
+        }
+      }
+    },
+  );
+
+  it("NaN in dy stays in its row of dx, in its element where nothing is summed, and in its column of dGain", () => {
+    const at = 4 * size + 7;
+    const clean = norm.backward(dy, x, undefined, params);
+    const poisoned = norm.backward(with_(dy, at, Number.NaN), x, undefined, params);
+    const elementOnly = name === "detachNorm";
+    poisoned.dx.forEach((value, i) => {
+      const hit = elementOnly ? i === at : Math.floor(i / size) === 4;
+      expect(value, `dx[${i}]`).toBe(hit ? Number.NaN : clean.dx[i]);
+    });
+    for (const key of ["dGain", "dBias"] as const) {
+      const [got, want] = [poisoned[key], clean[key]] as [Float32Array?, Float32Array?];
+      // The block of rows around it is summed in f64 or f32 as before: the other columns keep their bytes.
+      got?.forEach((value, i) => {
+        expect(value, `${key}[${i}]`).toBe(i === 7 ? Number.NaN : want?.[i]);
+      });
+    }
+  });
+
+  it("no rows: empty results", () => {
+    const none = new Float32Array(0);
+    const { y, mean, rstd } = norm.forward(none, params);
+    expect([y.length, mean.length, rstd.length]).toEqual([0, 0, 0]);
+  });
+
+  it("the largest eps: y is 0, and nothing overflows", () => {
+    const huge = makeNorm(kernels, name, { size, eps: Number.MAX_VALUE });
+    for (const batch of [x, filled(3.4e38), x.map((_, i) => (i % 2 ? 3.4e38 : -3.4e38))]) {
+      const { y, rstd } = huge.forward(batch);
+      expect(y.every((value) => value === 0)).toBe(true);
+      expect(rstd.every((value) => value === 1 / Math.sqrt(Number.MAX_VALUE))).toBe(true);
+    }
+  });
+});
+
+describe.each(centred)("%s, constant rows", (name) => {
+  const params = hasParams(name) ? { gain, bias } : {};
+  const constants = [0, 0.1, 1234, -40000.3, 1e-30, 1e-45, 1e30, 3.4028234663852886e38];
+
+  it.each([1, 2, 3, 7, 64, 255, 256, 257, 4099])("give exactly 0 (+ bias) for eps > 0, of size %i", (length) => {
+    const norm = makeNorm(kernels, name, { size: length });
+    const own = hasParams(name) ? { gain: normal(length, 5), bias: normal(length, 6) } : {};
+    for (const constant of constants) {
+      const { y, mean, rstd } = norm.forward(filled(constant, length), own);
+      const want = own.bias ?? filled(0, length);
+      y.forEach((value, i) => {
+        if (value !== want[i]) expect.fail(`constant ${constant}: y[${i}] is ${value}, not ${want[i]}`);
+      });
+      expect(mean[0]).toBe(Math.fround(constant));
+      expect(rstd[0]).toBe(1 / Math.sqrt(1e-5));
+    }
+  });
+
+  it("give NaN for eps = 0, where 0 / 0 stands, and rstd infinite", () => {
+    const norm = makeNorm(kernels, name, { size, eps: 0 });
+    const { y, mean, rstd } = norm.forward(filled(7), params);
+    expect(y).toEqual(filled(Number.NaN));
+    expect([mean[0], rstd[0]]).toEqual([7, Number.POSITIVE_INFINITY]);
+    expect(norm.backward(filled(1), filled(7), undefined, params).dx.some(Number.isFinite)).toBe(false);
+  });
+});
+
+describe("rmsNorm, rows of zeros", () => {
+  it("give exactly 0 (+ bias) for eps > 0 and NaN for eps = 0", () => {
+    expect(kernels.rmsNorm({ size }).forward(filled(0), { gain, bias }).y).toEqual(bias);
+    expect(kernels.rmsNorm({ size, eps: 0 }).forward(filled(0)).y).toEqual(filled(Number.NaN));
+  });
+});
+
+describe("a row of one element", () => {
+  it.each(centred)("%s: 0 for ddof 0, NaN for ddof 1, whose variance is 0 / 0", (name) => {
+    const batch = Float32Array.of(3, -1e20, 0);
+    expect(Array.from(makeNorm(kernels, name, { size: 1 }).forward(batch).y, Math.abs)).toEqual([0, 0, 0]);
+    const { y, mean, rstd } = makeNorm(kernels, name, { size: 1, ddof: 1 }).forward(batch);
+    expect(y).toEqual(filled(Number.NaN, 3));
+    expect(mean).toEqual(Float64Array.from(batch));
+    expect(rstd).toEqual(new Float64Array(3).fill(Number.NaN));
+  });
+});
+
+describe("minus zero", () => {
+  it.each(NORMS)("%s: is a zero like the other, with eps or without", (name) => {
+    const zeros = filled(0).map((_, i) => (i % 2 ? -0 : 0));
+    expect(Array.from(makeNorm(kernels, name, { size }).forward(zeros).y, Math.abs)).toEqual(Array.from(filled(0)));
+  });
+});
+
+describe("subnormal rows and rows near the largest f32", () => {
+  it.each(NORMS)("%s: the same y as the row scaled to ordinary size, with eps = 0", (name) => {
+    const norm = makeNorm(kernels, name, { size, eps: 0 });
+    const whole = x.map((value) => Math.round(value * 1000));
+    const want = norm.forward(whole).y;
+    for (const exponent of [-149, -140, 100, 115]) {
+      const { y } = norm.forward(whole.map((value) => value * 2 ** exponent));
+      expectWithin(
+        y,
+        want,
+        want.map((value) => 6 * ULP * Math.max(1, Math.abs(value))),
+        `2^${exponent}`,
+      );
+    }
+  });
+});
+
+describe("gradients out of the range of f32", () => {
+  it("dx overflows to infinity of its sign, and no further", () => {
+    const norm = kernels.layerNormSimple({ size, eps: 0 });
+    const tiny = row(x, 0).map((value) => value * 1e-20);
+    const { dx } = norm.backward(
+      row(dy, 0).map((value) => value * 1e30),
+      tiny,
+    );
+    const exact = kernels.layerNormSimple({ size, eps: 0 }).backward(row(dy, 0), row(x, 0)).dx;
+    expect(dx.every((value, i) => value === Math.sign(exact[i] as number) * Number.POSITIVE_INFINITY)).toBe(true);
+  });
+});
