@@ -12,7 +12,7 @@ import { Input, Split, Whole } from "./formulas";
 import { Double, Single } from "./lanes";
 import { Four, One, sum0, sum1, sumColumns } from "./passes";
 import { factorsFitSingle, rowFitsSingle, sumFitsSingle, sumTerms, writeRow } from "./precision";
-import { derivativeFactor } from "./statistics";
+import { derivativeFactor, SHORT } from "./statistics";
 
 /** Rows whose columns are added in single precision before double precision takes over. */
 const BLOCK: i32 = 4;
@@ -42,7 +42,7 @@ export function backward<S, G>(
   k: f64,
 ): void {
   const rowBytes = <usize>size * changetype<S>(0).bytes();
-  const factorsFit = factorsFitSingle(scale, k);
+  const long = size >= SHORT && factorsFitSingle(scale, k);
   const toC = detachMean ? 0 : 1 / <f64>size;
   for (let row = 0; row < rows; row++) {
     // Before dx is written, which may be u or x.
@@ -53,7 +53,7 @@ export function backward<S, G>(
     const r = load<f64>(rstds);
     const a = scale * r;
     const b = a * k * r;
-    let single = factorsFit && rowFitsSingle(r);
+    let single = long && rowFitsSingle(r);
     if (detachMean && detachStd) {
       writeRow<S, Split, G>(single, x, u, gain, dx, size, m, r, a, b, 0, 0);
     } else {

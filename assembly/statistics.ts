@@ -14,16 +14,19 @@ export let squares: f64 = 0;
 const SMALLEST: f64 = 5.421010862427522e-20; // 2^-64
 const LARGEST: f64 = 1.8446744073709552e19; // 2^64
 
+/** Rows shorter than this go in f64 throughout: too few terms for their roundings to even out, and little time to save. */
+export const SHORT: i32 = 64;
+
 function trusted(squares: f64, n: f64): bool {
   return squares >= SMALLEST * n && squares <= LARGEST * n;
 }
 
 /**
- * Sets `mean` and `squares`. One pass serves ordinary rows, a second one rows far from the origin; rows whose squares
- * f32 cannot hold, constant rows and rows with NaN or infinity go in f64.
+ * Sets `mean` and `squares`. One pass serves ordinary rows, a second one rows far from the origin; short rows, rows whose
+ * squares f32 cannot hold, constant rows and rows with NaN or infinity go in f64.
  */
 export function moments<S>(x: usize, size: i32): void {
-  if (!momentsAboutOrigin<S>(x, size) && !momentsAboutMean<S>(x, size)) momentsInDouble<S>(x, size);
+  if (size < SHORT || (!momentsAboutOrigin<S>(x, size) && !momentsAboutMean<S>(x, size))) momentsInDouble<S>(x, size);
 }
 
 /** sum (x - mean)^2 = sum x^2 - (sum x)^2 / n: exact enough while the mean is no further off than sigma. */
@@ -63,8 +66,9 @@ export function momentsInDouble<S>(x: usize, size: i32): void {
 /** Sets `mean` to 0 and `squares` to the sum of x^2: rmsNorm in the terms of the others. */
 export function momentsAtOrigin<S>(x: usize, size: i32): void {
   const none = f64x2.splat(0);
-  sumRow<Single<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
-  if (!trusted(sum1, <f64>size)) sumRow<Double<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
+  if (size >= SHORT) sumRow<Single<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
+  if (size < SHORT || !trusted(sum1, <f64>size))
+    sumRow<Double<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
   mean = 0;
   // No finite row overflows f64: where the sum is infinite an element was, and the whole row is to be NaN.
   squares = sum1 < Infinity ? sum1 : NaN;
