@@ -1,0 +1,57 @@
+/** The six networks that are compared: one without a norm, and one for each norm of the package. */
+import type { Kernels, Norm } from "adanorm";
+import type { NormName } from "adanorm/reference";
+
+/** adaNorm's C and k in phi(y) = C (1 - k y). */
+export const SCALE = 1;
+export const K = 1 / 10;
+
+/** What is added to the variance: the same in the kernels, in plain JavaScript and in the oracle. */
+export const EPS = 1e-5;
+
+/** One way of normalising the hidden layer. */
+export interface NormChoice {
+  name: NormName;
+  /** Has it a gain and a bias to be trained? */
+  affine: boolean;
+  /** The norm on our kernels, for rows of `size` elements. */
+  make(kernels: Kernels, size: number): Norm;
+  /**
+   * What the paper proves of dL/dx, with e = dL/dy: its mean over a row is 0, or mean(e) / sigma; its variance is at
+   * most, or exactly, var(e) / sigma^2. Undefined where it proves nothing.
+   */
+  theorem?: { mean: "zero" | "kept"; variance: "bounded" | "kept" };
+}
+
+/** The five norms, in the order of the paper. */
+export const NORMS: readonly NormChoice[] = [
+  {
+    name: "layerNorm",
+    affine: true,
+    make: (kernels, size) => kernels.layerNorm({ size, eps: EPS }),
+    theorem: { mean: "zero", variance: "bounded" },
+  },
+  {
+    name: "layerNormSimple",
+    affine: false,
+    make: (kernels, size) => kernels.layerNormSimple({ size, eps: EPS }),
+    theorem: { mean: "zero", variance: "bounded" },
+  },
+  {
+    name: "detachNorm",
+    affine: false,
+    make: (kernels, size) => kernels.detachNorm({ size, eps: EPS }),
+    theorem: { mean: "kept", variance: "kept" },
+  },
+  {
+    name: "adaNorm",
+    affine: false,
+    make: (kernels, size) => kernels.adaNorm({ size, eps: EPS, scale: SCALE, k: K }),
+    theorem: { mean: "zero", variance: "bounded" },
+  },
+  {
+    name: "rmsNorm",
+    affine: true,
+    make: (kernels, size) => kernels.rmsNorm({ size, eps: EPS }),
+  },
+];

@@ -1,0 +1,100 @@
+/** Digits as small pictures, before and after each norm: their 784 pixels normalised as one row. */
+import * as Plot from "@observablehq/plot";
+import type { Kernels } from "adanorm";
+import { PNG } from "pngjs";
+import { draw } from "./charts.ts";
+import { NORMS } from "./contenders.ts";
+import { type Digits, PIXELS, SIDE } from "./mnist.ts";
+
+/** The first test digits, so many of them. */
+const COUNT = 5;
+const ORIGINAL = "pixels";
+
+/** A number in [0, 1] as red, green and blue. */
+type Palette = (value: number) => readonly [number, number, number];
+
+/** The picture as a data URI. The values are spread over the palette from `low` to `high`. */
+function picture(values: ArrayLike<number>, low: number, high: number, palette: Palette): string {
+  const png = new PNG({ width: SIDE, height: SIDE });
+  for (let i = 0; i < PIXELS; i++) {
+    png.data.set([...palette(((values[i] as number) - low) / (high - low)), 255], 4 * i);
+  }
+  return `data:image/png;base64,${PNG.sync.write(png).toString("base64")}`;
+}
+
+const grey: Palette = (value) => {
+  const level = Math.round(255 * (1 - value));
+  return [level, level, level];
+};
+
+/** Red below 0, white at 0, blue above: Plot's own scale, so that the key and the pictures agree. */
+function diverging(limit: number): { options: Plot.ScaleOptions; palette: Palette } {
+  const options: Plot.ScaleOptions = { type: "diverging", scheme: "RdBu", domain: [-limit, limit] };
+  const scale = Plot.scale({ color: options });
+  const palette: Palette = (value) => {
+    const css = String(scale?.apply((2 * value - 1) * limit));
+    const [red = 0, green = 0, blue = 0] = (css.match(/\d+/g) ?? []).map(Number);
+    return [red, green, blue];
+  };
+  return { options, palette };
+}
+
+/** The pictures and the key to their colours. */
+export function digitCharts(kernels: Kernels, digits: Digits): string {
+  const original = Float32Array.from(digits.pixels.subarray(0, COUNT * PIXELS), (ink) => ink / 255);
+  const outputs = NORMS.map((choice) => ({ name: choice.name, z: choice.make(kernels, PIXELS).forward(original).y }));
+  const limit = Math.ceil(
+    Math.max(...outputs.map(({ z }) => z.reduce((most, value) => Math.max(most, Math.abs(value)), 0))),
+  );
+  const { options, palette } = diverging(limit);
+  const images = Array.from({ length: COUNT }, (_, row) => {
+    const part = (values: Float32Array) => values.subarray(row * PIXELS, (row + 1) * PIXELS);
+    const digit = `“${digits.labels[row]}”`;
+    return [
+      { digit, norm: ORIGINAL, source: picture(part(original), 0, 1, grey) },
+      ...outputs.map(({ name, z }) => ({ digit, norm: name, source: picture(part(z), -limit, limit, palette) })),
+    ];
+  }).flat();
+  const pictures = draw({
+    width: 840,
+    height: COUNT * 112 + 40,
+    marginLeft: 40,
+    marginBottom: 6,
+    fx: { label: null, domain: [ORIGINAL, ...outputs.map(({ name }) => name)], padding: 0.06 },
+    fy: { label: null, padding: 0.06, domain: [...new Set(images.map(({ digit }) => digit))] },
+    marks: [
+      Plot.axisFx({ anchor: "top", fontSize: 12 }),
+      Plot.axisFy({ anchor: "left", fontSize: 15 }),
+      Plot.image(images, {
+        fx: "norm",
+        fy: "digit",
+        src: "source",
+        frameAnchor: "middle",
+        width: 104,
+        height: 104,
+        imageRendering: "pixelated",
+      }),
+    ],
+  });
+  const steps = Array.from({ length: 120 }, (_, i) => limit * ((2 * i) / 120 - 1));
+  const key = draw({
+    width: 420,
+    height: 62,
+    marginTop: 4,
+    marginLeft: 40,
+    marginRight: 16,
+    color: options,
+    x: { label: "normalised pixel (no unit; palest at 0)", labelAnchor: "center", labelArrow: "none" },
+    y: { axis: null },
+    marks: [
+      Plot.rect(steps, {
+        x1: (at: number) => at,
+        x2: (at: number) => at + limit / 50,
+        y1: 0,
+        y2: 1,
+        fill: (at: number) => at + limit / 120,
+      }),
+    ],
+  });
+  return pictures + key;
+}

@@ -1,0 +1,165 @@
+/**
+ * The norms as plain JavaScript loops: what one would write without the package, and what it is timed against.
+ *
+ * Float32Array in and out, sums in double precision (any number in JavaScript is a double), two passes for the
+ * variance. Written for speed: what differs between the norms is decided once a row, no loop branches, nothing is
+ * allocated, and the sums of forward run in four parts, for in a single one every addition waits for the last. (In
+ * backward, where there is more to do beside the sums, that gains nothing.)
+ */
+import { EPS, K, type NormChoice, SCALE } from "./contenders.ts";
+
+/** The arrays of one batch. */
+export interface PlainBatch {
+  size: number;
+  /** `rows x size` each. */
+  x: Float32Array;
+  z: Float32Array;
+  dz: Float32Array;
+  dx: Float32Array;
+  /** One number a row each. */
+  mean: Float64Array;
+  rstd: Float64Array;
+  /** `size` numbers each; only the norms that have parameters read and write them. */
+  gain: Float32Array;
+  bias: Float32Array;
+  dGain: Float32Array;
+  dBias: Float32Array;
+}
+
+function rowMean(x: Float32Array, start: number, size: number): number {
+  const end = start + size;
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  let i = start;
+  for (; i + 3 < end; i += 4) {
+    s0 += x[i] as number;
+    s1 += x[i + 1] as number;
+    s2 += x[i + 2] as number;
+    s3 += x[i + 3] as number;
+  }
+  for (; i < end; i++) s0 += x[i] as number;
+  return (s0 + s1 + s2 + s3) / size;
+}
+
+function rowVariance(x: Float32Array, start: number, size: number, mean: number): number {
+  const end = start + size;
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  let i = start;
+  for (; i + 3 < end; i += 4) {
+    const d0 = (x[i] as number) - mean;
+    const d1 = (x[i + 1] as number) - mean;
+    const d2 = (x[i + 2] as number) - mean;
+    const d3 = (x[i + 3] as number) - mean;
+    s0 += d0 * d0;
+    s1 += d1 * d1;
+    s2 += d2 * d2;
+    s3 += d3 * d3;
+  }
+  for (; i < end; i++) s0 += ((x[i] as number) - mean) ** 2;
+  return (s0 + s1 + s2 + s3) / size;
+}
+
+/** Normalises every row of `x` into `z`. */
+export function plainForward({ name, affine }: Pick<NormChoice, "name" | "affine">, batch: PlainBatch): void {
+  const { size, x, z, gain, bias } = batch;
+  for (let row = 0, start = 0; start < x.length; row++, start += size) {
+    const mean = name === "rmsNorm" ? 0 : rowMean(x, start, size);
+    const rstd = 1 / Math.sqrt(rowVariance(x, start, size, mean) + EPS);
+    batch.mean[row] = mean;
+    batch.rstd[row] = rstd;
+    if (affine) {
+      for (let i = 0; i < size; i++) {
+        z[start + i] = ((x[start + i] as number) - mean) * rstd * (gain[i] as number) + (bias[i] as number);
+      }
+    } else if (name === "adaNorm") {
+      for (let i = start; i < start + size; i++) {
+        const y = ((x[i] as number) - mean) * rstd;
+        z[i] = SCALE * (1 - K * y) * y;
+      }
+    } else {
+      for (let i = start; i < start + size; i++) z[i] = ((x[i] as number) - mean) * rstd;
+    }
+  }
+}
+
+// Backward is dx = rstd (e - a - s y) with a = mean(e), s = mean(e y) and e = dL/dy = dL/dz dz/dy.
+
+/** e = gain dz; a is 0 for rmsNorm. Adds to dGain and dBias. */
+function affineRow(batch: PlainBatch, start: number, mean: number, rstd: number, rms: boolean): void {
+  const { size, x, dz, dx, gain, dGain, dBias } = batch;
+  let sumE = 0;
+  let sumEY = 0;
+  for (let i = 0; i < size; i++) {
+    const u = dz[start + i] as number;
+    const y = ((x[start + i] as number) - mean) * rstd;
+    const e = u * (gain[i] as number);
+    dGain[i] = (dGain[i] as number) + u * y;
+    dBias[i] = (dBias[i] as number) + u;
+    sumE += e;
+    sumEY += e * y;
+  }
+  const a = rms ? 0 : sumE / size;
+  const s = sumEY / size;
+  for (let i = 0; i < size; i++) {
+    const y = ((x[start + i] as number) - mean) * rstd;
+    dx[start + i] = rstd * ((dz[start + i] as number) * (gain[i] as number) - a - s * y);
+  }
+}
+
+/** e = dz */
+function simpleRow({ size, x, dz, dx }: PlainBatch, start: number, mean: number, rstd: number): void {
+  const end = start + size;
+  let sumE = 0;
+  let sumEY = 0;
+  for (let i = start; i < end; i++) {
+    const e = dz[i] as number;
+    sumE += e;
+    sumEY += e * ((x[i] as number) - mean);
+  }
+  const a = sumE / size;
+  const s = (sumEY * rstd * rstd) / size;
+  for (let i = start; i < end; i++) {
+    dx[i] = rstd * ((dz[i] as number) - a - s * ((x[i] as number) - mean));
+  }
+}
+
+/** e = C (1 - k y) dz */
+function adaRow({ size, x, dz, dx }: PlainBatch, start: number, mean: number, rstd: number): void {
+  const end = start + size;
+  let sumE = 0;
+  let sumEY = 0;
+  for (let i = start; i < end; i++) {
+    const y = ((x[i] as number) - mean) * rstd;
+    const e = SCALE * (1 - K * y) * (dz[i] as number);
+    sumE += e;
+    sumEY += e * y;
+  }
+  const a = sumE / size;
+  const s = sumEY / size;
+  for (let i = start; i < end; i++) {
+    const y = ((x[i] as number) - mean) * rstd;
+    dx[i] = rstd * (SCALE * (1 - K * y) * (dz[i] as number) - a - s * y);
+  }
+}
+
+/** The gradient of every row, from `dz` into `dx`; that of gain and bias into `dGain` and `dBias`. */
+export function plainBackward({ name, affine }: Pick<NormChoice, "name" | "affine">, batch: PlainBatch): void {
+  const { size, x, dz, dx } = batch;
+  if (affine) {
+    batch.dGain.fill(0);
+    batch.dBias.fill(0);
+  }
+  for (let row = 0, start = 0; start < x.length; row++, start += size) {
+    const mean = batch.mean[row] as number;
+    const rstd = batch.rstd[row] as number;
+    if (affine) affineRow(batch, start, mean, rstd, name === "rmsNorm");
+    else if (name === "adaNorm") adaRow(batch, start, mean, rstd);
+    else if (name === "layerNormSimple") simpleRow(batch, start, mean, rstd);
+    else for (let i = start; i < start + size; i++) dx[i] = rstd * (dz[i] as number);
+  }
+}

@@ -1,0 +1,25 @@
+/** What a run finds out: the currency between the measuring and the showing modules. */
+import type { NormName } from "adanorm/reference";
+import type { NormChoice } from "./contenders.ts";
+import type { Findings } from "./statistics.ts";
+import type { Times } from "./timing.ts";
+import type { Settings } from "./training.ts";
+
+/** One of the six networks. */
+export interface Result {
+  name: "no norm" | NormName;
+  /** The training loss of each batch, in nats. */
+  losses: Float64Array;
+  /** Share of the test digits that were recognised, 0 to 1. */
+  accuracy: number;
+  /** Missing where there is no norm. */
+  norm?: { choice: NormChoice; findings: Findings; times: Times };
+}
+
+/** The whole run. */
+export interface Run {
+  settings: Settings;
+  testDigits: number;
+  results: Result[];
+  machine: { cpu: string; node: string; simd: string; date: string };
+}

@@ -1,0 +1,124 @@
+/** Numbers about arrays, and what they say of a norm: its output, its gradients and its errors. */
+import type { Norm } from "adanorm";
+import type { NormName } from "adanorm/reference";
+import * as reference from "adanorm/reference";
+import { EPS, K, type NormChoice, SCALE } from "./contenders.ts";
+import type { Pass } from "./network.ts";
+
+/** Mean and variance (ddof 0) of some numbers. */
+export interface Moments {
+  mean: number;
+  variance: number;
+}
+
+export function moments(values: ArrayLike<number>): Moments {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] as number;
+  const mean = sum / values.length;
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += ((values[i] as number) - mean) ** 2;
+  return { mean, variance: squares / values.length };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] as number;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
+}
+
+/** dL/dx of one row, and what the theorem makes of dL/dy in that row. */
+export interface GradientRow {
+  mean: number;
+  variance: number;
+  /** mean(e) / sigma with e = dL/dy, and var(e) / sigma^2. */
+  keptMean: number;
+  keptVariance: number;
+  /** Does dL/dx obey the theorem, rounding to f32 allowed for? True where there is none. */
+  holds: boolean;
+}
+
+/** The largest differences between the kernels and the oracle. */
+export interface Errors {
+  /** Of z, in units of max(1, |z|). */
+  forward: number;
+  /** Of dx, in units of max|e| / sigma of its row. */
+  backward: number;
+}
+
+/** Everything found out about one norm on the test digits. */
+export interface Findings {
+  z: Moments;
+  gradients: GradientRow[];
+  errors: Errors;
+  /** The normalised rows before gain, bias and phi, in double precision; and the norm's output. */
+  rows: { y: Float64Array; z: Float32Array };
+}
+
+/**
+ * How far, in units of max|e| / sigma, rounding may carry the mean of a row of f32. The units of the variance are the
+ * square of it.
+ */
+const TOLERANCE = 1e-6;
+
+/** The norm whose result is y, what `name` has before gain, bias and phi. */
+function bareNorm(name: NormName): NormName {
+  return name === "layerNorm" || name === "adaNorm" ? "layerNormSimple" : name;
+}
+
+function checkRow(dx: Float32Array, e: Float64Array, rstd: number, theorem: NormChoice["theorem"]): GradientRow {
+  const found = moments(dx);
+  const given = moments(e);
+  const row = { ...found, keptMean: given.mean * rstd, keptVariance: given.variance * rstd * rstd };
+  if (!theorem) return { ...row, holds: true };
+  const unit = rstd * e.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  const meanError = Math.abs(found.mean - (theorem.mean === "zero" ? 0 : row.keptMean));
+  const excess = found.variance - row.keptVariance;
+  const varianceError = theorem.variance === "kept" ? Math.abs(excess) : excess;
+  return { ...row, holds: meanError <= TOLERANCE * unit && varianceError <= TOLERANCE * unit * unit };
+}
+
+/**
+ * Holds the kernels' forward and backward against the oracle and the paper's theorem, row by row.
+ *
+ * The theorem is about a bare normalisation, so its dL/dy is taken where the bare normalisation ends: behind it come
+ * gain and bias, or phi (held constant), and e = dL/dy = gain dL/dz, or phi(y) dL/dz. The oracle supplies sigma and y.
+ *
+ * @param pass the test digits after forward and backward, the loss of each row unweighted.
+ */
+export function examine(
+  { name, theorem }: NormChoice,
+  { size }: Norm,
+  { rows, x, z, dz, dx }: Pass,
+  parameters: { gain?: Float32Array; bias?: Float32Array },
+): Findings {
+  const options = { size, eps: EPS, scale: SCALE, k: K, ...parameters };
+  const exact = reference.forward(name, x, options);
+  const exactGradients = reference.backward(name, dz, x, options);
+  const bare =
+    bareNorm(name) === name && !parameters.gain ? exact : reference.forward(bareNorm(name), x, { size, eps: EPS });
+  const errors = { forward: 0, backward: 0 };
+  const gradients: GradientRow[] = [];
+  const e = new Float64Array(size);
+  for (let row = 0; row < rows; row++) {
+    const start = row * size;
+    const rstd = exact.rstd[row] as number;
+    let unit = 0;
+    for (let i = 0; i < size; i++) {
+      const y = bare.y[start + i] as number;
+      const factor = name === "adaNorm" ? SCALE * (1 - K * y) : (parameters.gain?.[i] ?? 1);
+      e[i] = factor * (dz[start + i] as number);
+      unit = Math.max(unit, rstd * Math.abs(e[i] as number));
+    }
+    for (let i = start; i < start + size; i++) {
+      const expected = exact.y[i] as number;
+      const forwardError = Math.abs((z[i] as number) - expected) / Math.max(1, Math.abs(expected));
+      errors.forward = Math.max(errors.forward, forwardError);
+      // A row without a gradient has no unit to measure in; its dx is 0 on both sides or counts in full.
+      const difference = Math.abs((dx[i] as number) - (exactGradients.dx[i] as number));
+      errors.backward = Math.max(errors.backward, difference / (unit || 1));
+    }
+    gradients.push(checkRow(dx.subarray(start, start + size), e, rstd, theorem));
+  }
+  return { z: moments(z), gradients, errors, rows: { y: bare.y, z } };
+}

@@ -1,0 +1,49 @@
+/** Trains one network: the same batches in the same order for all of them, as the seed decides both. */
+import type { Digits } from "./mnist.ts";
+import type { Network } from "./network.ts";
+import { seeded, shuffle } from "./random.ts";
+
+/** What decides a training run besides the norm. */
+export interface Settings {
+  /** Training digits: the first so many. */
+  train: number;
+  epochs: number;
+  batch: number;
+  /** At the first step; it falls linearly to 0 at the last. */
+  learningRate: number;
+  seed: number;
+}
+
+/** Steps in a run. Digits that do not fill a batch are left out of that epoch. */
+export function stepsOf({ train, epochs, batch }: Settings): number {
+  return epochs * Math.floor(train / batch);
+}
+
+/**
+ * Mini-batch gradient descent. The learning rate falls to 0, as at a constant one the accuracy would depend on which
+ * batches happened to come last more than on the norm.
+ *
+ * @param onStep called after each step.
+ * @returns the loss of each batch, before its step.
+ * @throws Error when the loss is no longer a number.
+ */
+export function trainNetwork(network: Network, digits: Digits, settings: Settings, onStep: () => void): Float64Array {
+  const { train, epochs, batch, learningRate, seed } = settings;
+  const losses = new Float64Array(stepsOf(settings));
+  // A stream apart from the one that drew the weights.
+  const random = seeded(seed + 1);
+  const order = Uint32Array.from({ length: train }, (_, i) => i);
+  const pass = network.allocate(batch);
+  let step = 0;
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    shuffle(random, order);
+    for (let start = 0; start + batch <= train; start += batch) {
+      const rate = learningRate * (1 - step / losses.length);
+      const loss = network.step(digits, order.subarray(start, start + batch), pass, rate);
+      if (!Number.isFinite(loss)) throw new Error(`training diverged: the loss is ${loss} at step ${step}`);
+      losses[step++] = loss;
+      onStep();
+    }
+  }
+  return losses;
+}
