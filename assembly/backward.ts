@@ -10,7 +10,7 @@
 
 import { Input, Split, Whole } from "./formulas";
 import { Double, Single } from "./lanes";
-import { Four, One, sum0, sum1, sumColumns } from "./passes";
+import { sum0, sum1, sumColumns, sumColumnsOfBlock } from "./passes";
 import { factorsFitSingle, rowFitsSingle, sumFitsSingle, sumTerms, writeRow } from "./precision";
 import { derivativeFactor, SHORT } from "./statistics";
 
@@ -88,17 +88,22 @@ function columns<S>(
   for (let row = 0; row < rows; row++) {
     single = single && rowFitsSingle(load<f64>(rstds + <usize>row * sizeof<f64>()));
   }
-  if (single) {
-    sumColumns<Single<S>, Split, Four>(x, u, means, rstds, gainSums, biasSums, size);
-    return;
-  }
-  // A block with a row that f32 cannot hold, or the last rows, fewer than a block: one by one, in f64.
   const rowBytes = <usize>size * changetype<S>(0).bytes();
-  for (let row = 0; row < rows; row++) {
-    sumColumns<Double<S>, Whole, One>(x, u, means, rstds, gainSums, biasSums, size);
+  // In f32 what fills whole vectors of a block; in f64 what is left of it, the last rows where they fill no block, and
+  // blocks with a row that f32 cannot hold.
+  let from = 0;
+  if (single) {
+    sumColumnsOfBlock<Single<S>, Split>(x, u, rowBytes, means, rstds, gainSums, biasSums, size);
+    from = size & ~3;
+  }
+  const offset = <usize>from * changetype<S>(0).bytes();
+  gainSums += <usize>from * sizeof<f64>();
+  biasSums += <usize>from * sizeof<f64>();
+  for (let row = 0; row < rows && from < size; row++) {
+    const m = load<f64>(means + <usize>row * sizeof<f64>());
+    const r = load<f64>(rstds + <usize>row * sizeof<f64>());
+    sumColumns<Double<S>, Whole>(x + offset, u + offset, m, r, gainSums, biasSums, size - from);
     u += rowBytes;
     x += rowBytes;
-    means += sizeof<f64>();
-    rstds += sizeof<f64>();
   }
 }

@@ -258,33 +258,55 @@ export function extremeRow<L, M>(x: usize, size: i32): f64 {
   return <f64>f32x4.extract_lane(m0, 0);
 }
 
-/** A block of rows: what sumColumns takes at once. */
-@unmanaged
-@final
-export class Four {
-  @inline isFour(): bool {
-    return true;
-  }
-}
+/**
+ * gainSums[j] += u t r and biasSums[j] += u for every column j of one row. The sums have room for whole vectors: their
+ * length is rounded up to a multiple of four.
+ */
+export function sumColumns<L, C>(
+  x: usize,
+  u: usize,
+  mean: f64,
+  rstd: f64,
+  gainSums: usize,
+  biasSums: usize,
+  size: i32,
+): void {
+  const lanes = changetype<L>(0);
+  const centre = changetype<C>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const sumsStep = sizeof<f64>() * <usize>lanes.width();
+  const high = lanes.splat(mean);
+  const low = lanes.splat(mean - <f64>(<f32>mean));
+  const r = lanes.splat(rstd);
 
-/** A single row. */
-@unmanaged
-@final
-export class One {
-  @inline isFour(): bool {
-    return false;
+  const end = u + <usize>size * lanes.bytes();
+  const vectorsEnd = end - ((end - u) % step);
+  while (u < vectorsEnd) {
+    const v = lanes.load(u);
+    lanes.accumulate(gainSums, lanes.mul(v, lanes.mul(centre.of<L>(lanes.load(x), high, low), r)));
+    lanes.accumulate(biasSums, v);
+    gainSums += sumsStep;
+    biasSums += sumsStep;
+    x += step;
+    u += step;
+  }
+  if (u < end) {
+    const n = <i32>((end - u) / lanes.bytes());
+    const v = lanes.loadPart(u, n);
+    const t = centre.of<L>(lanes.loadPart(x, n), high, low);
+    lanes.accumulate(gainSums, lanes.keep(lanes.mul(v, lanes.mul(t, r)), n));
+    lanes.accumulate(biasSums, v);
   }
 }
 
 /**
- * gainSums[j] += sum of u t r and biasSums[j] += sum of u, over the rows of one block (N: four rows, or one) for every
- * column j. means and rstds hold one f64 a row. Within the block the lanes' precision adds, across blocks f64.
- *
- * The sums have room for whole vectors: their length is rounded up to a multiple of four.
+ * The same for a block of four rows, rowBytes apart, whose means and rstds lie side by side: the lanes' precision adds
+ * within the block, f64 across blocks. Whole vectors only.
  */
-export function sumColumns<L, C, N>(
+export function sumColumnsOfBlock<L, C>(
   x: usize,
   u: usize,
+  rowBytes: usize,
   means: usize,
   rstds: usize,
   gainSums: usize,
@@ -293,16 +315,13 @@ export function sumColumns<L, C, N>(
 ): void {
   const lanes = changetype<L>(0);
   const centre = changetype<C>(0);
-  const four = changetype<N>(0).isFour();
   const step = lanes.bytes() * <usize>lanes.width();
   const sumsStep = sizeof<f64>() * <usize>lanes.width();
-  const rowBytes = <usize>size * lanes.bytes();
-  const none = f64x2.splat(0);
 
   const mean0 = load<f64>(means);
-  const mean1 = four ? load<f64>(means, 8) : 0;
-  const mean2 = four ? load<f64>(means, 16) : 0;
-  const mean3 = four ? load<f64>(means, 24) : 0;
+  const mean1 = load<f64>(means, 8);
+  const mean2 = load<f64>(means, 16);
+  const mean3 = load<f64>(means, 24);
   const high0 = lanes.splat(mean0);
   const high1 = lanes.splat(mean1);
   const high2 = lanes.splat(mean2);
@@ -312,33 +331,23 @@ export function sumColumns<L, C, N>(
   const low2 = lanes.splat(mean2 - <f64>(<f32>mean2));
   const low3 = lanes.splat(mean3 - <f64>(<f32>mean3));
   const r0 = lanes.splat(load<f64>(rstds));
-  const r1 = four ? lanes.splat(load<f64>(rstds, 8)) : none;
-  const r2 = four ? lanes.splat(load<f64>(rstds, 16)) : none;
-  const r3 = four ? lanes.splat(load<f64>(rstds, 24)) : none;
+  const r1 = lanes.splat(load<f64>(rstds, 8));
+  const r2 = lanes.splat(load<f64>(rstds, 16));
+  const r3 = lanes.splat(load<f64>(rstds, 24));
 
-  const end = u + rowBytes;
+  const end = u + ((<usize>size * lanes.bytes()) / step) * step;
   while (u < end) {
-    // The last vector of a row that is no multiple of the lanes: its other lanes stay out.
-    const n = <i32>((end - u) / lanes.bytes());
-    const part = n < lanes.width();
-    const x0 = part ? lanes.loadPart(x, n) : lanes.load(x);
-    const u0 = part ? lanes.loadPart(u, n) : lanes.load(u);
-    let v = u0;
-    let w = lanes.mul(u0, lanes.mul(centre.of<L>(x0, high0, low0), r0));
-    if (four) {
-      const x1 = part ? lanes.loadPart(x + rowBytes, n) : lanes.load(x + rowBytes);
-      const x2 = part ? lanes.loadPart(x + rowBytes * 2, n) : lanes.load(x + rowBytes * 2);
-      const x3 = part ? lanes.loadPart(x + rowBytes * 3, n) : lanes.load(x + rowBytes * 3);
-      const u1 = part ? lanes.loadPart(u + rowBytes, n) : lanes.load(u + rowBytes);
-      const u2 = part ? lanes.loadPart(u + rowBytes * 2, n) : lanes.load(u + rowBytes * 2);
-      const u3 = part ? lanes.loadPart(u + rowBytes * 3, n) : lanes.load(u + rowBytes * 3);
-      v = lanes.add(lanes.add(u0, u1), lanes.add(u2, u3));
-      w = lanes.madd(u1, lanes.mul(centre.of<L>(x1, high1, low1), r1), w);
-      const w2 = lanes.mul(u2, lanes.mul(centre.of<L>(x2, high2, low2), r2));
-      w = lanes.add(w, lanes.madd(u3, lanes.mul(centre.of<L>(x3, high3, low3), r3), w2));
-    }
-    lanes.accumulate(gainSums, w);
-    lanes.accumulate(biasSums, v);
+    const u0 = lanes.load(u);
+    const u1 = lanes.load(u + rowBytes);
+    const u2 = lanes.load(u + rowBytes * 2);
+    const u3 = lanes.load(u + rowBytes * 3);
+    lanes.accumulate(biasSums, lanes.add(lanes.add(u0, u1), lanes.add(u2, u3)));
+    const y0 = lanes.mul(centre.of<L>(lanes.load(x), high0, low0), r0);
+    const y1 = lanes.mul(centre.of<L>(lanes.load(x + rowBytes), high1, low1), r1);
+    const y2 = lanes.mul(centre.of<L>(lanes.load(x + rowBytes * 2), high2, low2), r2);
+    const y3 = lanes.mul(centre.of<L>(lanes.load(x + rowBytes * 3), high3, low3), r3);
+    const w = lanes.madd(u1, y1, lanes.mul(u0, y0));
+    lanes.accumulate(gainSums, lanes.add(w, lanes.madd(u3, y3, lanes.mul(u2, y2))));
     gainSums += sumsStep;
     biasSums += sumsStep;
     x += step;
