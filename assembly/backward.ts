@@ -10,7 +10,7 @@
 
 import { Input, Split, Whole } from "./formulas";
 import { Double, Single } from "./lanes";
-import { sum0, sum1, sumColumns, sumColumnsOfBlock } from "./passes";
+import { largest, sum0, sum1, sumColumns, sumColumnsOfBlock } from "./passes";
 import { factorsFitSingle, rowFitsSingle, sumFitsSingle, sumTerms, writeRow } from "./precision";
 import { derivativeFactor, SHORT } from "./statistics";
 
@@ -44,6 +44,9 @@ export function backward<S, G>(
   const rowBytes = <usize>size * changetype<S>(0).bytes();
   const long = size >= SHORT && factorsFitSingle(scale, k);
   const toC = detachMean ? 0 : 1 / <f64>size;
+  // With both statistics constant nothing is summed; and where h is u times a scalar, x is not read at all.
+  const constants = detachMean && detachStd;
+  const scales = !changetype<G>(0).usesT() && !changetype<G>(0).usesQ();
   for (let row = 0; row < rows; row++) {
     // Before dx is written, which may be u or x.
     if (row % BLOCK == 0 && gainSums) {
@@ -54,23 +57,35 @@ export function backward<S, G>(
     const a = scale * r;
     const b = a * k * r;
     let single = long && rowFitsSingle(r);
-    if (detachMean && detachStd) {
-      writeRow<S, Split, G>(single, x, u, gain, dx, size, m, r, a, b, 0, 0);
-    } else {
+    let c = 0.0;
+    let d = 0.0;
+    if (!constants) {
       const toD = detachStd ? 0 : (derivativeFactor(r, eps, epsAtStd) * r * r) / <f64>(size - ddof);
       if (single) {
         sumTerms<S, G>(true, x, u, gain, size, m, r, a, b);
-        single = sumFitsSingle(toC * sum0) && sumFitsSingle(toD * sum1);
+        single = sumFitsSingle(toC * sum0) && sumFitsSingle(toD * sum1) && outlierFitsSingle(r, a, b, size);
       }
       if (!single) sumTerms<S, G>(false, x, u, gain, size, m, r, a, b);
-      writeRow<S, Split, Input<G>>(single, x, u, gain, dx, size, m, r, a, b, toC * sum0, toD * sum1);
+      c = toC * sum0;
+      d = toD * sum1;
     }
+    if (scales && constants) writeRow<S, Split, G>(single, x, u, gain, dx, size, m, r, a, b, c, d);
+    else writeRow<S, Split, Input<G>>(single, x, u, gain, dx, size, m, r, a, b, c, d);
     u += rowBytes;
     x += rowBytes;
     dx += rowBytes;
     means += sizeof<f64>();
     rstds += sizeof<f64>();
   }
+}
+
+/**
+ * Whether f32 can take a row in which the largest |t| is the one just found. Where one element makes up more than a
+ * quarter of the variance, dx is the small difference of h and d t there; where k y is near 1, so is a - b t.
+ */
+function outlierFitsSingle(r: f64, a: f64, b: f64, size: i32): bool {
+  const y = r * largest;
+  return 4 * y * y <= <f64>size && b * largest <= 0.9 * a;
 }
 
 /** The sums of a block of rows down the columns. */

@@ -78,6 +78,14 @@ export class Single<S> {
   @inline abs(a: v128): v128 {
     return f32x4.abs(a);
   }
+  @inline max(a: v128, b: v128): v128 {
+    return f32x4.max(a, b);
+  }
+  /** The largest lane, NaN where there is one. */
+  @inline largest(a: v128): f64 {
+    const pairs = f32x4.max(a, f32x4.shuffle(a, a, 2, 3, 2, 3));
+    return <f64>max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
+  }
   /** The sum of v's lanes and the sum of w's, as f64. */
   @inline fold(v: v128, w: v128): v128 {
     const low = f32x4.shuffle(v, w, 0, 4, 1, 5);
@@ -140,6 +148,12 @@ export class Double<S> {
   }
   @inline abs(a: v128): v128 {
     return f64x2.abs(a);
+  }
+  @inline max(a: v128, b: v128): v128 {
+    return f64x2.max(a, b);
+  }
+  @inline largest(a: v128): f64 {
+    return max(f64x2.extract_lane(a, 0), f64x2.extract_lane(a, 1));
   }
   @inline fold(v: v128, w: v128): v128 {
     return f64x2.add(f64x2.shuffle(v, w, 0, 2), f64x2.shuffle(v, w, 1, 3));

@@ -5,60 +5,38 @@
  *
  * Tails are handled in vectors of which only the row's own lanes are read, summed and written.
  */
-/** What the last `sumRow` found: the sum of v, the sum of v t. */
+/** What the last `sumRow` found: the sum of f, the sum of f t and, of a gradient, the largest |t|. */
 export let sum0: f64 = 0;
 export let sum1: f64 = 0;
+export let largest: f64 = 0;
 
-/** Vectors in a group: as many independent accumulators hide the latency of an addition. */
+/** Vectors in a group: as many independent operations hide the latency of one. */
 const GROUP: usize = 4;
-/**
- * Groups in a block: 256 f32, of which no lane adds more than 16 in single precision before double precision takes over.
- * Shorter blocks are more exact, and cost more: 64 f32 some 10 %, 256 f32 some 2 % of a forward pass.
- */
-const GROUPS: usize = 16;
+/** Pairs of groups in a block of a sum: 256 f32, of which no lane adds more than 8 pairs in single precision. */
+const PAIRS: usize = 8;
 
-// Which sums are wanted.
-
+/** One vector of a sum: t of x, and the term f of t and the elements at p and q. */
 @unmanaged
 @final
-export class First {
-  @inline first(): bool {
-    return true;
+class At<L, C, T> {
+  @inline t(x: usize, high: v128, low: v128): v128 {
+    return changetype<C>(0).of<L>(changetype<L>(0).load(x), high, low);
   }
-  @inline second(): bool {
-    return false;
-  }
-}
-
-@unmanaged
-@final
-export class Second {
-  @inline first(): bool {
-    return false;
-  }
-  @inline second(): bool {
-    return true;
-  }
-}
-
-@unmanaged
-@final
-export class Both {
-  @inline first(): bool {
-    return true;
-  }
-  @inline second(): bool {
-    return true;
+  @inline f(t: v128, p: usize, q: usize, a: v128, b: v128): v128 {
+    const lanes = changetype<L>(0);
+    const term = changetype<T>(0);
+    const none = f64x2.splat(0);
+    return term.of<L>(t, term.usesP() ? lanes.load(p) : none, term.usesQ() ? lanes.load(q) : none, a, b, none, none);
   }
 }
 
 /**
- * sum0 = sum of v and sum1 = sum of v t over one row, where t = x - (high + low) and v = T(t, p, q).
+ * sum0 = sum of f and sum1 = sum of f t over one row, where t = x - (high + low) and f = T(t, p, q).
  *
  * Blocks are added in the lanes' own precision and combined in double precision, so that the error does not grow with
  * the length of the row.
  */
-export function sumRow<L, C, T, W>(
+export function sumRow<L, C, T>(
   x: usize,
   p: usize,
   q: usize,
@@ -71,18 +49,19 @@ export function sumRow<L, C, T, W>(
   const lanes = changetype<L>(0);
   const centre = changetype<C>(0);
   const term = changetype<T>(0);
-  const wanted = changetype<W>(0);
+  const at = changetype<At<L, C, T>>(0);
   const step = lanes.bytes() * <usize>lanes.width();
   const none = f64x2.splat(0);
 
   let sums = none;
+  let m = none;
 
   const end = x + <usize>size * lanes.bytes();
-  // Double serves the row reductions, and backward on rare rows, which does without the groups.
-  const grouped = lanes.width() == 4 || !term.usesP();
-  const groupsEnd = grouped ? end - ((end - x) % (step * GROUP)) : x;
-  while (grouped && x < groupsEnd) {
-    const blockEnd = min(x + step * GROUP * GROUPS, groupsEnd);
+  // Double serves the row reductions, and backward on rare rows, which does without the pairs.
+  const paired = lanes.width() == 4 || !term.usesP();
+  const pairsEnd = paired ? end - ((end - x) % (step * GROUP * 2)) : x;
+  while (paired && x < pairsEnd) {
+    const blockEnd = min(x + step * GROUP * 2 * PAIRS, pairsEnd);
     let v0 = none;
     let v1 = none;
     let v2 = none;
@@ -92,61 +71,54 @@ export function sumRow<L, C, T, W>(
     let w2 = none;
     let w3 = none;
     do {
-      const t0 = centre.of<L>(lanes.load(x), high, low);
-      const t1 = centre.of<L>(lanes.load(x + step), high, low);
-      const t2 = centre.of<L>(lanes.load(x + step * 2), high, low);
-      const t3 = centre.of<L>(lanes.load(x + step * 3), high, low);
-      const p0 = term.usesP() ? lanes.load(p) : none;
-      const p1 = term.usesP() ? lanes.load(p + step) : none;
-      const p2 = term.usesP() ? lanes.load(p + step * 2) : none;
-      const p3 = term.usesP() ? lanes.load(p + step * 3) : none;
-      const q0 = term.usesQ() ? lanes.load(q) : none;
-      const q1 = term.usesQ() ? lanes.load(q + step) : none;
-      const q2 = term.usesQ() ? lanes.load(q + step * 2) : none;
-      const q3 = term.usesQ() ? lanes.load(q + step * 3) : none;
-      const f0 = term.of<L>(t0, p0, q0, a, b, none, none);
-      const f1 = term.of<L>(t1, p1, q1, a, b, none, none);
-      const f2 = term.of<L>(t2, p2, q2, a, b, none, none);
-      const f3 = term.of<L>(t3, p3, q3, a, b, none, none);
-      if (wanted.first()) {
-        v0 = lanes.add(v0, f0);
-        v1 = lanes.add(v1, f1);
-        v2 = lanes.add(v2, f2);
-        v3 = lanes.add(v3, f3);
-      }
-      if (wanted.second()) {
-        w0 = lanes.madd(f0, t0, w0);
-        w1 = lanes.madd(f1, t1, w1);
-        w2 = lanes.madd(f2, t2, w2);
-        w3 = lanes.madd(f3, t3, w3);
-      }
-      x += step * GROUP;
-      if (term.usesP()) p += step * GROUP;
-      if (term.usesQ()) q += step * GROUP;
+      const t0 = at.t(x, high, low);
+      const t4 = at.t(x + step * 4, high, low);
+      const f0 = at.f(t0, p, q, a, b);
+      const f4 = at.f(t4, p + step * 4, q + step * 4, a, b);
+      v0 = lanes.add(v0, lanes.add(f0, f4));
+      w0 = lanes.add(w0, lanes.madd(f4, t4, lanes.mul(f0, t0)));
+      if (term.usesP()) m = lanes.max(m, lanes.max(lanes.abs(t0), lanes.abs(t4)));
+      const t1 = at.t(x + step, high, low);
+      const t5 = at.t(x + step * 5, high, low);
+      const f1 = at.f(t1, p + step, q + step, a, b);
+      const f5 = at.f(t5, p + step * 5, q + step * 5, a, b);
+      v1 = lanes.add(v1, lanes.add(f1, f5));
+      w1 = lanes.add(w1, lanes.madd(f5, t5, lanes.mul(f1, t1)));
+      if (term.usesP()) m = lanes.max(m, lanes.max(lanes.abs(t1), lanes.abs(t5)));
+      const t2 = at.t(x + step * 2, high, low);
+      const t6 = at.t(x + step * 6, high, low);
+      const f2 = at.f(t2, p + step * 2, q + step * 2, a, b);
+      const f6 = at.f(t6, p + step * 6, q + step * 6, a, b);
+      v2 = lanes.add(v2, lanes.add(f2, f6));
+      w2 = lanes.add(w2, lanes.madd(f6, t6, lanes.mul(f2, t2)));
+      if (term.usesP()) m = lanes.max(m, lanes.max(lanes.abs(t2), lanes.abs(t6)));
+      const t3 = at.t(x + step * 3, high, low);
+      const t7 = at.t(x + step * 7, high, low);
+      const f3 = at.f(t3, p + step * 3, q + step * 3, a, b);
+      const f7 = at.f(t7, p + step * 7, q + step * 7, a, b);
+      v3 = lanes.add(v3, lanes.add(f3, f7));
+      w3 = lanes.add(w3, lanes.madd(f7, t7, lanes.mul(f3, t3)));
+      if (term.usesP()) m = lanes.max(m, lanes.max(lanes.abs(t3), lanes.abs(t7)));
+      x += step * GROUP * 2;
+      if (term.usesP()) p += step * GROUP * 2;
+      if (term.usesQ()) q += step * GROUP * 2;
     } while (x < blockEnd);
     const v = lanes.add(lanes.add(v0, v1), lanes.add(v2, v3));
     const w = lanes.add(lanes.add(w0, w1), lanes.add(w2, w3));
     sums = f64x2.add(sums, lanes.fold(v, w));
   }
 
-  // Less than a group is left: whole vectors, then the lanes that belong to the row.
+  // Less than a pair of groups is left: whole vectors, then the lanes that belong to the row.
   if (x < end) {
     let v = none;
     let w = none;
     const vectorsEnd = end - ((end - x) % step);
     while (x < vectorsEnd) {
-      const t = centre.of<L>(lanes.load(x), high, low);
-      const f = term.of<L>(
-        t,
-        term.usesP() ? lanes.load(p) : none,
-        term.usesQ() ? lanes.load(q) : none,
-        a,
-        b,
-        none,
-        none,
-      );
-      if (wanted.first()) v = lanes.add(v, f);
-      if (wanted.second()) w = lanes.madd(f, t, w);
+      const t = at.t(x, high, low);
+      const f = at.f(t, p, q, a, b);
+      v = lanes.add(v, f);
+      w = lanes.madd(f, t, w);
+      if (term.usesP()) m = lanes.max(m, lanes.abs(t));
       x += step;
       if (term.usesP()) p += step;
       if (term.usesQ()) q += step;
@@ -157,14 +129,16 @@ export function sumRow<L, C, T, W>(
       const pn = term.usesP() ? lanes.loadPart(p, n) : none;
       const qn = term.usesQ() ? lanes.loadPart(q, n) : none;
       const f = lanes.keep(term.of<L>(t, pn, qn, a, b, none, none), n);
-      if (wanted.first()) v = lanes.add(v, f);
-      if (wanted.second()) w = lanes.madd(f, t, w);
+      v = lanes.add(v, f);
+      w = lanes.madd(f, t, w);
+      if (term.usesP()) m = lanes.max(m, lanes.abs(t));
     }
     sums = f64x2.add(sums, lanes.fold(v, w));
   }
 
-  if (wanted.first()) sum0 = f64x2.extract_lane(sums, 0);
-  if (wanted.second()) sum1 = f64x2.extract_lane(sums, 1);
+  sum0 = f64x2.extract_lane(sums, 0);
+  sum1 = f64x2.extract_lane(sums, 1);
+  if (term.usesP()) largest = lanes.largest(m);
 }
 
 /**

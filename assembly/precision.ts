@@ -2,7 +2,7 @@
 
 import { Split, Whole } from "./formulas";
 import { Double, Single } from "./lanes";
-import { Both, mapRow, sumRow } from "./passes";
+import { mapRow, sumRow } from "./passes";
 
 /** Whether 1 / sigma is that of a row whose centred elements, and their products with 1 / sigma, f32 holds. */
 export function rowFitsSingle(rstd: f64): bool {
@@ -83,9 +83,9 @@ export function sumTerms<S, T>(
     const low = f32x4.splat(<f32>(mean - <f64>(<f32>mean)));
     const a4 = f32x4.splat(<f32>a);
     const b4 = f32x4.splat(<f32>b);
-    sumRow<Single<S>, Split, T, Both>(x, p, q, size, high, low, a4, b4);
+    sumRow<Single<S>, Split, T>(x, p, q, size, high, low, a4, b4);
   } else {
     const none = f64x2.splat(0);
-    sumRow<Double<S>, Whole, T, Both>(x, p, q, size, f64x2.splat(mean), none, f64x2.splat(a), f64x2.splat(b));
+    sumRow<Double<S>, Whole, T>(x, p, q, size, f64x2.splat(mean), none, f64x2.splat(a), f64x2.splat(b));
   }
 }

@@ -2,14 +2,14 @@
 
 import { Origin, Value } from "./formulas";
 import { Double, Single } from "./lanes";
-import { extremeRow, First, Second, sum0, sum1, sumRow } from "./passes";
+import { extremeRow, sum0, sum1, sumRow } from "./passes";
 import { mean, momentsInDouble, squares } from "./statistics";
 
 /** The sums of x (T: Value) or |x| (T: Magnitude). */
 export function sums<S, T>(x: usize, out: usize, rows: i32, size: i32): void {
   const none = f64x2.splat(0);
   for (let row = 0; row < rows; row++) {
-    sumRow<Double<S>, Origin, T, First>(x, 0, 0, size, none, none, none, none);
+    sumRow<Double<S>, Origin, T>(x, 0, 0, size, none, none, none, none);
     store<f64>(out, sum0);
     x += <usize>size * changetype<S>(0).bytes();
     out += sizeof<f64>();
@@ -20,7 +20,7 @@ export function sums<S, T>(x: usize, out: usize, rows: i32, size: i32): void {
 export function sumSquares<S>(x: usize, out: usize, rows: i32, size: i32): void {
   const none = f64x2.splat(0);
   for (let row = 0; row < rows; row++) {
-    sumRow<Double<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
+    sumRow<Double<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
     store<f64>(out, sum1);
     x += <usize>size * changetype<S>(0).bytes();
     out += sizeof<f64>();

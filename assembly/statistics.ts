@@ -4,7 +4,7 @@
 
 import { Origin, Value, Whole } from "./formulas";
 import { Double, Single } from "./lanes";
-import { Both, First, Second, sum0, sum1, sumRow } from "./passes";
+import { sum0, sum1, sumRow } from "./passes";
 
 /** What the last function of this file found: the mean, and the sum of (x - mean)^2. */
 export let mean: f64 = 0;
@@ -32,20 +32,20 @@ export function moments<S>(x: usize, size: i32): void {
 /** sum (x - mean)^2 = sum x^2 - (sum x)^2 / n: exact enough while the mean is no further off than sigma. */
 function momentsAboutOrigin<S>(x: usize, size: i32): bool {
   const none = f64x2.splat(0);
-  sumRow<Single<S>, Origin, Value, Both>(x, 0, 0, size, none, none, none, none);
+  sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
   const m = sum0 / <f64>size;
   const off = sum0 * m;
   const left = sum1 - off;
   mean = m;
   squares = left;
-  return off <= left && trusted(left, <f64>size);
+  return off * 4 <= left && trusted(left, <f64>size);
 }
 
 /** About the f32 nearest to the mean just found, with Chan's correction for what was left of it. */
 function momentsAboutMean<S>(x: usize, size: i32): bool {
   const none = f64x2.splat(0);
   const centre = <f32>mean;
-  sumRow<Single<S>, Whole, Value, Both>(x, 0, 0, size, f32x4.splat(centre), none, none, none);
+  sumRow<Single<S>, Whole, Value>(x, 0, 0, size, f32x4.splat(centre), none, none, none);
   const shift = sum0 / <f64>size;
   mean = <f64>centre + shift;
   squares = sum1 - sum0 * shift;
@@ -55,20 +55,21 @@ function momentsAboutMean<S>(x: usize, size: i32): bool {
 /** In f64 throughout: for any row at all, at less than half the speed. */
 export function momentsInDouble<S>(x: usize, size: i32): void {
   const none = f64x2.splat(0);
-  sumRow<Double<S>, Origin, Value, First>(x, 0, 0, size, none, none, none, none);
+  sumRow<Double<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
   const centre = sum0 / <f64>size;
-  sumRow<Double<S>, Whole, Value, Both>(x, 0, 0, size, f64x2.splat(centre), none, none, none);
+  sumRow<Double<S>, Whole, Value>(x, 0, 0, size, f64x2.splat(centre), none, none, none);
   const shift = sum0 / <f64>size;
-  mean = centre + shift;
+  // About an infinite mean there is nothing left to correct it by.
+  mean = abs(centre) < Infinity ? centre + shift : centre;
   squares = sum1 - sum0 * shift;
 }
 
 /** Sets `mean` to 0 and `squares` to the sum of x^2: rmsNorm in the terms of the others. */
 export function momentsAtOrigin<S>(x: usize, size: i32): void {
   const none = f64x2.splat(0);
-  if (size >= SHORT) sumRow<Single<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
+  if (size >= SHORT) sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
   if (size < SHORT || !trusted(sum1, <f64>size))
-    sumRow<Double<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
+    sumRow<Double<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
   mean = 0;
   // No finite row overflows f64: where the sum is infinite an element was, and the whole row is to be NaN.
   squares = sum1 < Infinity ? sum1 : NaN;

@@ -58,7 +58,10 @@ export function checkAttached(call: string, argument: string, array: Float32Arra
 }
 
 export function checkOptions(call: string, options: unknown, argument = "options"): void {
-  if (typeof options !== "object" || options === null) throw typeError(call, argument, "an object", options);
+  // An array or a matrix is an object too, but one that was meant for another argument.
+  if (typeof options !== "object" || options === null || Symbol.iterator in options || "toArray" in options) {
+    throw typeError(call, argument, "an object", options);
+  }
 }
 
 export function checkInteger(call: string, argument: string, value: unknown, least: number): number {
@@ -87,6 +90,12 @@ export function checkOneOf<T>(call: string, argument: string, value: unknown, ch
   const expected = choices.map((choice) => JSON.stringify(choice)).join(" or ");
   if (typeof value !== typeof choices[0]) throw typeError(call, argument, expected, value);
   throw new RangeError(`${call}: ${argument}: expected ${expected}, got ${describe(value)}`);
+}
+
+/** Other storage than f32 is not to be mistaken for it in silence. */
+export function checkStorage(call: string, options: object): void {
+  const { dtype = "f32" } = options as { dtype?: unknown };
+  checkOneOf(call, "dtype", dtype, ["f32"]);
 }
 
 /** One f64 a row. */

@@ -1,6 +1,6 @@
 import { instantiate, instantiateSync } from "@assemblyscript/loader";
 import type { Abi } from "./abi.js";
-import { checkBoolean, checkNumber, checkOneOf, checkOptions, typeError } from "./checks.js";
+import { checkBoolean, checkNumber, checkOptions, checkStorage, typeError } from "./checks.js";
 import { createMatrix, type LinearMatrix } from "./matrix.js";
 import { LinearMemory } from "./memory.js";
 import { adaNorm, detachNorm, layerNorm, layerNormSimple, rmsNorm } from "./norms.js";
@@ -46,8 +46,7 @@ class LinearKernels implements Kernels {
   }
 
   matrix(rowsOrSource: number | HostArray, cols: number, dtype?: unknown): LinearMatrix {
-    // Other storage is not to be mistaken for f32 in silence.
-    checkOneOf("matrix", "dtype", dtype ?? "f32", ["f32"]);
+    checkStorage("matrix", { dtype });
     return createMatrix(this.#memory, rowsOrSource, cols);
   }
 
@@ -78,10 +77,19 @@ function importsFor(options: LoadOptions) {
   return { env: { memory: new WebAssembly.Memory({ initial: 1, ...limit }) } };
 }
 
+/** Refuses a module of somebody else that happens to import no more than a memory. */
+function checkExports(call: string, exports: object): void {
+  if ("affineForward" in exports && "isRelaxed" in exports) return;
+  throw new TypeError(
+    `${call}: module: expected adanorm's module, got one that exports ${Object.keys(exports).join(", ") || "nothing"}`,
+  );
+}
+
 /** An instance of the module. Here, and in {@link createKernelsSync}, is the one place that instantiates. */
 export async function createKernels(module: WebAssembly.Module, options: LoadOptions): Promise<Kernels> {
   const imports = importsFor(options);
   const { exports } = await instantiate<Abi & Record<string, unknown>>(module, imports);
+  checkExports("load", exports);
   return new LinearKernels(exports, new LinearMemory(imports.env.memory, exports));
 }
 
@@ -89,5 +97,6 @@ export async function createKernels(module: WebAssembly.Module, options: LoadOpt
 export function createKernelsSync(module: WebAssembly.Module, options: LoadOptions): Kernels {
   const imports = importsFor(options);
   const { exports } = instantiateSync<Abi & Record<string, unknown>>(module, imports);
+  checkExports("loadSync", exports);
   return new LinearKernels(exports, new LinearMemory(imports.env.memory, exports));
 }

@@ -8,6 +8,9 @@ const abandoned =
     ? undefined
     : new FinalizationRegistry<() => void>((giveBack) => giveBack());
 
+/** A view keeps its matrix: while somebody holds the one, the other's memory is not given away. */
+const owners = new WeakMap<Float32Array, LinearMatrix>();
+
 /** Engines without the symbol get the one that transpilers of `using` fall back on. */
 const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
 
@@ -38,7 +41,9 @@ export class LinearMatrix implements Matrix {
 
   get data(): Float32Array {
     this.#checkAlive("Matrix.data");
-    return this.#memory.view(this.#pointer, this.rows * this.cols);
+    const view = this.#memory.view(this.#pointer, this.rows * this.cols);
+    owners.set(view, this);
+    return view;
   }
 
   toArray(): Float32Array {
@@ -54,6 +59,11 @@ export class LinearMatrix implements Matrix {
 
   [dispose](): void {
     this.free();
+  }
+
+  /** What errors call it, whatever a bundler makes of the name of the class. */
+  get [Symbol.toStringTag](): string {
+    return "Matrix";
   }
 
   /** Where the matrix lies in `memory`. */

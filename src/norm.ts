@@ -115,9 +115,9 @@ export class LinearNorm implements Norm {
     const found = this.#stats(call, stats, rows);
     const gain = this.#param(call, "gain", options.gain);
     const bias = this.#param(call, "bias", options.bias);
-    const out = options.out ?? {};
+    const { out = {}, accumulate = false } = options;
     checkOptions(call, out, "out");
-    const accumulate = checkBoolean(call, "accumulate", options.accumulate ?? false);
+    checkBoolean(call, "accumulate", accumulate);
     const dxGiven = this.#given(call, "out.dx", out.dx, upstream);
     const dGainGiven = this.#param(call, "out.dGain", out.dGain);
     const dBiasGiven = this.#param(call, "out.dBias", out.dBias);

@@ -1,5 +1,5 @@
 import type { Abi } from "./abi.js";
-import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions } from "./checks.js";
+import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions, checkStorage } from "./checks.js";
 import type { LinearMemory } from "./memory.js";
 import { LinearNorm } from "./norm.js";
 import type { AdaNormOptions, Norm, StatsOptions } from "./types.js";
@@ -8,8 +8,7 @@ import type { AdaNormOptions, Norm, StatsOptions } from "./types.js";
 function statsOptions(call: string, options: StatsOptions, detached: boolean) {
   checkOptions(call, options);
   const { size, eps = 1e-5, epsAt = "variance", ddof = 0, detachMean = detached, detachStd = detached } = options;
-  // Other storage is not to be mistaken for f32 in silence.
-  checkOneOf(call, "dtype", (options as { dtype?: unknown }).dtype ?? "f32", ["f32"]);
+  checkStorage(call, options);
   return {
     size: checkInteger(call, "size", size, 1),
     eps: checkNumber(call, "eps", eps, 0),
@@ -79,9 +78,10 @@ export function rmsNorm(abi: Abi, memory: LinearMemory, options: StatsOptions): 
 export function adaNorm(abi: Abi, memory: LinearMemory, options: AdaNormOptions): Norm {
   const call = "adaNorm";
   const { size, eps, epsAtStd, ddof, detachMean, detachStd } = statsOptions(call, options, false);
-  const scale = checkNumber(call, "scale", options.scale ?? 1, 0, true);
-  const k = checkNumber(call, "k", options.k ?? 1 / 10, 0);
-  const detachScale = checkBoolean(call, "detachScale", options.detachScale ?? true);
+  const { scale = 1, k = 1 / 10, detachScale = true } = options;
+  checkNumber(call, "scale", scale, 0, true);
+  checkNumber(call, "k", k, 0);
+  checkBoolean(call, "detachScale", detachScale);
   return new LinearNorm(call, memory, size, false, {
     forward: (x, _gain, _bias, y, means, rstds, rows) =>
       abi.adaForward(x, y, means, rstds, rows, size, eps, epsAtStd, ddof, scale, k),

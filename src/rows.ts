@@ -1,5 +1,5 @@
 import type { Abi } from "./abi.js";
-import { checkInteger, checkOneOf, checkOptions } from "./checks.js";
+import { checkInteger, checkOneOf, checkOptions, checkStorage } from "./checks.js";
 import type { LinearMemory } from "./memory.js";
 import { checkRows, Operand } from "./operand.js";
 import { Layout, tileRows } from "./tiles.js";
@@ -13,10 +13,9 @@ export class LinearRows implements Rows {
   readonly #memory: LinearMemory;
   readonly #size: number;
 
-  constructor(abi: Abi, memory: LinearMemory, size: unknown, options: unknown = {}) {
+  constructor(abi: Abi, memory: LinearMemory, size: unknown, options: object = {}) {
     checkOptions("rows", options);
-    // Other storage is not to be mistaken for f32 in silence.
-    checkOneOf("rows", "dtype", (options as { dtype?: unknown }).dtype ?? "f32", ["f32"]);
+    checkStorage("rows", options);
     this.#abi = abi;
     this.#memory = memory;
     this.#size = checkInteger("rows", "size", size, 1);
@@ -68,7 +67,8 @@ export class LinearRows implements Rows {
 
   #ddof(name: string, options: unknown): number {
     checkOptions(`rows.${name}`, options);
-    return checkOneOf(`rows.${name}`, "ddof", (options as { ddof?: unknown }).ddof ?? 0, [0, 1]);
+    const { ddof = 0 } = options as { ddof?: unknown };
+    return checkOneOf(`rows.${name}`, "ddof", ddof, [0, 1]);
   }
 
   #moments(name: string, x: Batch, ddof: number): { mean: Float64Array; variance: Float64Array } {

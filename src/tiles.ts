@@ -13,7 +13,7 @@ const TILE_ROWS = 4096;
 /** Rows in a tile: one block of rows or more, and a whole number of blocks. */
 export function tileRows(rows: number, size: number, resident: boolean, block: number): number {
   const most = resident ? TILE_ROWS : Math.floor(TILE_BYTES / (size * 4));
-  return Math.max(Math.min(rows, Math.max(most - (most % block), block)), 1);
+  return Math.min(rows, Math.max(most - (most % block), block));
 }
 
 /** Parts of the scratch area, one after the other: offsets first, one allocation when all of them are known. */

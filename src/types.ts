@@ -15,7 +15,8 @@ export interface Matrix {
   readonly cols: number;
   /**
    * The elements, `rows * cols` of them, as a live view: writing to it writes to the matrix. Read it afresh after every
-   * call that may allocate: when the memory grows, views taken before are detached and read as empty.
+   * call that may allocate: when the memory grows, views taken before are detached and read as empty. A view keeps its
+   * matrix from being collected; a subarray of it does not.
    *
    * @throws TypeError when the matrix was freed.
    */

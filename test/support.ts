@@ -82,7 +82,7 @@ export function backwardBounds(name: NormName, dy: Float32Array, x: Float32Array
       let e = u * Math.abs(gain?.[i] ?? 1);
       if (name === "adaNorm") e = Math.abs(u * scale * (1 - (detachScale ? 1 : 2) * k * y));
       largest = Math.max(largest, e);
-      dGain[i] = (dGain[i] as number) + 2 * ULP * Math.abs(u * y);
+      dGain[i] = (dGain[i] as number) + 2 * ULP * u * Math.max(1, Math.abs(y));
       dBias[i] = (dBias[i] as number) + 2 * ULP * u;
     }
     dx.fill((size > 65536 ? 4 : 3) * ULP * (rstd[row] as number) * largest, row * size, (row + 1) * size);

@@ -1,7 +1,7 @@
 /** assembly/precision.ts without what is adaptive: f32 and one f32 for the mean, whatever the row. See statistics.ts. */
 import { Whole } from "./formulas";
 import { Single } from "./lanes";
-import { Both, mapRow, sumRow } from "./passes";
+import { mapRow, sumRow } from "./passes";
 
 export function rowFitsSingle(rstd: f64): bool {
   return true;
@@ -49,5 +49,5 @@ export function sumTerms<S, T>(
 ): void {
   const high = f32x4.splat(<f32>mean);
   const none = f64x2.splat(0);
-  sumRow<Single<S>, Whole, T, Both>(x, p, q, size, high, none, f32x4.splat(<f32>a), f32x4.splat(<f32>b));
+  sumRow<Single<S>, Whole, T>(x, p, q, size, high, none, f32x4.splat(<f32>a), f32x4.splat(<f32>b));
 }

@@ -4,7 +4,7 @@
  */
 import { Origin, Value, Whole } from "./formulas";
 import { Double, Single } from "./lanes";
-import { Both, First, Second, sum0, sum1, sumRow } from "./passes";
+import { sum0, sum1, sumRow } from "./passes";
 
 export let mean: f64 = 0;
 export let squares: f64 = 0;
@@ -14,22 +14,22 @@ export const SHORT: i32 = 0;
 
 export function moments<S>(x: usize, size: i32): void {
   const none = f64x2.splat(0);
-  sumRow<Single<S>, Origin, Value, Both>(x, 0, 0, size, none, none, none, none);
+  sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
   mean = sum0 / <f64>size;
   squares = sum1 - sum0 * mean;
 }
 
 export function momentsInDouble<S>(x: usize, size: i32): void {
   const none = f64x2.splat(0);
-  sumRow<Double<S>, Origin, Value, First>(x, 0, 0, size, none, none, none, none);
+  sumRow<Double<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
   mean = sum0 / <f64>size;
-  sumRow<Double<S>, Whole, Value, Both>(x, 0, 0, size, f64x2.splat(mean), none, none, none);
+  sumRow<Double<S>, Whole, Value>(x, 0, 0, size, f64x2.splat(mean), none, none, none);
   squares = sum1;
 }
 
 export function momentsAtOrigin<S>(x: usize, size: i32): void {
   const none = f64x2.splat(0);
-  sumRow<Single<S>, Origin, Value, Second>(x, 0, 0, size, none, none, none, none);
+  sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
   mean = 0;
   squares = sum1;
 }

@@ -1,0 +1,102 @@
+/** Measures the contenders of a case in turns, each in the process of its peer, after a check that they agree. */
+import type { Case, Contender } from "./cases.ts";
+import type { Job, Numbers } from "./job.ts";
+import type { PeerProcess } from "./process.ts";
+import type { CaseResult, Series } from "./result.ts";
+
+/** Rounds that are not counted. */
+const WARM_UPS = 2;
+/** Of the results, relative to those of 1 and more. Some peers sum in f32, which for longer rows is less exact. */
+const TOLERANCE = 1e-4;
+const LONG = 1024;
+
+/** Finds the process of a peer, or what keeps it from running. */
+export type FindProcess = (peer: string) => PeerProcess | string;
+
+/** Why they disagree; undefined when they do not. */
+function disagreement(actual: Numbers[], expected: Numbers[], size: number): string | undefined {
+  const tolerance = TOLERANCE * Math.max(1, Math.sqrt(size / LONG));
+  if (actual.length !== expected.length) return `${actual.length} results, not ${expected.length}`;
+  for (const [part, numbers] of expected.entries()) {
+    const found = actual[part] as Numbers;
+    if (found.length !== numbers.length) return `${found.length} numbers, not ${numbers.length}`;
+    for (let i = 0; i < numbers.length; i++) {
+      const [a, b] = [found[i] as number, numbers[i] as number];
+      if (!(Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(b)))) return `${a} where adanorm has ${b}`;
+    }
+  }
+  return undefined;
+}
+
+/** What adanorm has for a job, on matrices and out of place, whatever the job says of that. */
+async function expectation(adanorm: PeerProcess, job: Job): Promise<Numbers[]> {
+  const plain = job.kind === "forward" ? { ...job, on: "matrices" as const, inPlace: false } : job;
+  await adanorm.ask({ do: "prepare", id: "expected", job: plain });
+  const numbers = await adanorm.ask({ do: "result", id: "expected" });
+  await adanorm.ask({ do: "free", id: "expected" });
+  return numbers;
+}
+
+interface Ready {
+  contender: Contender;
+  process: PeerProcess;
+}
+
+/** Those that run and agree; what became of the others goes to `notes`. */
+async function prepareAll({ contenders }: Case, find: FindProcess, notes: string[]): Promise<Ready[]> {
+  const ready: Ready[] = [];
+  const adanorm = find("adanorm");
+  if (typeof adanorm === "string") throw new Error(adanorm);
+  const expectations = new Map<string, Numbers[]>();
+  for (const contender of contenders) {
+    const { name, peer, job } = contender;
+    const process = find(peer);
+    if (typeof process === "string") {
+      const note = `${peer}: not run: ${process}`;
+      if (!notes.includes(note)) notes.push(note);
+      continue;
+    }
+    try {
+      const { on, inPlace, ...same } = { on: undefined, inPlace: undefined, ...job };
+      const of = JSON.stringify(same);
+      const expected = expectations.get(of) ?? (await expectation(adanorm, job));
+      expectations.set(of, expected);
+      await process.ask({ do: "prepare", id: name, job });
+      const problem = disagreement(await process.ask({ do: "result", id: name }), expected, job.size);
+      if (problem === undefined) ready.push({ contender, process });
+      else {
+        notes.push(`${name}: not measured: it disagrees, ${problem}`);
+        await process.ask({ do: "free", id: name });
+      }
+    } catch (error) {
+      notes.push(`${name}: not run: ${(error as Error).message}`);
+    }
+  }
+  return ready;
+}
+
+export async function measure(one: Case, find: FindProcess, rounds: number): Promise<CaseResult> {
+  const notes: string[] = [];
+  const ready = await prepareAll(one, find, notes);
+  for (const { contender, process } of ready) await process.ask({ do: "warm", id: contender.name });
+  const series: Series = Object.fromEntries(ready.map(({ contender }) => [contender.name, []]));
+  for (let round = -WARM_UPS; round < rounds; round++) {
+    // Each starts a round once in a while, and each follows another.
+    const first = (round + WARM_UPS) % Math.max(1, ready.length);
+    for (const { contender, process } of [...ready.slice(first), ...ready.slice(0, first)]) {
+      const ns = await process.ask({ do: "round", id: contender.name });
+      if (round >= 0) series[contender.name]?.push(ns);
+    }
+  }
+  for (const { contender, process } of ready) await process.ask({ do: "free", id: contender.name });
+  derive(one, series);
+  return { id: one.id, rows: one.rows, size: one.size, series, notes };
+}
+
+/** Adds what is not measured by itself but as the difference of two others. */
+function derive({ derived }: Case, series: Series): void {
+  for (const { name, of, less, by } of derived) {
+    const [long, short] = [series[of], series[less]];
+    if (long && short) series[name] = long.map((ns, round) => (ns - (short[round] as number)) / by);
+  }
+}

@@ -1,0 +1,109 @@
+/** adanorm itself, on matrices unless the job says otherwise; the variant "relaxed" is the build with relaxed SIMD. */
+import { type Kernels, load, type Matrix } from "adanorm";
+import {
+  type BackwardJob,
+  type ForwardJob,
+  inputs,
+  type Job,
+  K,
+  type Numbers,
+  type ReduceJob,
+  SCALE,
+  type Task,
+} from "../job.ts";
+import { versionOf } from "./version.ts";
+
+type Batch = Float32Array | Matrix;
+
+function numbersOf(batch: Batch): Float32Array {
+  return batch instanceof Float32Array ? batch.slice() : batch.toArray();
+}
+
+function makeNorm(kernels: Kernels, { norm, size }: ForwardJob | BackwardJob) {
+  return norm === "adaNorm" ? kernels.adaNorm({ size, scale: SCALE, k: K }) : kernels[norm]({ size });
+}
+
+/** The gain and bias that the norm has. */
+function paramsOf(kernels: Kernels, job: ForwardJob): { gain?: Matrix; bias?: Matrix } {
+  if (job.norm !== "layerNorm" && job.norm !== "rmsNorm") return {};
+  const gain = kernels.matrix(inputs.gain(job), job.size);
+  return job.norm === "rmsNorm" ? { gain } : { gain, bias: kernels.matrix(inputs.bias(job), job.size) };
+}
+
+function free(...batches: (Batch | undefined)[]): void {
+  for (const batch of batches) if (batch && !(batch instanceof Float32Array)) batch.free();
+}
+
+function forward(kernels: Kernels, job: ForwardJob): Task {
+  const { size, on = "matrices", nodes = 1 } = job;
+  const norm = makeNorm(kernels, job);
+  const params = paramsOf(kernels, job);
+  const source = inputs.x(job);
+  const x: Batch = on === "matrices" ? kernels.matrix(source, size) : source.slice();
+  const y: Batch = job.inPlace ? x : on === "matrices" ? kernels.matrix(job.rows, size) : source.slice();
+  const options = on === "new arrays" ? params : { ...params, out: y };
+  let last = norm.forward(x, options).y;
+  return {
+    run() {
+      last = norm.forward(x, options).y;
+      for (let node = 1; node < nodes; node++) norm.forward(y, options);
+    },
+    result() {
+      (x instanceof Float32Array ? x : x.data).set(source);
+      this.run();
+      return [numbersOf(last)];
+    },
+    free: () => free(x, y, params.gain, params.bias),
+  };
+}
+
+function backward(kernels: Kernels, job: BackwardJob): Task {
+  const { size, rows } = job;
+  const norm = makeNorm(kernels, job);
+  const params = job.params ? paramsOf(kernels, { ...job, kind: "forward" }) : {};
+  const x = kernels.matrix(inputs.x(job), size);
+  const dy = kernels.matrix(inputs.dy(job), size);
+  const dx = kernels.matrix(rows, size);
+  const sums = job.params ? [kernels.matrix(1, size), kernels.matrix(1, size)] : [];
+  const [dGain, dBias] = sums;
+  const stats = norm.forward(x, { ...params, out: dx });
+  const options = { ...params, out: dGain && dBias ? { dx, dGain, dBias } : { dx } };
+  const run = () => void norm.backward(dy, x, stats, options);
+  return {
+    run,
+    result() {
+      run();
+      return [dx, ...sums].map(numbersOf);
+    },
+    free: () => free(x, dy, dx, ...sums, params.gain, params.bias),
+  };
+}
+
+function reduce(kernels: Kernels, job: ReduceJob): Task {
+  const rows = kernels.rows(job.size);
+  const x = kernels.matrix(inputs.x(job), job.size);
+  const reductions: Record<ReduceJob["reduction"], () => Numbers[]> = {
+    sum: () => [rows.sum(x)],
+    moments: () => Object.values(rows.moments(x)),
+    l2: () => [rows.l2(x)],
+    max: () => [rows.max(x)],
+  };
+  const result = reductions[job.reduction];
+  return { run: () => void result(), result, free: () => free(x) };
+}
+
+export async function open(variant: string | undefined) {
+  const relaxedSimd = variant === "relaxed";
+  const kernels = await load({ relaxedSimd });
+  if (relaxedSimd && kernels.simd !== "relaxed-simd") throw new Error("this engine has no relaxed SIMD");
+  return {
+    version: versionOf("../../package.json"),
+    prepare(job: Job): Task {
+      if (job.kind === "forward") return forward(kernels, job);
+      if (job.kind === "backward") return backward(kernels, job);
+      if (job.kind === "reduce") return reduce(kernels, job);
+      // Copies nothing by itself: this is what a copy is compared with.
+      return { run() {}, result: () => [inputs.x(job)], free() {} };
+    },
+  };
+}

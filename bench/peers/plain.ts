@@ -1,0 +1,241 @@
+/**
+ * The norms as plain JavaScript loops: what one would write without the package. Float32Array in and out, sums in double
+ * precision, two passes for the variance, one function for each norm, nothing allocated.
+ */
+import {
+  type BackwardJob,
+  EPS,
+  type ForwardJob,
+  inputs,
+  type Job,
+  K,
+  type Numbers,
+  type ReduceJob,
+  SCALE,
+  type Task,
+} from "../job.ts";
+
+interface Batch {
+  size: number;
+  /** `rows x size` each. */
+  x: Float32Array;
+  dz: Float32Array;
+  out: Float32Array;
+  /** One number a row each. */
+  mean: Float64Array;
+  rstd: Float64Array;
+  /** `size` numbers each. */
+  gain: Float32Array;
+  bias: Float32Array;
+  dGain: Float32Array;
+  dBias: Float32Array;
+}
+
+function rowSum(x: Float32Array, start: number, size: number): number {
+  let sum = 0;
+  for (let i = start; i < start + size; i++) sum += x[i] as number;
+  return sum;
+}
+
+/** sum (x - mean)^2 */
+function rowSquares(x: Float32Array, start: number, size: number, mean: number): number {
+  let sum = 0;
+  for (let i = start; i < start + size; i++) {
+    const d = (x[i] as number) - mean;
+    sum += d * d;
+  }
+  return sum;
+}
+
+function statistics({ size, x, mean, rstd }: Batch, row: number, rms: boolean): void {
+  const start = row * size;
+  const m = rms ? 0 : rowSum(x, start, size) / size;
+  mean[row] = m;
+  rstd[row] = 1 / Math.sqrt(rowSquares(x, start, size, m) / size + EPS);
+}
+
+function layerNormRow({ size, x, out, gain, bias }: Batch, start: number, mean: number, rstd: number): void {
+  for (let i = 0; i < size; i++) {
+    out[start + i] = ((x[start + i] as number) - mean) * rstd * (gain[i] as number) + (bias[i] as number);
+  }
+}
+
+function simpleRow({ size, x, out }: Batch, start: number, mean: number, rstd: number): void {
+  for (let i = start; i < start + size; i++) out[i] = ((x[i] as number) - mean) * rstd;
+}
+
+function adaNormRow({ size, x, out }: Batch, start: number, mean: number, rstd: number): void {
+  for (let i = start; i < start + size; i++) {
+    const y = ((x[i] as number) - mean) * rstd;
+    out[i] = SCALE * (1 - K * y) * y;
+  }
+}
+
+function rmsNormRow({ size, x, out, gain }: Batch, start: number, _mean: number, rstd: number): void {
+  for (let i = 0; i < size; i++) out[start + i] = (x[start + i] as number) * rstd * (gain[i] as number);
+}
+
+const FORWARD = {
+  layerNorm: layerNormRow,
+  layerNormSimple: simpleRow,
+  detachNorm: simpleRow,
+  adaNorm: adaNormRow,
+  rmsNorm: rmsNormRow,
+};
+
+// Backward is dx = rstd (e - a - s y) with e the gradient with respect to y, a = mean(e) and s = mean(e y).
+
+/** e = dz */
+function simpleGradient({ size, x, dz, out }: Batch, start: number, mean: number, rstd: number): void {
+  let sumE = 0;
+  let sumEY = 0;
+  for (let i = start; i < start + size; i++) {
+    const e = dz[i] as number;
+    sumE += e;
+    sumEY += e * ((x[i] as number) - mean) * rstd;
+  }
+  const a = sumE / size;
+  const s = sumEY / size;
+  for (let i = start; i < start + size; i++) {
+    out[i] = rstd * ((dz[i] as number) - a - s * ((x[i] as number) - mean) * rstd);
+  }
+}
+
+/** e = C (1 - k y) dz */
+function adaNormGradient({ size, x, dz, out }: Batch, start: number, mean: number, rstd: number): void {
+  let sumE = 0;
+  let sumEY = 0;
+  for (let i = start; i < start + size; i++) {
+    const y = ((x[i] as number) - mean) * rstd;
+    const e = SCALE * (1 - K * y) * (dz[i] as number);
+    sumE += e;
+    sumEY += e * y;
+  }
+  const a = sumE / size;
+  const s = sumEY / size;
+  for (let i = start; i < start + size; i++) {
+    const y = ((x[i] as number) - mean) * rstd;
+    out[i] = rstd * (SCALE * (1 - K * y) * (dz[i] as number) - a - s * y);
+  }
+}
+
+/** e = gain dz; adds to dGain and dBias. */
+function affineGradient(batch: Batch, start: number, mean: number, rstd: number): void {
+  const { size, x, dz, out, gain, dGain, dBias } = batch;
+  let sumE = 0;
+  let sumEY = 0;
+  for (let i = 0; i < size; i++) {
+    const u = dz[start + i] as number;
+    const y = ((x[start + i] as number) - mean) * rstd;
+    dGain[i] = (dGain[i] as number) + u * y;
+    dBias[i] = (dBias[i] as number) + u;
+    const e = u * (gain[i] as number);
+    sumE += e;
+    sumEY += e * y;
+  }
+  const a = sumE / size;
+  const s = sumEY / size;
+  for (let i = 0; i < size; i++) {
+    const y = ((x[start + i] as number) - mean) * rstd;
+    out[start + i] = rstd * ((dz[start + i] as number) * (gain[i] as number) - a - s * y);
+  }
+}
+
+function batchOf(job: Job): Batch {
+  const { rows, size } = job;
+  return {
+    size,
+    x: inputs.x(job),
+    dz: job.kind === "backward" ? inputs.dy(job) : new Float32Array(0),
+    out: new Float32Array(rows * size),
+    mean: new Float64Array(rows),
+    rstd: new Float64Array(rows),
+    gain: inputs.gain(job),
+    bias: inputs.bias(job),
+    dGain: new Float32Array(size),
+    dBias: new Float32Array(size),
+  };
+}
+
+function taskOf(run: () => void, ...results: Numbers[]): Task {
+  return {
+    run,
+    result() {
+      run();
+      return results.map((numbers) => numbers.slice());
+    },
+    // The collector takes it.
+    free() {},
+  };
+}
+
+function forward(job: ForwardJob): Task {
+  const batch = batchOf(job);
+  const row = FORWARD[job.norm];
+  const rms = job.norm === "rmsNorm";
+  return taskOf(() => {
+    for (let i = 0; i < job.rows; i++) {
+      statistics(batch, i, rms);
+      row(batch, i * job.size, batch.mean[i] as number, batch.rstd[i] as number);
+    }
+  }, batch.out);
+}
+
+function backward(job: BackwardJob): Task {
+  if (job.norm === "rmsNorm" || job.norm === "detachNorm") throw new Error(`not written: the gradient of ${job.norm}`);
+  const batch = batchOf(job);
+  const { mean, rstd, dGain, dBias, out } = batch;
+  const row = job.params ? affineGradient : job.norm === "adaNorm" ? adaNormGradient : simpleGradient;
+  for (let i = 0; i < job.rows; i++) statistics(batch, i, false);
+  return taskOf(
+    () => {
+      dGain.fill(0);
+      dBias.fill(0);
+      for (let i = 0; i < job.rows; i++) row(batch, i * job.size, mean[i] as number, rstd[i] as number);
+    },
+    ...(job.params ? [out, dGain, dBias] : [out]),
+  );
+}
+
+function reduce(job: ReduceJob): Task {
+  const { x, mean, rstd: second } = batchOf(job);
+  const { size } = job;
+  const first = mean;
+  const reductions: Record<ReduceJob["reduction"], (row: number) => void> = {
+    sum: (row) => {
+      first[row] = rowSum(x, row * size, size);
+    },
+    moments: (row) => {
+      const m = rowSum(x, row * size, size) / size;
+      first[row] = m;
+      second[row] = rowSquares(x, row * size, size, m) / size;
+    },
+    l2: (row) => {
+      first[row] = Math.sqrt(rowSquares(x, row * size, size, 0));
+    },
+    max: (row) => {
+      let max = -Infinity;
+      for (let i = row * size; i < (row + 1) * size; i++) max = Math.max(max, x[i] as number);
+      first[row] = max;
+    },
+  };
+  const one = reductions[job.reduction];
+  return taskOf(
+    () => {
+      for (let row = 0; row < job.rows; row++) one(row);
+    },
+    ...(job.reduction === "moments" ? [first, second] : [first]),
+  );
+}
+
+export function open() {
+  return {
+    version: process.versions.v8,
+    prepare(job: Job): Task {
+      if (job.kind === "forward") return forward(job);
+      if (job.kind === "backward") return backward(job);
+      if (job.kind === "reduce") return reduce(job);
+      throw new Error(`no plain loops for ${job.kind}`);
+    },
+  };
+}

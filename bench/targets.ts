@@ -1,0 +1,140 @@
+/** The speeds that adanorm is to have, as data, and what a run says of them. */
+import { ON_24 } from "./cases.ts";
+import { median, type Result, ratio, seriesOf } from "./result.ts";
+
+export interface Target {
+  text: string;
+  /** "at least": so many times faster, or more. "at most": so many times as long, or less; or milliseconds. */
+  is: "at least" | "at most";
+  bound: number;
+  unit: "x" | "ms";
+  /** Undefined where it was not measured. */
+  figure(result: Result): number | undefined;
+}
+
+/** `of` over `to`, both contenders of one case. */
+const over = (id: string, of: string, to: string) => (result: Result) =>
+  ratio(seriesOf(result, id, of), seriesOf(result, id, to));
+
+const faster = (text: string, bound: number, id: string, than: string, ours: string): Target => ({
+  text,
+  is: "at least",
+  bound,
+  unit: "x",
+  figure: over(id, than, ours),
+});
+
+const within = (text: string, bound: number, id: string, ours: string, to: string): Target => ({
+  text,
+  is: "at most",
+  bound,
+  unit: "x",
+  figure: over(id, ours, to),
+});
+
+const forward = (["32x768", "1024x768"] as const).flatMap((shape) => {
+  const id = `forward ${shape}`;
+  const native = { layerNorm: { "32x768": 2.2, "1024x768": 1.9 }, adaNorm: { "32x768": 2.5, "1024x768": 2.1 } };
+  return (["layerNorm", "adaNorm"] as const).flatMap((norm) => {
+    const [text, ours] = [`${norm} ${shape}`, `adanorm ${norm}`];
+    return [
+      faster(`${text}, than onnxruntime-node's kernel`, native[norm][shape], id, "onnxruntime-node layerNorm", ours),
+      faster(`${text}, than onnxruntime-web's kernel`, 17, id, "onnxruntime-web layerNorm", ours),
+      faster(`${text}, than TensorFlow.js (wasm)`, 11, id, `tfjs ${norm}`, ours),
+      faster(`${text}, than plain loops`, 15, id, `plain ${norm}`, ours),
+    ];
+  });
+});
+
+const copies = (
+  [
+    ["layerNorm", 3.8, 3.4],
+    ["adaNorm", 3.4, 2.9],
+    ["layerNormSimple", 3.4, 2.9],
+  ] as const
+).flatMap(([norm, node20, node24]) => {
+  const id = "engines 32x768";
+  return [
+    within(`${norm} 32x768, in copies`, node20, id, `adanorm ${norm}`, "copy"),
+    within(`${norm} 32x768, in copies, Node 24`, node24, id, `${ON_24.adanorm} ${norm}`, ON_24.copy),
+  ];
+});
+
+const calls = (["layerNorm", "adaNorm"] as const).flatMap((norm) => {
+  const [id, ours] = ["forward 8x64", `adanorm ${norm}`];
+  return [
+    faster(`${norm} 8x64, a whole call, than onnxruntime-node`, 12, id, "onnxruntime-node layerNorm call", ours),
+    faster(`${norm} 8x64, a whole call, than TensorFlow.js (wasm)`, 60, id, `tfjs ${norm}`, ours),
+  ];
+});
+
+const backward = (["adaNorm", "layerNormSimple"] as const).map((norm) =>
+  faster(
+    `${norm} 1024x768 dx, than TensorFlow.js's gradient less forward`,
+    12,
+    "backward 1024x768",
+    `tfjs ${norm} dx`,
+    `adanorm ${norm} dx`,
+  ),
+);
+
+/** `a` of every norm in a case over `b` of it. */
+const places = (id: string, bound: number, text: string, a: string, b?: string) =>
+  (["layerNorm", "layerNormSimple", "adaNorm"] as const).map((norm) =>
+    within(`${norm} ${text}`, bound, id, `adanorm ${norm} ${a}`, b ? `adanorm ${norm} ${b}` : "copy"),
+  );
+
+const odd = (["layerNorm", "layerNormSimple", "adaNorm"] as const).map((norm): Target => {
+  const whole = over("odd 512x1023", `adanorm ${norm} 512x1023`, `adanorm ${norm} 512x1024`);
+  return {
+    text: `${norm} 512x1023, an element, to one of 512x1024`,
+    is: "at most",
+    bound: 1.12,
+    unit: "x",
+    figure(result) {
+      const figure = whole(result);
+      return figure && (figure * 1024) / 1023;
+    },
+  };
+});
+
+const relaxed = (["layerNorm", "layerNormSimple", "adaNorm"] as const).map((norm) =>
+  faster(
+    `${norm} 32x768, relaxed SIMD on Node 24, than the portable build`,
+    1.1,
+    "engines 32x768",
+    `${ON_24.adanorm} ${norm}`,
+    `${ON_24.relaxed} ${norm}`,
+  ),
+);
+
+const startUp: Target = {
+  text: "load() to the first result, fresh process",
+  is: "at most",
+  bound: 15,
+  unit: "ms",
+  figure: ({ startUp: { adanorm } }) => adanorm && median(adanorm.first),
+};
+
+export const TARGETS: Target[] = [
+  ...forward,
+  ...copies,
+  ...calls,
+  ...backward,
+  within(
+    "layerNorm 1024x768, dx with dGain and dBias, to dx alone",
+    1.4,
+    "backward 1024x768",
+    "adanorm layerNorm dx dGain dBias",
+    "adanorm layerNorm dx",
+  ),
+  ...odd,
+  ...places("host 1024x768", 1.7, "1024x768, arrays, to matrices", "arrays", "matrices"),
+  ...places("in place 4096x4096", 1.5, "4096x4096 in place, in copies", "in place"),
+  ...relaxed,
+  startUp,
+];
+
+export function isMet({ is, bound }: Target, figure: number): boolean {
+  return is === "at least" ? figure >= bound : figure <= bound;
+}

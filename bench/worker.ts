@@ -1,0 +1,115 @@
+/**
+ * The process of one peer, started by process.ts. Each has its own, for in one they would not be themselves: from the
+ * first ArrayBuffer that is detached on, which growing a WebAssembly memory does, V8 checks every access to every typed
+ * array of the process, and what one leaves to the collector is cleared away in the time of another.
+ */
+import type { Job, Numbers, OpenPeer, Peer, Task } from "./job.ts";
+
+export type Request =
+  | { do: "open"; peer: string; variant: string | undefined }
+  | { do: "prepare"; id: string; job: Job }
+  | { do: "result"; id: string }
+  | { do: "warm"; id: string }
+  | { do: "round"; id: string }
+  | { do: "free"; id: string };
+
+/** What the requests are answered with; "round": nanoseconds a call. */
+export interface Answers {
+  open: { version: string; node: string };
+  prepare: undefined;
+  result: Numbers[];
+  warm: undefined;
+  round: number;
+  free: undefined;
+}
+
+export type Answer = { value: unknown } | { error: string };
+
+/** Long enough for the engine to have compiled what runs to its best code. */
+const WARM_MS = 40;
+const ROUND_MS = 3;
+/** A call that takes longer finds nothing in the caches that the one before it left there. */
+const UNCACHED_MS = 20;
+/** A round that had a core for less of its time than this is repeated, unless that would take too long. */
+const RUNNING = 0.95;
+const PATIENCE_MS = 25;
+/** Enough of large results to compare. A prime stride visits every column of every size. */
+const COMPARED = 2 ** 20;
+const STRIDE = 61;
+
+let peer: Peer;
+const tasks = new Map<string, { task: Task; calls: number; ms: number }>();
+
+/** Nanoseconds a call. */
+async function time(task: Task, calls: number): Promise<number> {
+  const start = process.hrtime.bigint();
+  for (let i = 0; i < calls; i++) {
+    const pending = task.run();
+    if (pending) await pending;
+  }
+  return Number(process.hrtime.bigint() - start) / calls;
+}
+
+function entry(id: string) {
+  const found = tasks.get(id);
+  if (!found) throw new Error(`no task ${id} was prepared`);
+  return found;
+}
+
+function excerpt(numbers: Numbers): Numbers {
+  if (numbers.length <= COMPARED) return numbers;
+  return Float64Array.from({ length: Math.floor(numbers.length / STRIDE) }, (_, i) => numbers[i * STRIDE] as number);
+}
+
+const handlers = {
+  async open(request: { peer: string; variant: string | undefined }): Promise<Answers["open"]> {
+    const { open }: { open: OpenPeer } = await import(`./peers/${request.peer}.ts`);
+    peer = await open(request.variant);
+    return { version: peer.version, node: process.versions.node };
+  },
+  async prepare({ id, job }: { id: string; job: Job }) {
+    tasks.set(id, { task: await peer.prepare(job), calls: 1, ms: 0 });
+  },
+  async result({ id }: { id: string }): Promise<Numbers[]> {
+    return (await entry(id).task.result()).map(excerpt);
+  },
+  /** Runs for a while, and finds how many calls make a round. */
+  async warm({ id }: { id: string }) {
+    const warmed = entry(id);
+    for (let spent = 0; spent < WARM_MS; spent += warmed.ms * warmed.calls) {
+      warmed.ms = (await time(warmed.task, warmed.calls)) / 1e6;
+      warmed.calls = Math.max(1, Math.round(ROUND_MS / warmed.ms));
+    }
+  },
+  /** What it takes on a core, by the clock: a process that other programs push aside measures them. */
+  async round({ id }: { id: string }): Promise<number> {
+    const { task, calls, ms } = entry(id);
+    let best = { ns: 0, running: 0 };
+    const start = performance.now();
+    do {
+      if (ms < UNCACHED_MS) await time(task, 1);
+      const before = process.cpuUsage();
+      const ns = await time(task, calls);
+      const { user, system } = process.cpuUsage(before);
+      const running = ((user + system) * 1e3) / (ns * calls);
+      if (running > best.running) best = { ns, running };
+    } while (best.running < RUNNING && performance.now() - start < PATIENCE_MS);
+    return best.ns;
+  },
+  async free({ id }: { id: string }) {
+    await entry(id).task.free();
+    tasks.delete(id);
+  },
+} satisfies { [K in keyof Answers]: (request: never) => Promise<Answers[K]> };
+
+// Ends by itself when the other process does: nothing but the channel to it keeps this one alive.
+process.on("message", async (request: Request) => {
+  let answer: Answer;
+  try {
+    const value = await handlers[request.do](request as never);
+    answer = { value };
+  } catch (error) {
+    answer = { error: error instanceof Error ? error.message : String(error) };
+  }
+  process.send?.(answer);
+});

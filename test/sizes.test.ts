@@ -1,0 +1,196 @@
+/**
+ * Every row length. A row whose length is no multiple of the vectors must take nothing in from beside it and write
+ * nothing beside it, wherever its arrays lie: here each array stands among sentinels, NaN of one bit pattern.
+ */
+import { loadSync } from "adanorm";
+import * as reference from "adanorm/reference";
+import { expect, test } from "vitest";
+import { backwardBounds, expectWithin, forwardBounds, makeNorm, normal, ULP } from "./support.js";
+
+/** The norms, and their parameters where they have them. */
+const KINDS: readonly { title: string; name: reference.NormName; params: readonly string[] }[] = [
+  { title: "layerNorm with gain and bias", name: "layerNorm", params: ["gain", "bias"] },
+  { title: "layerNorm with gain", name: "layerNorm", params: ["gain"] },
+  { title: "layerNorm with bias", name: "layerNorm", params: ["bias"] },
+  { title: "layerNorm", name: "layerNorm", params: [] },
+  { title: "layerNormSimple", name: "layerNormSimple", params: [] },
+  { title: "detachNorm", name: "detachNorm", params: [] },
+  { title: "adaNorm", name: "adaNorm", params: [] },
+  { title: "rmsNorm with gain and bias", name: "rmsNorm", params: ["gain", "bias"] },
+];
+
+/** Rows that take one pass, two passes, and double precision: each path has tails of its own. */
+const DATA = [
+  { data: "ordinary", mean: 0, std: 1 },
+  { data: "far from the origin", mean: 1000, std: 1 },
+  { data: "huge", mean: 0, std: 1e25 },
+];
+
+const SIZES = Array.from({ length: 70 }, (_, i) => i + 1);
+const LARGE = [
+  { rows: 5, size: 127 },
+  { rows: 4, size: 255 },
+  { rows: 3, size: 257 },
+  { rows: 5, size: 768 },
+  { rows: 1, size: 1023 },
+  { rows: 5, size: 4099 },
+  { rows: 1, size: 70001 },
+];
+
+const SENTINEL = 0x7fc05e17;
+
+/** Arrays side by side, sentinels between and around them. */
+class Arena {
+  readonly #source: () => Float32Array;
+  #places = new Map<string, { start: number; length: number }>();
+  #before = new Uint32Array();
+
+  /** @param source gives the memory afresh, which may have moved since. */
+  constructor(source: () => Float32Array) {
+    this.#source = source;
+  }
+
+  #words(length: number): Uint32Array {
+    const { buffer, byteOffset } = this.#source();
+    return new Uint32Array(buffer, byteOffset, length);
+  }
+
+  /** Lays out copies of arrays, and room for results of a given length, which holds sentinels too. */
+  lay(arrays: Record<string, Float32Array | number>): void {
+    this.#places.clear();
+    let end = 5;
+    for (const [name, array] of Object.entries(arrays)) {
+      const length = typeof array === "number" ? array : array.length;
+      this.#places.set(name, { start: end, length });
+      // An odd gap: the arrays come to lie at every offset from the 16 bytes of a vector.
+      end += length + 5;
+    }
+    expect(end, "the arena is large enough").toBeLessThanOrEqual(this.#source().length);
+    this.#words(end).fill(SENTINEL);
+    for (const [name, array] of Object.entries(arrays)) if (typeof array !== "number") this.at(name).set(array);
+    this.#before = this.#words(end).slice();
+  }
+
+  at(name: string): Float32Array {
+    const { start, length } = this.#places.get(name) as { start: number; length: number };
+    return this.#source().subarray(start, start + length);
+  }
+
+  /** What these results hold, once nothing else is found to have changed. */
+  take(results: readonly string[], what: string): Float32Array[] {
+    const taken = results.map((name) => this.at(name).slice());
+    for (const name of results) {
+      const { start, length } = this.#places.get(name) as { start: number; length: number };
+      this.#words(start + length).fill(SENTINEL, start);
+    }
+    const after = this.#words(this.#before.length);
+    const changed = after.findIndex((word, index) => word !== this.#before[index]);
+    expect(changed, `${what}: the first word that changed beside the results`).toBe(-1);
+    return taken;
+  }
+}
+
+const kernels = loadSync();
+const room = 500_000;
+const host = new Float32Array(room);
+const resident = kernels.matrix(1, room);
+const ARENAS = [
+  { where: "arrays", arena: new Arena(() => host) },
+  { where: "linear memory", arena: new Arena(() => resident.data) },
+];
+
+/** Forward and backward for one shape, in arrays and in linear memory, against the oracle. */
+function checkShape(kind: (typeof KINDS)[number], size: number, rows: number, values: (typeof DATA)[number]): void {
+  const { name, params } = kind;
+  const x = normal(rows * size, size * 8 + rows, values.mean, values.std);
+  const dy = normal(rows * size, size * 8 + rows + 1e6);
+  const given = Object.fromEntries(params.map((param, i) => [param, normal(size, size + i, 1, 0.5)]));
+  const gradients = params.map((param) => (param === "gain" ? "dGain" : "dBias"));
+  const oracle = { size, ...given };
+  const want = reference.forward(name, x, oracle);
+  const wantBack = reference.backward(name, dy, x, oracle);
+  const bound = forwardBounds(name, x, oracle);
+  const boundBack = backwardBounds(name, dy, x, oracle);
+  const norm = makeNorm(kernels, name, { size });
+
+  for (const { where, arena } of ARENAS) {
+    const what = `${rows} x ${size}, ${values.data}, in ${where}`;
+    const placed = (names: readonly string[]) => Object.fromEntries(names.map((each) => [each, arena.at(each)]));
+
+    arena.lay({ x, ...given, y: x.length });
+    const { mean, rstd } = norm.forward(arena.at("x"), { ...placed(params), out: arena.at("y") });
+    const [y] = arena.take(["y"], `forward, ${what}`) as [Float32Array];
+    expectWithin(y, want.y, bound, `y, ${what}`);
+    expectWithin(
+      rstd,
+      want.rstd,
+      want.rstd.map((r) => 2 * ULP * r),
+      `rstd, ${what}`,
+    );
+
+    arena.lay({ dy, x, ...given, dx: x.length, ...Object.fromEntries(gradients.map((each) => [each, size])) });
+    const out = placed(["dx", ...gradients]);
+    norm.backward(arena.at("dy"), arena.at("x"), { mean, rstd }, { ...placed(params), out });
+    for (const [i, got] of arena.take(["dx", ...gradients], `backward, ${what}`).entries()) {
+      const gradient = ["dx", ...gradients][i] as "dx" | "dGain" | "dBias";
+      expectWithin(got, wantBack[gradient], boundBack[gradient], `${gradient}, ${what}`);
+    }
+  }
+}
+
+for (const kind of KINDS) {
+  test(`${kind.title}: 0 to 5 rows of every length up to 70 keep to their own elements`, () => {
+    for (const size of SIZES) {
+      for (const values of DATA) for (let rows = 0; rows <= 5; rows++) checkShape(kind, size, rows, values);
+    }
+  });
+
+  test(`${kind.title}: long rows of odd lengths keep to their own elements`, () => {
+    for (const { rows, size } of LARGE) for (const values of DATA) checkShape(kind, size, rows, values);
+  });
+}
+
+test("no row is read past its end: where the memory ends with it, that would trap", () => {
+  const small = loadSync();
+  const room = small.matrix(1, 4096);
+  /** Puts the array in the last bytes of the memory, and back what was there: it is the allocator's. */
+  function atTheEnd(array: Float32Array, use: (view: Float32Array) => void): void {
+    const { buffer } = room.data;
+    const view = new Float32Array(buffer, buffer.byteLength - array.byteLength);
+    const before = view.slice();
+    view.set(array);
+    use(view);
+    view.set(before);
+  }
+  const inMemory = (array: Float32Array, start: number) => {
+    const view = room.data.subarray(start, start + array.length);
+    view.set(array);
+    return view;
+  };
+  for (const name of ["layerNorm", "adaNorm", "rmsNorm"] as const) {
+    for (const { std } of DATA) {
+      for (const size of SIZES) {
+        const norm = makeNorm(small, name, { size });
+        const x = inMemory(normal(5 * size, size, 0, std), 0);
+        const dy = inMemory(normal(5 * size, size + 1), 512);
+        const options = name === "adaNorm" ? {} : { gain: inMemory(normal(size, size), 1024) };
+        const out = room.data.subarray(2048, 2048 + x.length);
+        // What it takes of scratch memory is taken here: nothing is allocated while the allocator's bytes are away.
+        const stats = norm.forward(x, { ...options, out });
+        norm.backward(dy, x, stats, { ...options, out: { dx: out } });
+        atTheEnd(x.slice(), (view) => {
+          norm.forward(view, { ...options, out });
+          norm.backward(dy, view, undefined, { ...options, out: { dx: out } });
+          small.rows(size).moments(view);
+          small.rows(size).max(view);
+        });
+        atTheEnd(dy.slice(), (view) => norm.backward(view, x, stats, { ...options, out: { dx: out } }));
+        if (!options.gain) continue;
+        atTheEnd(options.gain.slice(), (gain) => {
+          norm.forward(x, { gain, out });
+          norm.backward(dy, x, stats, { gain, out: { dx: out } });
+        });
+      }
+    }
+  }
+});
