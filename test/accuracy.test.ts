@@ -1,0 +1,116 @@
+/** The accuracy that is promised, on a part of what `npm run accuracy` measures; and the oracle that both rely on. */
+import { describe, expect, it, test } from "vitest";
+import { dot, type Pair, sum, twoProd, twoSum } from "./accuracy/double-double.ts";
+import { FAMILIES } from "./accuracy/families.ts";
+import { ColumnSums, gradient, momentsOf, quotient } from "./accuracy/oracle.ts";
+import { describeViolation, perform, planFor, violations } from "./accuracy/plan.ts";
+import { Random } from "./accuracy/random.ts";
+
+describe("the bounds hold", () => {
+  test.each(FAMILIES.map((family) => [family.name, family] as const))("%s", (_, family) => {
+    const missed = planFor(family, true).flatMap((task) => violations(perform(task)));
+    expect(missed.map(describeViolation)).toEqual([]);
+  });
+});
+
+/** Binary places of the integers that stand for numbers here: more than any double, or its square, needs. */
+const PLACES = 2300n;
+
+/** value * 2^PLACES */
+function exact(value: number): bigint {
+  let whole = value;
+  let places = PLACES;
+  while (!Number.isInteger(whole)) {
+    whole *= 2;
+    places -= 1n;
+  }
+  return BigInt(whole) << places;
+}
+
+const exactPair = ({ high, low }: Pair) => exact(high) + exact(low);
+const magnitude = (value: bigint) => (value < 0n ? -value : value);
+
+/** Fails where a pair is further from a / b than 2^-98 of size / b; a and size are integers of PLACES places. */
+function expectPair(got: Pair, a: bigint, b: bigint, size: bigint, what: string): void {
+  const off = magnitude(exactPair(got) * b - a);
+  expect(off << 98n <= size, `${what}: ${got.high} + ${got.low}`).toBe(true);
+}
+
+describe("the oracle", () => {
+  const small = FAMILIES.filter(({ columns }) => !columns).map((family) => [family.name, family] as const);
+
+  it.each(small)("has mean and variance to 2^-98, against integers of any length: %s", (_, family) => {
+    const random = new Random(`oracle/${family.name}`);
+    for (const size of [1, 2, 3, 5, 17, 64]) {
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const x = new Float32Array(size);
+        family.fill(x, random);
+        const t = new Float64Array(size);
+        const { mean, squares, originSquares, constant } = momentsOf(x, t, new Float64Array(size));
+        const values = Array.from(x, exact);
+        const n = BigInt(size);
+        const total = values.reduce((a, b) => a + b, 0n);
+        const magnitudes = values.reduce((a, b) => a + magnitude(b), 0n);
+        // sum (x - mean)^2 = (n sum x^2 - (sum x)^2) / n, of twice the places.
+        const square = values.reduce((a, b) => a + b * b, 0n) >> PLACES;
+        const centred = n * square - ((total * total) >> PLACES);
+        const what = `${family.name}, row ${attempt} of ${size}`;
+        expectPair(mean, total, n, magnitudes, `mean, ${what}`);
+        expectPair(squares, centred, n, centred, `squares, ${what}`);
+        expectPair(originSquares, square, 1n, square, `squares about 0, ${what}`);
+        expect(constant, what).toBe(centred === 0n);
+        for (const [i, value] of values.entries()) {
+          const want = n * value - total;
+          const off = magnitude(exact(t[i] as number) * n - want);
+          expect(off << 52n <= magnitude(want), `element ${i}, ${what}`).toBe(true);
+        }
+      }
+    }
+  });
+
+  it("has the moments of the integers 1 to n, and far from 0 as well", () => {
+    for (const size of [2, 3, 1000, 65_536]) {
+      for (const first of [0, -32_768, 2 ** 23]) {
+        const x = Float32Array.from({ length: size }, (_, i) => first + i);
+        const { mean, squares } = momentsOf(x, new Float64Array(size), new Float64Array(size));
+        expect(mean).toEqual({ high: first + (size - 1) / 2, low: 0 });
+        expect(quotient(squares, size)).toBe((size * size - 1) / 12);
+      }
+    }
+  });
+
+  it("splits sums and products without error, at both ends of the range of f32 too", () => {
+    const random = new Random("pairs");
+    for (let i = 0; i < 1000; i++) {
+      const a = random.normal() * 2 ** random.between(-149, 127);
+      const b = random.normal() * 2 ** random.between(-149, 127);
+      expect(exactPair(twoSum(a, b))).toBe(exact(a) + exact(b));
+      expect(exactPair(twoProd(a, b)) << PLACES).toBe(exact(a) * exact(b));
+    }
+  });
+
+  it("adds what cancels", () => {
+    const a = Float64Array.of(1e30, 1, -1e30, 2 ** -60);
+    expect(sum(a)).toEqual({ high: 1, low: 2 ** -60 });
+    expect(dot(a, Float64Array.of(3, 1, 3, 1))).toEqual({ high: 1, low: 2 ** -60 });
+    const columns = new ColumnSums(1);
+    for (const value of [2 ** 100, 1, -(2 ** 100)]) columns.addRow(Float32Array.of(value));
+    expect(columns.off(1.25, 0)).toBe(0.25);
+    expect(columns.magnitudes[0]).toBe(2 ** 101);
+  });
+
+  it("has the gradient of the formula", () => {
+    // y = (-1, 1), so that e - mean(e) - y mean(e y) is 0 but for kappa.
+    const dx = new Float64Array(2);
+    const [e, y] = [Float64Array.of(3, 7), Float64Array.of(-1, 1)];
+    const terms = { rstd: 0.5, kappa: 1, freedom: 2, detachMean: false, detachStd: false };
+    gradient(dx, e, y, terms);
+    expect(Array.from(dx)).toEqual([0, 0]);
+    gradient(dx, e, y, { ...terms, kappa: 1.5 });
+    expect(Array.from(dx)).toEqual([0.5, -0.5]);
+    gradient(dx, e, y, { ...terms, freedom: 1, detachMean: true });
+    expect(Array.from(dx)).toEqual([3.5, 1.5]);
+    gradient(dx, e, y, { ...terms, detachMean: true, detachStd: true });
+    expect(Array.from(dx)).toEqual([1.5, 3.5]);
+  });
+});

@@ -1,0 +1,123 @@
+/** Batches of random rows with the dL/dz, gain and bias that go with them. */
+import type { Family, Upstream } from "./families.ts";
+import { momentsOf, quotient, rstdOf } from "./oracle.ts";
+import { Random } from "./random.ts";
+import type { Options, Params } from "./subjects.ts";
+
+export interface Batch {
+  /** The options in words. */
+  label: string;
+  options: Options;
+  params: Required<Params>;
+  x: Float32Array;
+  dy: Float32Array;
+  rows: number;
+}
+
+/** How statistics are made. One batch takes one of them, the next batch the next. */
+const CONVENTIONS: readonly Pick<Options, "eps" | "epsAt" | "ddof">[] = [
+  { eps: 0, epsAt: "variance", ddof: 0 },
+  { eps: 1e-5, epsAt: "std", ddof: 1 },
+  { eps: 0, epsAt: "variance", ddof: 1 },
+  { eps: 1e-5, epsAt: "variance", ddof: 0 },
+  { eps: 0, epsAt: "std", ddof: 0 },
+  { eps: 1e-5, epsAt: "variance", ddof: 1 },
+  { eps: 0, epsAt: "std", ddof: 1 },
+  { eps: 1e-5, epsAt: "std", ddof: 0 },
+];
+
+const UPSTREAMS: readonly Upstream[] = ["noise", "correlated", "biased", "aligned"];
+
+/** One element of dL/dz before it is scaled. */
+function upstreamOf(kind: Upstream, y: number, random: Random): number {
+  const noise = random.normal();
+  switch (kind) {
+    case "noise":
+      return noise;
+    case "correlated":
+      return 0.5 * y + noise;
+    case "biased":
+      return 1 + 0.1 * noise;
+    case "positive":
+      return Math.abs(noise);
+    case "aligned":
+      return y < 0 ? -Math.abs(noise) : Math.abs(noise);
+  }
+}
+
+/**
+ * The power of two that dL/dz is multiplied by: 1 for ordinary rows; where sigma is extreme, about sigma, so that dx
+ * is not. In any case one with which the dx of every norm, and the terms of dGain, are normal numbers of f32.
+ */
+function upstreamExponent(
+  { rstd, rstdRms, std }: { rstd: number; rstdRms: number; std: number },
+  largest: number,
+  spread: number,
+  random: Random,
+): number {
+  const log = Math.log2(rstd);
+  const logRms = Math.log2(rstdRms);
+  // As far from sigma as the spread allows as often as anywhere between.
+  const away = spread * (random.uniform() < 0.5 ? random.sign() : random.between(-1, 1));
+  const start = (Math.abs(log) > 24 || spread > 0 ? -log : 0) + away;
+  // Of y, which eps makes small where std is.
+  const logY = std > 0 ? Math.min(Math.log2(std * rstd), 0) : 0;
+  const low = Math.max(-90, -80 - Math.min(log, logRms), -80 - logY);
+  const high = Math.min(largest, 100 - Math.max(log, logRms));
+  return Math.round(Math.min(Math.max(start, low), high));
+}
+
+/**
+ * Batch number `index` of a family. With eps = 0, constant rows are drawn again or, in the end, left out: they have no
+ * y. A row of one element is constant, so there eps is never 0, and ddof never 1.
+ */
+export function makeBatch(family: Family, size: number, rows: number, index: number, seed: string): Batch {
+  const random = new Random(`${seed}/${family.name}/${size}/${index}`);
+  // Families and sizes begin at different conventions, so that those with few rows do not all take the same.
+  const first = new Random(`${seed}/${family.name}/${size}`);
+  const turn = first.integer(CONVENTIONS.length) + index;
+  const usual = size === 1 || family.columns !== undefined;
+  const convention = CONVENTIONS[usual ? 3 : turn % CONVENTIONS.length] as (typeof CONVENTIONS)[number];
+  const options: Options = {
+    size,
+    ...convention,
+    scale: 1 + random.integer(2),
+    k: [0.1, 0.3][random.integer(2)] as number,
+    detachScale: true,
+  };
+  // Two batches in a row, with eps and without, have the same kind of dL/dz.
+  const kindTurn = first.integer(UPSTREAMS.length) + Math.floor(index / 2);
+  const kind = family.columns?.upstream ?? (UPSTREAMS[kindTurn % UPSTREAMS.length] as Upstream);
+  const x = new Float32Array(rows * size);
+  const dy = new Float32Array(rows * size);
+  const t = new Float64Array(size);
+  const rest = new Float64Array(size);
+  // No sum over all rows of products with y, which is sqrt(size) at most, leaves the range of f32.
+  const largest = 115 - Math.ceil(Math.log2(rows * size));
+  let kept = 0;
+  for (let attempt = 0; attempt < 2 * rows && kept < rows; attempt++) {
+    const row = x.subarray(kept * size, (kept + 1) * size);
+    family.fill(row, random);
+    const { squares, originSquares, constant } = momentsOf(row, t, rest);
+    if (constant && options.eps === 0) continue;
+    const variance = quotient(squares, size - options.ddof);
+    const rstd = rstdOf(variance, options);
+    const rstds = { rstd, rstdRms: rstdOf(quotient(originSquares, size), options), std: Math.sqrt(variance) };
+    const scale = 2 ** upstreamExponent(rstds, largest, family.upstreamSpread ?? 0, random);
+    for (let i = 0; i < size; i++) {
+      dy[kept * size + i] = scale * upstreamOf(kind, (t[i] as number) * rstd, random);
+    }
+    kept++;
+  }
+  const gain = Float32Array.from({ length: size }, () => 1 + 0.3 * random.normal());
+  const bias = Float32Array.from({ length: size }, () => random.normal());
+  const { eps, epsAt, ddof, scale, k } = options;
+  return {
+    label: `eps ${eps} at ${epsAt}, ddof ${ddof}, C ${scale}, k ${k}, dy ${kind}, seed ${seed}, batch ${index}`,
+    options,
+    params: { gain, bias },
+    x: x.subarray(0, kept * size),
+    dy: dy.subarray(0, kept * size),
+    rows: kept,
+  };
+}

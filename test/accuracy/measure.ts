@@ -1,0 +1,275 @@
+/** The errors of one family of rows at one size. */
+import { type Batch, makeBatch } from "./batch.ts";
+import type { Quantity } from "./bounds.ts";
+import { inUnits, Tally, ULP, ulpAt, type Worst } from "./bounds.ts";
+import { difference } from "./double-double.ts";
+import type { Family } from "./families.ts";
+import { ColumnSums, gradient, kappaOf, type Moments, momentsOf, quotient, rstdOf } from "./oracle.ts";
+import { type Gradients, kernelsSubject, type NormName, type Options, plainSubject, type Subject } from "./subjects.ts";
+
+export interface Measurement {
+  family: string;
+  size: number;
+  rows: number;
+  ours: Partial<Record<Quantity, Worst>>;
+  plain: Partial<Record<Quantity, Worst>>;
+}
+
+/** One way through backward. */
+interface Case {
+  label: string;
+  norm: NormName;
+  detachScale?: boolean;
+  /** With gain and bias, and their gradients. */
+  params?: boolean;
+}
+
+const CASES: readonly Case[] = [
+  { label: "layerNormSimple", norm: "layerNormSimple" },
+  { label: "layerNorm with gain", norm: "layerNorm", params: true },
+  { label: "adaNorm", norm: "adaNorm" },
+  { label: "adaNorm, detachScale false", norm: "adaNorm", detachScale: false },
+  { label: "rmsNorm with gain", norm: "rmsNorm", params: true },
+  { label: "detachNorm", norm: "detachNorm" },
+];
+
+/** Many rows serve the sums down the columns. */
+const COLUMN_CASES = CASES.filter((each) => each.params);
+
+/** Whether a norm takes the mean as 0. */
+const isOrigin = (norm: NormName) => norm === "rmsNorm";
+
+/** What one subject returned for a batch. */
+interface Results {
+  tally: Tally;
+  subject: Subject;
+  moments: ReturnType<Subject["moments"]>;
+  simple: ReturnType<Subject["forward"]>;
+  rms: ReturnType<Subject["forward"]>;
+  /** Forward of adaNorm and of layerNorm with gain and bias, unless only the columns count. */
+  ada?: ReturnType<Subject["forward"]>;
+  affine?: ReturnType<Subject["forward"]>;
+  gradients: Gradients[];
+}
+
+function run(subject: Subject, tally: Tally, batch: Batch, cases: readonly Case[], onlyColumns: boolean): Results {
+  const { options, params, x, dy } = batch;
+  const simple = subject.forward("layerNormSimple", x, options);
+  const rms = subject.forward("rmsNorm", x, options);
+  const results: Results = {
+    tally,
+    subject,
+    moments: subject.moments(x, options.size, options.ddof),
+    simple,
+    rms,
+    gradients: cases.map(({ norm, detachScale = true, params: given }) => {
+      const stats = isOrigin(norm) ? rms : simple;
+      return subject.backward(norm, dy, x, stats, { ...options, detachScale }, given ? params : {});
+    }),
+  };
+  if (!onlyColumns) {
+    results.ada = subject.forward("adaNorm", x, options);
+    results.affine = subject.forward("layerNorm", x, options, params);
+  }
+  return results;
+}
+
+/** The largest error over a row, in 2^-23 of the units. */
+function worstOf(got: Float32Array, start: number, want: Float64Array, units: Float64Array): number {
+  let worst = 0;
+  for (let i = 0; i < want.length; i++) {
+    const error = inUnits((got[start + i] as number) - (want[i] as number), ULP * (units[i] as number));
+    if (error > worst) worst = error;
+  }
+  return worst;
+}
+
+/** How many elements of a row differ from what they must be exactly: from 0, where nothing else is given. */
+function differing(got: Float32Array, start: number, size: number, want?: Float32Array): number {
+  let count = 0;
+  for (let i = 0; i < size; i++) if (got[start + i] !== (want ? want[i] : 0)) count++;
+  return count;
+}
+
+/** What is exact for one row of a batch: used anew for each. */
+class ExactRow {
+  variance = 0;
+  /** sum x^2 / H */
+  square = 0;
+  rstd = 0;
+  rstdRms = 0;
+  readonly t: Float64Array;
+  readonly rest: Float64Array;
+  readonly y: Float64Array;
+  readonly yUnits: Float64Array;
+  readonly yRms: Float64Array;
+  readonly yRmsUnits: Float64Array;
+  readonly z: Float64Array;
+  readonly zUnits: Float64Array;
+
+  constructor(size: number) {
+    const array = () => new Float64Array(size);
+    [this.t, this.rest, this.y, this.yUnits] = [array(), array(), array(), array()];
+    [this.yRms, this.yRmsUnits, this.z, this.zUnits] = [array(), array(), array(), array()];
+  }
+
+  /** Finds everything for the row x, and returns its moments. */
+  set(x: Float32Array, options: Options): Moments {
+    const { size, ddof, scale, k } = options;
+    const { t, y, yUnits, yRms, yRmsUnits, z, zUnits } = this;
+    const moments = momentsOf(x, t, this.rest);
+    this.variance = quotient(moments.squares, size - ddof);
+    this.square = quotient(moments.originSquares, size);
+    this.rstd = rstdOf(this.variance, options);
+    this.rstdRms = rstdOf(this.square, options);
+    for (let i = 0; i < size; i++) {
+      const yi = (t[i] as number) * this.rstd;
+      const magnitude = Math.abs(yi);
+      const unit = Math.max(1, magnitude);
+      y[i] = yi;
+      yUnits[i] = unit;
+      z[i] = scale * (1 - k * yi) * yi;
+      zUnits[i] = scale * unit * (1 + 2 * k * magnitude);
+      const rms = (x[i] as number) * this.rstdRms;
+      yRms[i] = rms;
+      yRmsUnits[i] = Math.max(1, Math.abs(rms));
+    }
+    return moments;
+  }
+}
+
+function checkForward(batch: Batch, row: number, exact: ExactRow, moments: Moments, results: Results): void {
+  const { options, params, label } = batch;
+  const { size } = options;
+  const { variance, square, rstd, rstdRms } = exact;
+  const { tally, subject, simple, rms, ada, affine } = results;
+  const start = row * size;
+  const [centred, origin] = ["layerNormSimple", "rmsNorm"];
+
+  const meanUnit = ULP * Math.max(Math.abs(moments.mean.high), Math.sqrt(variance));
+  const meanOff = difference(simple.mean[row] as number, moments.mean);
+  const rowsMeanOff = difference(results.moments.mean[row] as number, moments.mean);
+  tally.note("mean", inUnits(meanOff, meanUnit), centred, label, row);
+  tally.note("mean", inUnits(rowsMeanOff, meanUnit), "rows", label, row);
+
+  const varianceUnit = ulpAt(variance);
+  const rowsVarianceOff = (results.moments.variance[row] as number) - variance;
+  tally.note("variance", inUnits(rowsVarianceOff, varianceUnit), "rows", label, row);
+  const simpleRstd = simple.rstd[row] as number;
+  const rmsRstd = rms.rstd[row] as number;
+  if (subject.showsVariance && options.eps === 0) {
+    tally.note("variance", inUnits(simpleRstd ** -2 - variance, varianceUnit), centred, label, row);
+    tally.note("variance", inUnits(rmsRstd ** -2 - square, ulpAt(square)), origin, label, row);
+  }
+  tally.note("rstd", inUnits(simpleRstd - rstd, ulpAt(rstd)), centred, label, row);
+  tally.note("rstd", inUnits(rmsRstd - rstdRms, ulpAt(rstdRms)), origin, label, row);
+
+  tally.note("y", worstOf(simple.y, start, exact.y, exact.yUnits), centred, label, row);
+  tally.note("y", worstOf(rms.y, start, exact.yRms, exact.yRmsUnits), origin, label, row);
+  if (!ada || !affine) return;
+  tally.note("z", worstOf(ada.y, start, exact.z, exact.zUnits), "adaNorm", label, row);
+  if (moments.constant && options.eps > 0) {
+    tally.note("constant", differing(simple.y, start, size), centred, label, row);
+    tally.note("constant", differing(ada.y, start, size), "adaNorm", label, row);
+    tally.note("constant", differing(affine.y, start, size, params.bias), "layerNorm with gain, bias", label, row);
+  }
+}
+
+/** Measures one batch; the errors go to the tallies of what was measured. */
+function measureBatch(batch: Batch, subjects: readonly [Subject, Tally][], onlyColumns: boolean): void {
+  const { options, params, x, dy, rows, label } = batch;
+  const { size, ddof, scale } = options;
+  const cases = onlyColumns ? COLUMN_CASES : CASES;
+  const all = subjects.map(([subject, tally]) => run(subject, tally, batch, cases, onlyColumns));
+  const exact = new ExactRow(size);
+  const { y, yRms } = exact;
+  const e = new Float64Array(size);
+  const want = new Float64Array(size);
+  const units = new Float64Array(size);
+  const gainSums = cases.map(({ params: given }) => (given ? new ColumnSums(size) : undefined));
+  const biasSums = new ColumnSums(size);
+
+  for (let row = 0; row < rows; row++) {
+    const start = row * size;
+    const u = dy.subarray(start, start + size);
+    const moments = exact.set(x.subarray(start, start + size), options);
+    for (const results of all) checkForward(batch, row, exact, moments, results);
+
+    biasSums.addRow(u);
+    for (const [index, { label: name, norm, detachScale = true, params: given }] of cases.entries()) {
+      const origin = isOrigin(norm);
+      const yOf = origin ? yRms : y;
+      const slope = detachScale ? options.k : 2 * options.k;
+      let largest = 0;
+      for (let i = 0; i < size; i++) {
+        let ei = u[i] as number;
+        if (norm === "adaNorm") ei *= scale * (1 - slope * (y[i] as number));
+        if (given) ei *= params.gain[i] as number;
+        e[i] = ei;
+        largest = Math.max(largest, Math.abs(ei));
+      }
+      const detached = norm === "detachNorm";
+      const rstd = origin ? exact.rstdRms : exact.rstd;
+      gradient(want, e, yOf, {
+        rstd,
+        kappa: kappaOf(origin ? exact.square : exact.variance, options),
+        freedom: origin ? size : size - ddof,
+        detachMean: detached || origin,
+        detachStd: detached,
+      });
+      units.fill(rstd * largest);
+      for (const { tally, gradients } of all) {
+        const { dx } = gradients[index] as Gradients;
+        tally.note("dx", worstOf(dx, start, want, units), name, label, row);
+      }
+      gainSums[index]?.addRow(u, yOf);
+    }
+  }
+
+  for (const { tally, gradients } of all) {
+    for (const [index, { dGain, dBias }] of gradients.entries()) {
+      const name = (cases[index] as Case).label;
+      const sums = gainSums[index];
+      if (sums && dGain) {
+        tally.note("dGain", worstColumn(dGain, sums, onlyColumns ? sums.magnitudes : sums.units), name, label);
+      }
+      if (dBias) tally.note("dBias", worstColumn(dBias, biasSums, biasSums.magnitudes), name, label);
+    }
+  }
+}
+
+/** The largest error over the columns, in 2^-22 of their units. */
+function worstColumn(got: Float32Array, sums: ColumnSums, units: Float64Array): number {
+  let worst = 0;
+  for (let i = 0; i < got.length; i++) {
+    const error = inUnits(sums.off(got[i] as number, i), 2 * ULP * (units[i] as number));
+    if (error > worst) worst = error;
+  }
+  return worst;
+}
+
+/** Batches that a family is split into, each with conventions of its own. */
+const BATCHES = 8;
+
+/**
+ * Measures `rows` rows of a family, the kernels and the plain loop on the same ones.
+ *
+ * @param seed chooses the random numbers.
+ */
+export function measure(family: Family, size: number, rows: number, seed: string): Measurement {
+  const ours = new Tally();
+  const plain = new Tally();
+  const subjects: [Subject, Tally][] = [
+    [kernelsSubject(), ours],
+    [plainSubject, plain],
+  ];
+  const onlyColumns = family.columns !== undefined;
+  const batches = onlyColumns ? 1 : Math.min(BATCHES, rows);
+  let measured = 0;
+  for (let index = 0; index < batches; index++) {
+    const batch = makeBatch(family, size, Math.ceil((rows - index) / batches), index, seed);
+    measured += batch.rows;
+    if (batch.rows > 0) measureBatch(batch, subjects, onlyColumns);
+  }
+  return { family: family.name, size, rows: measured, ours: ours.worst, plain: plain.worst };
+}

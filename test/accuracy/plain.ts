@@ -1,0 +1,120 @@
+/**
+ * The norms as people write them: two passes in f32, every operation rounded (what a C loop over floats does).
+ *
+ *   mean = sum x / H,   var = sum (x - mean)^2 / (H - ddof),   r = 1 / sqrt(var + eps),   y = (x - mean) r
+ *   dx = r (e - sum e / H - y sum(e y) / (H - ddof))
+ */
+import type { RowStats } from "adanorm";
+import type { Gradients, NormName, Options, Params } from "./subjects.ts";
+
+const f32 = Math.fround;
+
+interface RowMoments {
+  mean: number;
+  variance: number;
+}
+
+/** rmsNorm (not centred) takes the mean as 0 and divides by H whatever ddof. */
+function rowMoments(x: Float32Array, start: number, size: number, centred: boolean, ddof: number): RowMoments {
+  let mean = f32(0);
+  if (centred) {
+    for (let i = start; i < start + size; i++) mean = f32(mean + (x[i] as number));
+    mean = f32(mean / size);
+  }
+  let squares = f32(0);
+  for (let i = start; i < start + size; i++) {
+    const t = f32((x[i] as number) - mean);
+    squares = f32(squares + f32(t * t));
+  }
+  return { mean, variance: f32(squares / (size - (centred ? ddof : 0))) };
+}
+
+function rstdOf(variance: number, { eps, epsAt }: Options): number {
+  const sigma = epsAt === "std" ? f32(f32(Math.sqrt(variance)) + f32(eps)) : f32(Math.sqrt(f32(variance + f32(eps))));
+  return f32(1 / sigma);
+}
+
+export function plainMoments(x: Float32Array, size: number, ddof: 0 | 1) {
+  const rows = x.length / size;
+  const found = { mean: new Float64Array(rows), variance: new Float64Array(rows) };
+  for (let row = 0; row < rows; row++) {
+    const { mean, variance } = rowMoments(x, row * size, size, true, ddof);
+    found.mean[row] = mean;
+    found.variance[row] = variance;
+  }
+  return found;
+}
+
+export function plainForward(norm: NormName, x: Float32Array, options: Options, params: Params = {}) {
+  const { size, ddof } = options;
+  const { gain, bias } = params;
+  const k = f32(options.k);
+  const scale = f32(options.scale);
+  const rows = x.length / size;
+  const result = { y: new Float32Array(x.length), mean: new Float64Array(rows), rstd: new Float64Array(rows) };
+  for (let row = 0; row < rows; row++) {
+    const start = row * size;
+    const { mean, variance } = rowMoments(x, start, size, norm !== "rmsNorm", ddof);
+    const rstd = rstdOf(variance, options);
+    result.mean[row] = mean;
+    result.rstd[row] = rstd;
+    for (let i = 0; i < size; i++) {
+      let z = f32(f32((x[start + i] as number) - mean) * rstd);
+      if (norm === "adaNorm") z = f32(f32(scale * f32(1 - f32(k * z))) * z);
+      if (gain) z = f32(z * (gain[i] as number));
+      if (bias) z = f32(z + (bias[i] as number));
+      result.y[start + i] = z;
+    }
+  }
+  return result;
+}
+
+export function plainBackward(
+  norm: NormName,
+  dy: Float32Array,
+  x: Float32Array,
+  stats: RowStats,
+  options: Options,
+  params: Params = {},
+): Gradients {
+  const { size, epsAt } = options;
+  const { gain, bias } = params;
+  const ddof = norm === "rmsNorm" ? 0 : options.ddof;
+  const eps = f32(options.eps);
+  const k = f32(options.detachScale ? options.k : 2 * options.k);
+  const scale = f32(options.scale);
+  const dx = new Float32Array(x.length);
+  const dGain = gain && new Float32Array(size);
+  const dBias = bias && new Float32Array(size);
+  const y = new Float32Array(size);
+  const e = new Float32Array(size);
+  for (let row = 0; row < x.length / size; row++) {
+    const start = row * size;
+    const mean = f32(stats.mean[row] as number);
+    const rstd = f32(stats.rstd[row] as number);
+    let sumE = f32(0);
+    let sumEY = f32(0);
+    for (let i = 0; i < size; i++) {
+      const u = dy[start + i] as number;
+      const yi = f32(f32((x[start + i] as number) - mean) * rstd);
+      let ei = u;
+      if (norm === "adaNorm") ei = f32(u * f32(scale * f32(1 - f32(k * yi))));
+      if (gain) ei = f32(u * (gain[i] as number));
+      if (dGain) dGain[i] = f32((dGain[i] as number) + f32(u * yi));
+      if (dBias) dBias[i] = f32((dBias[i] as number) + u);
+      sumE = f32(sumE + ei);
+      sumEY = f32(sumEY + f32(ei * yi));
+      y[i] = yi;
+      e[i] = ei;
+    }
+    const std = f32(f32(1 / rstd) - eps);
+    const kappa = epsAt === "std" ? (std > 0 ? f32(f32(std + eps) / std) : 0) : 1;
+    const detached = norm === "detachNorm";
+    const a = detached || norm === "rmsNorm" ? 0 : f32(sumE / size);
+    const s = detached ? 0 : f32(kappa * f32(sumEY / (size - ddof)));
+    for (let i = 0; i < size; i++) {
+      dx[start + i] = f32(rstd * f32(f32((e[i] as number) - a) - f32(s * (y[i] as number))));
+    }
+  }
+  return { dx, dGain, dBias };
+}
