@@ -81,11 +81,12 @@ export function backward<S, G>(
 
 /**
  * Whether f32 can take a row in which the largest |t| is the one just found. Where one element makes up more than a
- * quarter of the variance, dx is the small difference of h and d t there; where k y is near 1, so is a - b t.
+ * quarter of the variance, dx is the small difference of h and d t there; where its y is large, it magnifies what
+ * rounding x - mean alike in all of a binade has put into d; and where k y is near 1, a - b t is a small difference too.
  */
 function outlierFitsSingle(r: f64, a: f64, b: f64, size: i32): bool {
   const y = r * largest;
-  return 4 * y * y <= <f64>size && b * largest <= 0.9 * a;
+  return y <= 6 && 4 * y * y <= <f64>size && b * largest <= 0.9 * a;
 }
 
 /** The sums of a block of rows down the columns. */

@@ -88,12 +88,9 @@ export class Single<S> {
   }
   /** The sum of v's lanes and the sum of w's, as f64. */
   @inline fold(v: v128, w: v128): v128 {
-    const low = f32x4.shuffle(v, w, 0, 4, 1, 5);
-    const high = f32x4.shuffle(v, w, 2, 6, 3, 7);
-    return f64x2.add(
-      f64x2.add(f64x2.promote_low_f32x4(low), f64x2.promote_low_f32x4(f32x4.shuffle(low, low, 2, 3, 2, 3))),
-      f64x2.add(f64x2.promote_low_f32x4(high), f64x2.promote_low_f32x4(f32x4.shuffle(high, high, 2, 3, 2, 3))),
-    );
+    const pairs = f32x4.add(f32x4.shuffle(v, w, 0, 4, 1, 5), f32x4.shuffle(v, w, 2, 6, 3, 7));
+    const others = f32x4.shuffle(pairs, pairs, 2, 3, 2, 3);
+    return f64x2.add(f64x2.promote_low_f32x4(pairs), f64x2.promote_low_f32x4(others));
   }
   /** Adds onto four f64 in memory. */
   @inline accumulate(sums: usize, a: v128): void {

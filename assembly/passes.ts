@@ -10,10 +10,16 @@ export let sum0: f64 = 0;
 export let sum1: f64 = 0;
 export let largest: f64 = 0;
 
-/** Vectors in a group: as many independent operations hide the latency of one. */
+/** Vectors that a map takes at a time: as many independent operations hide the latency of one. */
 const GROUP: usize = 4;
-/** Pairs of groups in a block of a sum: 256 f32, of which no lane adds more than 8 pairs in single precision. */
-const PAIRS: usize = 8;
+/** Vectors that a sum takes at a time: two quads, added pairwise first. */
+const QUADS: usize = 8;
+/**
+ * Turns of that loop in a block: 192 f32, of which no lane adds more than 6 quads in single precision. In rows below LONG,
+ * where one element weighs more and a block costs less beside the rest, 64 f32.
+ */
+const TURNS: usize = 6;
+const LONG: i32 = 512;
 
 /** One vector of a sum: t of x, and the term f of t and the elements at p and q. */
 @unmanaged
@@ -57,58 +63,53 @@ export function sumRow<L, C, T>(
   let m = none;
 
   const end = x + <usize>size * lanes.bytes();
-  // Double serves the row reductions, and backward on rare rows, which does without the pairs.
-  const paired = lanes.width() == 4 || !term.usesP();
-  const pairsEnd = paired ? end - ((end - x) % (step * GROUP * 2)) : x;
-  while (paired && x < pairsEnd) {
-    const blockEnd = min(x + step * GROUP * 2 * PAIRS, pairsEnd);
+  // Double serves the row reductions, and backward on rare rows, which does without the quads.
+  const unrolled = lanes.width() == 4 || !term.usesP();
+  const blockBytes = step * QUADS * (size < LONG ? 2 : TURNS);
+  const quadsEnd = unrolled ? end - ((end - x) % (step * QUADS)) : x;
+  while (unrolled && x < quadsEnd) {
+    const blockEnd = min(x + blockBytes, quadsEnd);
     let v0 = none;
     let v1 = none;
-    let v2 = none;
-    let v3 = none;
     let w0 = none;
     let w1 = none;
-    let w2 = none;
-    let w3 = none;
     do {
-      const t0 = at.t(x, high, low);
-      const t4 = at.t(x + step * 4, high, low);
-      const f0 = at.f(t0, p, q, a, b);
-      const f4 = at.f(t4, p + step * 4, q + step * 4, a, b);
-      v0 = lanes.add(v0, lanes.add(f0, f4));
-      w0 = lanes.add(w0, lanes.madd(f4, t4, lanes.mul(f0, t0)));
-      if (term.usesP()) m = lanes.max(m, lanes.max(lanes.abs(t0), lanes.abs(t4)));
-      const t1 = at.t(x + step, high, low);
-      const t5 = at.t(x + step * 5, high, low);
-      const f1 = at.f(t1, p + step, q + step, a, b);
-      const f5 = at.f(t5, p + step * 5, q + step * 5, a, b);
-      v1 = lanes.add(v1, lanes.add(f1, f5));
-      w1 = lanes.add(w1, lanes.madd(f5, t5, lanes.mul(f1, t1)));
-      if (term.usesP()) m = lanes.max(m, lanes.max(lanes.abs(t1), lanes.abs(t5)));
-      const t2 = at.t(x + step * 2, high, low);
-      const t6 = at.t(x + step * 6, high, low);
-      const f2 = at.f(t2, p + step * 2, q + step * 2, a, b);
-      const f6 = at.f(t6, p + step * 6, q + step * 6, a, b);
-      v2 = lanes.add(v2, lanes.add(f2, f6));
-      w2 = lanes.add(w2, lanes.madd(f6, t6, lanes.mul(f2, t2)));
-      if (term.usesP()) m = lanes.max(m, lanes.max(lanes.abs(t2), lanes.abs(t6)));
-      const t3 = at.t(x + step * 3, high, low);
-      const t7 = at.t(x + step * 7, high, low);
-      const f3 = at.f(t3, p + step * 3, q + step * 3, a, b);
-      const f7 = at.f(t7, p + step * 7, q + step * 7, a, b);
-      v3 = lanes.add(v3, lanes.add(f3, f7));
-      w3 = lanes.add(w3, lanes.madd(f7, t7, lanes.mul(f3, t3)));
-      if (term.usesP()) m = lanes.max(m, lanes.max(lanes.abs(t3), lanes.abs(t7)));
-      x += step * GROUP * 2;
-      if (term.usesP()) p += step * GROUP * 2;
-      if (term.usesQ()) q += step * GROUP * 2;
+      {
+        const t0 = at.t(x, high, low);
+        const t1 = at.t(x + step, high, low);
+        const t2 = at.t(x + step * 2, high, low);
+        const t3 = at.t(x + step * 3, high, low);
+        const f0 = at.f(t0, p, q, a, b);
+        const f1 = at.f(t1, p + step, q + step, a, b);
+        const f2 = at.f(t2, p + step * 2, q + step * 2, a, b);
+        const f3 = at.f(t3, p + step * 3, q + step * 3, a, b);
+        v0 = lanes.add(v0, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
+        w0 = lanes.add(w0, lanes.add(lanes.madd(f1, t1, lanes.mul(f0, t0)), lanes.madd(f3, t3, lanes.mul(f2, t2))));
+        if (term.usesP())
+          m = lanes.max(m, lanes.max(lanes.max(lanes.abs(t0), lanes.abs(t1)), lanes.max(lanes.abs(t2), lanes.abs(t3))));
+      }
+      {
+        const t0 = at.t(x + step * 4, high, low);
+        const t1 = at.t(x + step * 5, high, low);
+        const t2 = at.t(x + step * 6, high, low);
+        const t3 = at.t(x + step * 7, high, low);
+        const f0 = at.f(t0, p + step * 4, q + step * 4, a, b);
+        const f1 = at.f(t1, p + step * 5, q + step * 5, a, b);
+        const f2 = at.f(t2, p + step * 6, q + step * 6, a, b);
+        const f3 = at.f(t3, p + step * 7, q + step * 7, a, b);
+        v1 = lanes.add(v1, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
+        w1 = lanes.add(w1, lanes.add(lanes.madd(f1, t1, lanes.mul(f0, t0)), lanes.madd(f3, t3, lanes.mul(f2, t2))));
+        if (term.usesP())
+          m = lanes.max(m, lanes.max(lanes.max(lanes.abs(t0), lanes.abs(t1)), lanes.max(lanes.abs(t2), lanes.abs(t3))));
+      }
+      x += step * QUADS;
+      if (term.usesP()) p += step * QUADS;
+      if (term.usesQ()) q += step * QUADS;
     } while (x < blockEnd);
-    const v = lanes.add(lanes.add(v0, v1), lanes.add(v2, v3));
-    const w = lanes.add(lanes.add(w0, w1), lanes.add(w2, w3));
-    sums = f64x2.add(sums, lanes.fold(v, w));
+    sums = f64x2.add(sums, lanes.fold(lanes.add(v0, v1), lanes.add(w0, w1)));
   }
 
-  // Less than a pair of groups is left: whole vectors, then the lanes that belong to the row.
+  // Less than two quads are left: whole vectors, then the lanes that belong to the row.
   if (x < end) {
     let v = none;
     let w = none;

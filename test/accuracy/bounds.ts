@@ -6,23 +6,14 @@
  *   variance      ulp of f32 at the exact value; so rstd
  *   y             2^-23 of max(1, |y|)
  *   z (adaNorm)   2^-23 of C max(1, |y|) (1 + 2 k |y|)
- *   dx            2^-23 of r max|e| over the row, e = dL/dy
+ *   dx            2^-23 of r max|e| over the row, e = dL/dy; of r max|s y| where a gradient aligned with an outlier makes
+ *                 that the larger term
  *   dGain, dBias  2^-22 of the sum of the magnitudes of the terms, for many rows; over a few rows dGain's terms u y count
  *                 as |u| max(1, |y|), the unit that goes with that of y: where all y of a column are near 0, the error of
  *                 the mean, which is relative to sigma, is all that is left of them
  *   constant      elements of a constant row that are not exactly 0, or the bias, for eps > 0
  */
-export const QUANTITIES = [
-  "mean",
-  "variance",
-  "rstd",
-  "y",
-  "z",
-  "dx",
-  "dGain",
-  "dBias",
-  "constant",
-] as const;
+export const QUANTITIES = ["mean", "variance", "rstd", "y", "z", "dx", "dGain", "dBias", "constant"] as const;
 
 export type Quantity = (typeof QUANTITIES)[number];
 

@@ -210,13 +210,14 @@ function measureBatch(batch: Batch, subjects: readonly [Subject, Tally][], onlyC
       }
       const detached = norm === "detachNorm";
       const rstd = origin ? exact.rstdRms : exact.rstd;
-      gradient(want, e, yOf, {
+      const s = gradient(want, e, yOf, {
         rstd,
         kappa: kappaOf(origin ? exact.square : exact.variance, options),
         freedom: origin ? size : size - ddof,
         detachMean: detached || origin,
         detachStd: detached,
       });
+      for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(s * (yOf[i] as number)));
       units.fill(rstd * largest);
       for (const { tally, gradients } of all) {
         const { dx } = gradients[index] as Gradients;
