@@ -17,15 +17,21 @@
 @unmanaged
 @final
 export class Origin {
+  @inline isRare(): bool {
+    return false;
+  }
   @inline of<L>(x: v128, high: v128, low: v128): v128 {
     return x;
   }
 }
 
-/** t = x - mean, the mean in one number of the lanes' precision. */
+/** t = x - mean, the mean in one number of the lanes' precision. Sums about it are second passes, which few rows need. */
 @unmanaged
 @final
 export class Whole {
+  @inline isRare(): bool {
+    return true;
+  }
   @inline of<L>(x: v128, high: v128, low: v128): v128 {
     return changetype<L>(0).sub(x, high);
   }
@@ -35,6 +41,9 @@ export class Whole {
 @unmanaged
 @final
 export class Split {
+  @inline isRare(): bool {
+    return false;
+  }
   @inline of<L>(x: v128, high: v128, low: v128): v128 {
     return changetype<L>(0).sub(changetype<L>(0).sub(x, high), low);
   }

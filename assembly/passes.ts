@@ -14,11 +14,10 @@ export let largest: f64 = 0;
 const GROUP: usize = 4;
 /** Vectors that a sum takes at a time: two quads, added pairwise first. */
 const QUADS: usize = 8;
-/**
- * Turns of that loop in a block: 192 f32, of which no lane adds more than 6 quads in single precision. In rows below LONG,
- * where one element weighs more and a block costs less beside the rest, 64 f32.
- */
-const TURNS: usize = 6;
+/** Turns of that loop in a block: 256 f32, of which no lane adds more than 8 quads in single precision. */
+const TURNS: usize = 8;
+/** The same in rows below LONG, where one element weighs more, and in passes that are rare: 64 f32. */
+const FEW_TURNS: usize = 2;
 const LONG: i32 = 512;
 
 /** One vector of a sum: t of x, and the term f of t and the elements at p and q. */
@@ -65,7 +64,7 @@ export function sumRow<L, C, T>(
   const end = x + <usize>size * lanes.bytes();
   // Double serves the row reductions, and backward on rare rows, which does without the quads.
   const unrolled = lanes.width() == 4 || !term.usesP();
-  const blockBytes = step * QUADS * (size < LONG ? 2 : TURNS);
+  const blockBytes = step * QUADS * (centre.isRare() || size < LONG ? FEW_TURNS : TURNS);
   const quadsEnd = unrolled ? end - ((end - x) % (step * QUADS)) : x;
   while (unrolled && x < quadsEnd) {
     const blockEnd = min(x + blockBytes, quadsEnd);

@@ -67,10 +67,13 @@ export function momentsInDouble<S>(x: usize, size: i32): void {
 /** Sets `mean` to 0 and `squares` to the sum of x^2: rmsNorm in the terms of the others. */
 export function momentsAtOrigin<S>(x: usize, size: i32): void {
   const none = f64x2.splat(0);
-  if (size >= SHORT) sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
-  if (size < SHORT || !trusted(sum1, <f64>size))
-    sumRow<Double<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
   mean = 0;
+  if (size >= SHORT) {
+    sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
+    squares = sum1;
+    if (trusted(sum1, <f64>size)) return;
+  }
+  sumRow<Double<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
   // No finite row overflows f64: where the sum is infinite an element was, and the whole row is to be NaN.
   squares = sum1 < Infinity ? sum1 : NaN;
 }
