@@ -62,15 +62,15 @@ export function backward<S, G>(
     if (!constants) {
       const toD = detachStd ? 0 : (derivativeFactor(r, eps, epsAtStd) * r * r) / <f64>(size - ddof);
       if (single) {
-        sumTerms<S, G>(true, x, u, gain, size, m, r, a, b);
+        sumTerms<S, G>(true, x, u, gain, size, m, a, b);
         single = sumFitsSingle(toC * sum0) && sumFitsSingle(toD * sum1) && outlierFitsSingle(r, a, b, size);
       }
-      if (!single) sumTerms<S, G>(false, x, u, gain, size, m, r, a, b);
+      if (!single) sumTerms<S, G>(false, x, u, gain, size, m, a, b);
       c = toC * sum0;
       d = toD * sum1;
     }
-    if (scales && constants) writeRow<S, Split, G>(single, x, u, gain, dx, size, m, r, a, b, c, d);
-    else writeRow<S, Split, Input<G>>(single, x, u, gain, dx, size, m, r, a, b, c, d);
+    if (scales && constants) writeRow<S, G>(single, true, x, u, gain, dx, size, m, a, b, c, d);
+    else writeRow<S, Input<G>>(single, true, x, u, gain, dx, size, m, a, b, c, d);
     u += rowBytes;
     x += rowBytes;
     dx += rowBytes;

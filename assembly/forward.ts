@@ -1,6 +1,5 @@
 /** Forward, row by row: the statistics, the scalars that follow from them, one pass that writes the row. */
-import { Whole } from "./formulas";
-import { factorsFitSingle, rowFitsSingle, writeRow } from "./precision";
+import { factorsFitSingle, needsSplit, rowFitsSingle, writeRow } from "./precision";
 import { mean, moments, momentsAtOrigin, reciprocalStd, squares } from "./statistics";
 
 /** 1 / sigma of a row; its mean is then in `mean`. Not centred is rmsNorm: the mean is taken as 0. */
@@ -43,7 +42,7 @@ export function forward<S, T>(
     if (row + 1 < rows) statistics<S>(x + rowBytes, means, rstds, 1, size, centred, eps, epsAtStd, ddof);
     const a = scale * r;
     const b = a * k * r;
-    writeRow<S, Whole, T>(factorsFit && rowFitsSingle(r), x, gain, bias, z, size, m, r, a, b, 0, 0);
+    writeRow<S, T>(factorsFit && rowFitsSingle(r), needsSplit(m, r), x, gain, bias, z, size, m, a, b, 0, 0);
     x += rowBytes;
     z += rowBytes;
   }

@@ -30,34 +30,38 @@ export function needsSplit(mean: f64, rstd: f64): bool {
 }
 
 /**
- * out = T(x - mean, p, q) for one row with the scalars a, b, c and d, in the precision it asks for; C is the centring
- * of ordinary rows.
+ * out = T(x - mean, p, q) for one row with the scalars a, b, c and d: in single precision, with the mean split or whole, or
+ * in double precision.
  */
-export function writeRow<S, C, T>(
+export function writeRow<S, T>(
   single: bool,
+  split: bool,
   x: usize,
   p: usize,
   q: usize,
   out: usize,
   size: i32,
   mean: f64,
-  rstd: f64,
   a: f64,
   b: f64,
   c: f64,
   d: f64,
 ): void {
+  const none = f64x2.splat(0);
   if (single) {
-    const high = f32x4.splat(<f32>mean);
-    const low = f32x4.splat(<f32>(mean - <f64>(<f32>mean)));
+    const high = <f32>mean;
+    const high4 = f32x4.splat(high);
     const a4 = f32x4.splat(<f32>a);
     const b4 = f32x4.splat(<f32>b);
     const c4 = f32x4.splat(<f32>c);
     const d4 = f32x4.splat(<f32>d);
-    if (needsSplit(mean, rstd)) mapRow<Single<S>, Split, T>(x, p, q, out, size, high, low, a4, b4, c4, d4);
-    else mapRow<Single<S>, C, T>(x, p, q, out, size, high, low, a4, b4, c4, d4);
+    if (split) {
+      const low4 = f32x4.splat(<f32>(mean - <f64>high));
+      mapRow<Single<S>, Split, T>(x, p, q, out, size, high4, low4, a4, b4, c4, d4);
+    } else {
+      mapRow<Single<S>, Whole, T>(x, p, q, out, size, high4, none, a4, b4, c4, d4);
+    }
   } else {
-    const none = f64x2.splat(0);
     const a2 = f64x2.splat(a);
     const b2 = f64x2.splat(b);
     const c2 = f64x2.splat(c);
@@ -67,17 +71,7 @@ export function writeRow<S, C, T>(
 }
 
 /** sumRow's two sums of T(x - mean, p, q) over one row, with the scalars a and b, in the precision asked for. */
-export function sumTerms<S, T>(
-  single: bool,
-  x: usize,
-  p: usize,
-  q: usize,
-  size: i32,
-  mean: f64,
-  rstd: f64,
-  a: f64,
-  b: f64,
-): void {
+export function sumTerms<S, T>(single: bool, x: usize, p: usize, q: usize, size: i32, mean: f64, a: f64, b: f64): void {
   if (single) {
     const high = f32x4.splat(<f32>mean);
     const low = f32x4.splat(<f32>(mean - <f64>(<f32>mean)));

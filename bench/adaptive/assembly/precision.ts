@@ -15,15 +15,19 @@ export function sumFitsSingle(scalar: f64): bool {
   return true;
 }
 
-export function writeRow<S, C, T>(
+export function needsSplit(mean: f64, rstd: f64): bool {
+  return false;
+}
+
+export function writeRow<S, T>(
   single: bool,
+  split: bool,
   x: usize,
   p: usize,
   q: usize,
   out: usize,
   size: i32,
   mean: f64,
-  rstd: f64,
   a: f64,
   b: f64,
   c: f64,
@@ -33,20 +37,10 @@ export function writeRow<S, C, T>(
   const none = f64x2.splat(0);
   const a4 = f32x4.splat(<f32>a);
   const b4 = f32x4.splat(<f32>b);
-  mapRow<Single<S>, C, T>(x, p, q, out, size, high, none, a4, b4, f32x4.splat(<f32>c), f32x4.splat(<f32>d));
+  mapRow<Single<S>, Whole, T>(x, p, q, out, size, high, none, a4, b4, f32x4.splat(<f32>c), f32x4.splat(<f32>d));
 }
 
-export function sumTerms<S, T>(
-  single: bool,
-  x: usize,
-  p: usize,
-  q: usize,
-  size: i32,
-  mean: f64,
-  rstd: f64,
-  a: f64,
-  b: f64,
-): void {
+export function sumTerms<S, T>(single: bool, x: usize, p: usize, q: usize, size: i32, mean: f64, a: f64, b: f64): void {
   const high = f32x4.splat(<f32>mean);
   const none = f64x2.splat(0);
   sumRow<Single<S>, Whole, T>(x, p, q, size, high, none, f32x4.splat(<f32>a), f32x4.splat(<f32>b));
