@@ -100,7 +100,7 @@ export function rowStatistics(
 
 /**
  * dx of affineForward for dy, and dy y and dy added onto gainSums and biasSums, f64 for each column, their length
- * rounded up to a multiple of four. both 0 where they are not wanted.
+ * rounded up to a multiple of four; both 0 where they are not wanted.
  * dx may be dy or x. For rmsNorm the mean is detached.
  */
 export function affineBackward(

@@ -5,6 +5,7 @@
  *
  * Tails are handled in vectors of which only the row's own lanes are read, summed and written.
  */
+
 /** What the last `sumRow` found: the sum of f, the sum of f t and, of a gradient, the largest |t|. */
 export let sum0: f64 = 0;
 export let sum1: f64 = 0;

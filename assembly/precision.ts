@@ -1,5 +1,4 @@
 /** Which rows single precision can serve, and the passes about the mean in the precision that a row asks for. */
-
 import { Split, Whole } from "./formulas";
 import { Double, Single } from "./lanes";
 import { mapRow, sumRow } from "./passes";

@@ -29,7 +29,7 @@ export function moments<S>(x: usize, size: i32): void {
   if (size < SHORT || (!momentsAboutOrigin<S>(x, size) && !momentsAboutMean<S>(x, size))) momentsInDouble<S>(x, size);
 }
 
-/** sum (x - mean)^2 = sum x^2 - (sum x)^2 / n: exact enough while the mean is no further off than sigma. */
+/** sum (x - mean)^2 = sum x^2 - (sum x)^2 / n: exact enough while the mean is within half a sigma. */
 function momentsAboutOrigin<S>(x: usize, size: i32): bool {
   const none = f64x2.splat(0);
   sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
