@@ -5,22 +5,26 @@
  *
  * where a detached mean drops mean(e) and a detached std drops s y. In the terms of formulas.ts, h = r e:
  *
- *   dx = h - c - d t,   c = mean(h),   d = kappa r^2 sum(h t) / (size - ddof)
+ *   dx = h - c - d t,   c = r mean(e),   d = kappa r^3 sum(e t) / (size - ddof)
  */
 
-import { Input, Split, Whole } from "./formulas";
-import { Double, Single } from "./lanes";
-import { largest, sum0, sum1, sumColumns, sumColumnsOfBlock } from "./passes";
-import { factorsFitSingle, rowFitsSingle, sumFitsSingle, sumTerms, writeRow } from "./precision";
+import { Input, PlainGradient, Scaled, Upstream, Whole } from "./formulas";
+import { Double } from "./lanes";
+import { flushColumns, largestSquare, mapRowsAndSumColumns, sum0, sum1, sumColumns } from "./passes";
+import { factorsFitSingle, gradientFitsSingle, needsSplit, sumFitsSingle, sumTerms, writeRow } from "./precision";
 import { derivativeFactor, SHORT } from "./statistics";
 
 /** Rows whose columns are added in single precision before double precision takes over. */
-const BLOCK: i32 = 4;
+const BLOCK: i32 = 16;
+/**
+ * The first rows of a batch, whose columns go in double precision throughout: what is rounded alike in all rows shows most
+ * where there are few.
+ */
+const FIRST: i32 = 8;
 
 /**
- * dx for every row, given u = dL/dz, the x and the statistics of forward, and the gradient formula G, whose scalars are
- * a = scale r and b = scale k r^2.
- * gainSums and biasSums, both or neither 0, are f64 sums that the rows' u y and u are added onto. dx may be u or x.
+ * dx for every row, given u = dL/dz, the x and the statistics of forward, and the gradient formula G.
+ * columns and first: as in index.ts. dx may be u or x.
  */
 export function backward<S, G>(
   u: usize,
@@ -29,8 +33,8 @@ export function backward<S, G>(
   means: usize,
   rstds: usize,
   dx: usize,
-  gainSums: usize,
-  biasSums: usize,
+  columns: usize,
+  first: i32,
   rows: i32,
   size: i32,
   eps: f64,
@@ -42,35 +46,56 @@ export function backward<S, G>(
   k: f64,
 ): void {
   const rowBytes = <usize>size * changetype<S>(0).bytes();
-  const long = size >= SHORT && factorsFitSingle(scale, k);
-  const toC = detachMean ? 0 : 1 / <f64>size;
-  // With both statistics constant nothing is summed; and where h is u times a scalar, x is not read at all.
-  const constants = detachMean && detachStd;
-  const scales = !changetype<G>(0).usesT() && !changetype<G>(0).usesQ();
-  for (let row = 0; row < rows; row++) {
-    // Before dx is written, which may be u or x.
-    if (row % BLOCK == 0 && gainSums) {
-      columns<S>(u, x, means, rstds, gainSums, biasSums, min(rows - row, BLOCK), size);
-    }
+  // With both statistics constant dx is h; and where that is u times a scalar, x is not read at all.
+  const scales = !changetype<G>(0).usesT() && !changetype<G>(0).usesQ() && detachMean && detachStd;
+  for (let row = first; row < first + rows; row++) {
     const m = load<f64>(means);
     const r = load<f64>(rstds);
+    const split = needsSplit(m, r);
+    const single = solve<S, G>(u, x, gain, m, r, size, eps, epsAtStd, ddof, detachMean, detachStd, scale, k);
+    const c0 = c;
+    const d0 = d;
+    if (columns) {
+      const even = (row & 1) == 0;
+      if (even && (row & (BLOCK - 1)) == 0) flush(columns, size);
+      if (row >= FIRST && even && row + 1 < first + rows && single && !split) {
+        const m1 = load<f64>(means, sizeof<f64>());
+        const r1 = load<f64>(rstds, sizeof<f64>());
+        if (
+          !needsSplit(m1, r1) &&
+          solve<S, G>(
+            u + rowBytes,
+            x + rowBytes,
+            gain,
+            m1,
+            r1,
+            size,
+            eps,
+            epsAtStd,
+            ddof,
+            detachMean,
+            detachStd,
+            scale,
+            k,
+          )
+        ) {
+          writeTwoRows<S, G>(u, x, gain, dx, columns, size, m, m1, r, r1, c0, c, d0, d);
+          row++;
+          u += rowBytes * 2;
+          x += rowBytes * 2;
+          dx += rowBytes * 2;
+          means += 2 * sizeof<f64>();
+          rstds += 2 * sizeof<f64>();
+          continue;
+        }
+      }
+      // Before dx is written, which may be u or x.
+      sumColumnsOfRow<S>(u, x, m, r, columns, size, 0);
+    }
     const a = scale * r;
     const b = a * k * r;
-    let single = long && rowFitsSingle(r);
-    let c = 0.0;
-    let d = 0.0;
-    if (!constants) {
-      const toD = detachStd ? 0 : (derivativeFactor(r, eps, epsAtStd) * r * r) / <f64>(size - ddof);
-      if (single) {
-        sumTerms<S, G>(true, x, u, gain, size, m, a, b);
-        single = sumFitsSingle(toC * sum0) && sumFitsSingle(toD * sum1) && outlierFitsSingle(r, a, b, size);
-      }
-      if (!single) sumTerms<S, G>(false, x, u, gain, size, m, a, b);
-      c = toC * sum0;
-      d = toD * sum1;
-    }
-    if (scales && constants) writeRow<S, G>(single, true, x, u, gain, dx, size, m, a, b, c, d);
-    else writeRow<S, Input<G>>(single, true, x, u, gain, dx, size, m, a, b, c, d);
+    if (scales) writeRow<S, Scaled<PlainGradient>>(single, false, x, u, gain, dx, size, m, a, b, 0, 0);
+    else writeRow<S, Input<G>>(single, split, x, u, gain, dx, size, m, a, b, c0, d0);
     u += rowBytes;
     x += rowBytes;
     dx += rowBytes;
@@ -79,47 +104,129 @@ export function backward<S, G>(
   }
 }
 
-/**
- * Whether f32 can take a row in which the largest |t| is the one just found. Where one element makes up more than a
- * quarter of the variance, dx is the small difference of h and d t there; where its y is large, it magnifies what
- * rounding x - mean alike in all of a binade has put into d; and where k y is near 1, a - b t is a small difference too.
- */
-function outlierFitsSingle(r: f64, a: f64, b: f64, size: i32): bool {
-  const y = r * largest;
-  return y <= 6 && 4 * y * y <= <f64>size && b * largest <= 0.9 * a;
-}
+/** What the last `solve` found. */
+let c: f64 = 0;
+let d: f64 = 0;
 
-/** The sums of a block of rows down the columns. */
-function columns<S>(
+/** Sets c and d of a row, and tells whether f32 can take the row. */
+function solve<S, G>(
   u: usize,
   x: usize,
-  means: usize,
-  rstds: usize,
-  gainSums: usize,
-  biasSums: usize,
-  rows: i32,
+  gain: usize,
+  mean: f64,
+  r: f64,
   size: i32,
-): void {
-  let single = rows == BLOCK;
-  for (let row = 0; row < rows; row++) {
-    single = single && rowFitsSingle(load<f64>(rstds + <usize>row * sizeof<f64>()));
-  }
-  const rowBytes = <usize>size * changetype<S>(0).bytes();
-  // In f32 what fills whole vectors of a block; in f64 what is left of it, the last rows where they fill no block, and
-  // blocks with a row that f32 cannot hold.
-  let from = 0;
+  eps: f64,
+  epsAtStd: bool,
+  ddof: i32,
+  detachMean: bool,
+  detachStd: bool,
+  scale: f64,
+  k: f64,
+): bool {
+  c = 0;
+  d = 0;
+  const single = size >= SHORT && factorsFitSingle(scale, k) && gradientFitsSingle(r);
+  if (detachMean && detachStd) return single;
+  const toC = detachMean ? 0 : r / <f64>size;
+  const toD = detachStd ? 0 : (derivativeFactor(r, eps, epsAtStd) * r * r * r) / <f64>(size - ddof);
+  const b = scale * k * r;
   if (single) {
-    sumColumnsOfBlock<Single<S>, Split>(x, u, rowBytes, means, rstds, gainSums, biasSums, size);
-    from = size & ~3;
+    sumTerms<S, Upstream<G>>(true, needsSplit(mean, r), x, u, gain, size, mean, scale, b);
+    c = toC * sum0;
+    d = toD * sum1;
+    if (
+      sumFitsSingle(sum0) &&
+      sumFitsSingle(sum1) &&
+      sumFitsSingle(c) &&
+      sumFitsSingle(d) &&
+      outlierFitsSingle(r * r * largestSquare, k, size)
+    )
+      return true;
   }
+  sumTerms<S, Upstream<G>>(false, false, x, u, gain, size, mean, scale, b);
+  c = toC * sum0;
+  d = toD * sum1;
+  return false;
+}
+
+/**
+ * Whether f32 can take a row in which the largest y^2 is this. Where one element makes up more than a quarter of the
+ * variance, dx is the small difference of h and d t there; where its y is large, it magnifies what rounding x - mean
+ * alike in all of a binade has put into d; and where k y is near 1, 1 - k y is a small difference too.
+ */
+function outlierFitsSingle(largest: f64, k: f64, size: i32): bool {
+  return largest <= 36 && 4 * largest <= <f64>size && k * k * largest <= 0.81;
+}
+
+/** Elements that sums of columns take up, in whole vectors. */
+export function columnsLength(size: i32): usize {
+  return (<usize>size + 3) & ~3;
+}
+
+/** Adds what single precision has summed onto the sums in double precision. */
+export function flush(columns: usize, size: i32): void {
+  const biasSums = columns + columnsLength(size) * sizeof<f64>();
+  flushColumns(biasSums + columnsLength(size) * sizeof<f64>(), columns, biasSums, size);
+}
+
+/** dx of two rows that f32 can take with their means whole, and the sums down their columns. */
+function writeTwoRows<S, G>(
+  u: usize,
+  x: usize,
+  gain: usize,
+  dx: usize,
+  columns: usize,
+  size: i32,
+  m0: f64,
+  m1: f64,
+  r0: f64,
+  r1: f64,
+  c0: f64,
+  c1: f64,
+  d0: f64,
+  d1: f64,
+): void {
+  const rowBytes = <usize>size * changetype<S>(0).bytes();
+  const from = size & ~7;
+  if (from < size) {
+    // The columns that fill no vector.
+    sumColumnsOfRow<S>(u, x, m0, r0, columns, size, from);
+    sumColumnsOfRow<S>(u + rowBytes, x + rowBytes, m1, r1, columns, size, from);
+  }
+  mapRowsAndSumColumns<S, G>(
+    x,
+    u,
+    gain,
+    dx,
+    rowBytes,
+    size,
+    f32x4.splat(<f32>m0),
+    f32x4.splat(<f32>m1),
+    f32x4.splat(<f32>r0),
+    f32x4.splat(<f32>r1),
+    f32x4.splat(<f32>c0),
+    f32x4.splat(<f32>c1),
+    f32x4.splat(<f32>d0),
+    f32x4.splat(<f32>d1),
+    columns + 2 * columnsLength(size) * sizeof<f64>(),
+  );
+  if (from < size) {
+    const offset = <usize>from * changetype<S>(0).bytes();
+    u += offset;
+    x += offset;
+    dx += offset;
+    gain += offset;
+    const rest = size - from;
+    writeRow<S, Input<G>>(true, false, x, u, gain, dx, rest, m0, r0, 0, c0, d0);
+    writeRow<S, Input<G>>(true, false, x + rowBytes, u + rowBytes, gain, dx + rowBytes, rest, m1, r1, 0, c1, d1);
+  }
+}
+
+/** The columns of one row from `from` on, in double precision. */
+function sumColumnsOfRow<S>(u: usize, x: usize, mean: f64, r: f64, columns: usize, size: i32, from: i32): void {
   const offset = <usize>from * changetype<S>(0).bytes();
-  gainSums += <usize>from * sizeof<f64>();
-  biasSums += <usize>from * sizeof<f64>();
-  for (let row = 0; row < rows && from < size; row++) {
-    const m = load<f64>(means + <usize>row * sizeof<f64>());
-    const r = load<f64>(rstds + <usize>row * sizeof<f64>());
-    sumColumns<Double<S>, Whole>(x + offset, u + offset, m, r, gainSums, biasSums, size - from);
-    u += rowBytes;
-    x += rowBytes;
-  }
+  const gainSums = columns + <usize>from * sizeof<f64>();
+  const biasSums = gainSums + columnsLength(size) * sizeof<f64>();
+  sumColumns<Double<S>, Whole>(x + offset, u + offset, mean, r, gainSums, biasSums, size - from);
 }

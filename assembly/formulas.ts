@@ -5,7 +5,7 @@
  *   y = r t              the normalised element; r = 1 / sigma
  *   z                    what forward returns
  *   u = dL/dz            what backward is given
- *   h = r dL/dy          what backward's formula is made of
+ *   e = dL/dy, h = r e   what backward's formula is made of
  *
  * `of(t, p, q, a, b, c, d)` takes the centred element, two more elements p and q of the same column (which ones, each
  * class says, and whether it uses them), and up to four scalars of the row.
@@ -17,7 +17,7 @@
 @unmanaged
 @final
 export class Origin {
-  @inline isRare(): bool {
+  @inline isCentred(): bool {
     return false;
   }
   @inline of<L>(x: v128, high: v128, low: v128): v128 {
@@ -25,11 +25,11 @@ export class Origin {
   }
 }
 
-/** t = x - mean, the mean in one number of the lanes' precision. Sums about it are second passes, which few rows need. */
+/** t = x - mean, the mean in one number of the lanes' precision. */
 @unmanaged
 @final
 export class Whole {
-  @inline isRare(): bool {
+  @inline isCentred(): bool {
     return true;
   }
   @inline of<L>(x: v128, high: v128, low: v128): v128 {
@@ -41,8 +41,8 @@ export class Whole {
 @unmanaged
 @final
 export class Split {
-  @inline isRare(): bool {
-    return false;
+  @inline isCentred(): bool {
+    return true;
   }
   @inline of<L>(x: v128, high: v128, low: v128): v128 {
     return changetype<L>(0).sub(changetype<L>(0).sub(x, high), low);
@@ -141,65 +141,101 @@ export class Ada {
   }
 }
 
-// ------------------------------------------------------------------- backward: u and t to h; p is u and q the gain
+// ---------------------------------------------------- backward: u and t to e or h = r e; p is u and q the gain
 
-/** h = r u; a = r */
+/** e = u; h = r u, a = r */
 @unmanaged
 @final
 export class PlainGradient {
   @inline usesT(): bool {
     return false;
   }
-  @inline usesP(): bool {
-    return true;
-  }
   @inline usesQ(): bool {
     return false;
   }
-  @inline of<L>(t: v128, p: v128, q: v128, a: v128, b: v128, c: v128, d: v128): v128 {
+  @inline e<L>(t: v128, p: v128, q: v128, a: v128, b: v128): v128 {
+    return p;
+  }
+  @inline h<L>(t: v128, p: v128, q: v128, a: v128, b: v128): v128 {
     return changetype<L>(0).mul(p, a);
   }
 }
 
-/** h = r gain u; a = r */
+/** e = gain u; h = r gain u, a = r */
 @unmanaged
 @final
 export class GainGradient {
   @inline usesT(): bool {
     return false;
   }
-  @inline usesP(): bool {
-    return true;
-  }
   @inline usesQ(): bool {
     return true;
   }
-  @inline of<L>(t: v128, p: v128, q: v128, a: v128, b: v128, c: v128, d: v128): v128 {
-    return changetype<L>(0).mul(changetype<L>(0).mul(p, q), a);
+  @inline e<L>(t: v128, p: v128, q: v128, a: v128, b: v128): v128 {
+    return changetype<L>(0).mul(p, q);
+  }
+  @inline h<L>(t: v128, p: v128, q: v128, a: v128, b: v128): v128 {
+    return changetype<L>(0).mul(changetype<L>(0).mul(p, a), q);
   }
 }
 
-/** h = r C (1 - k y) u = (a - b t) u; a = C r, b = C k r^2, or twice that where phi is differentiated too. */
+/**
+ * e = C (1 - k y) u = (a - b t) u; a = C, b = C k r, with twice k where phi is differentiated too. h: the same for r times
+ * these a and b.
+ */
 @unmanaged
 @final
 export class AdaGradient {
   @inline usesT(): bool {
     return true;
   }
-  @inline usesP(): bool {
-    return true;
-  }
   @inline usesQ(): bool {
     return false;
   }
-  @inline of<L>(t: v128, p: v128, q: v128, a: v128, b: v128, c: v128, d: v128): v128 {
+  @inline e<L>(t: v128, p: v128, q: v128, a: v128, b: v128): v128 {
+    return changetype<L>(0).mul(changetype<L>(0).nmadd(b, t, a), p);
+  }
+  @inline h<L>(t: v128, p: v128, q: v128, a: v128, b: v128): v128 {
     return changetype<L>(0).mul(changetype<L>(0).nmadd(b, t, a), p);
   }
 }
 
+/** e of a gradient G, to be summed. */
+@unmanaged
+@final
+export class Upstream<G> {
+  @inline usesP(): bool {
+    return true;
+  }
+  @inline usesQ(): bool {
+    return changetype<G>(0).usesQ();
+  }
+  @inline of<L>(t: v128, p: v128, q: v128, a: v128, b: v128, c: v128, d: v128): v128 {
+    return changetype<G>(0).e<L>(t, p, q, a, b);
+  }
+}
+
+/** dx = h where both statistics are detached. */
+@unmanaged
+@final
+export class Scaled<G> {
+  @inline usesT(): bool {
+    return changetype<G>(0).usesT();
+  }
+  @inline usesP(): bool {
+    return true;
+  }
+  @inline usesQ(): bool {
+    return changetype<G>(0).usesQ();
+  }
+  @inline of<L>(t: v128, p: v128, q: v128, a: v128, b: v128, c: v128, d: v128): v128 {
+    return changetype<G>(0).h<L>(t, p, q, a, b);
+  }
+}
+
 /**
- * dx = r (e - mean(e) - s y) = h - c - d t, for a gradient G that gives h; c = mean(h) and d = r^2 s.
- * Rounding c and d once saves two operations an element.
+ * dx = r (e - mean(e) - s y) = h - c - d t; c = r mean(e) and d = r^2 s. Rounding c and d once saves two operations an
+ * element.
  */
 @unmanaged
 @final
@@ -214,7 +250,7 @@ export class Input<G> {
     return changetype<G>(0).usesQ();
   }
   @inline of<L>(t: v128, p: v128, q: v128, a: v128, b: v128, c: v128, d: v128): v128 {
-    const h = changetype<G>(0).of<L>(t, p, q, a, b, c, d);
+    const h = changetype<G>(0).h<L>(t, p, q, a, b);
     return changetype<L>(0).nmadd(d, t, changetype<L>(0).sub(h, c));
   }
 }

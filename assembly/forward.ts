@@ -1,13 +1,22 @@
-/** Forward, row by row: the statistics, the scalars that follow from them, one pass that writes the row. */
+/**
+ * Forward: the statistics of a row, the scalars that follow from them, one pass that writes it. Two rows are written at a
+ * time, while the statistics of the next two are taken.
+ */
+import { mapAndSumRows } from "./passes";
 import { factorsFitSingle, needsSplit, rowFitsSingle, writeRow } from "./precision";
-import { mean, moments, momentsAtOrigin, reciprocalStd, squares } from "./statistics";
+import {
+  mean,
+  moments,
+  momentsAtOrigin,
+  momentsAtOriginOfSums,
+  momentsOfSums,
+  reciprocalStd,
+  SHORT,
+  squares,
+} from "./statistics";
 
-/** 1 / sigma of a row; its mean is then in `mean`. Not centred is rmsNorm: the mean is taken as 0. */
-function rstdOf<S>(x: usize, size: i32, centred: bool, eps: f64, epsAtStd: bool, ddof: i32): f64 {
-  if (centred) moments<S>(x, size);
-  else momentsAtOrigin<S>(x, size);
-  return reciprocalStd(squares / <f64>(size - ddof), eps, epsAtStd);
-}
+/** Rows that are written at a time, and whose statistics are known before. */
+const PAIR: i32 = 2;
 
 /**
  * z = T(x - mean) for every row, with the row's scalars a = scale r and b = scale k r^2; z may be x.
@@ -31,21 +40,81 @@ export function forward<S, T>(
 ): void {
   const rowBytes = <usize>size * changetype<S>(0).bytes();
   const factorsFit = factorsFitSingle(scale, k);
-  // One row ahead: the chain of divisions and the square root that ends a row's statistics takes as long as a short row,
-  // and runs beside the pass that writes the row before.
-  statistics<S>(x, means, rstds, min(rows, 1), size, centred, eps, epsAtStd, ddof);
-  for (let row = 0; row < rows; row++) {
-    const m = load<f64>(means);
-    const r = load<f64>(rstds);
+  statistics<S>(x, means, rstds, min(rows, PAIR), size, centred, eps, epsAtStd, ddof);
+  for (let left = rows; left > 0; ) {
+    const m0 = load<f64>(means);
+    const r0 = load<f64>(rstds);
+    const nextMeans = means + PAIR * sizeof<f64>();
+    const nextRstds = rstds + PAIR * sizeof<f64>();
+    const next = x + rowBytes * PAIR;
+    const fits0 = factorsFit && rowFitsSingle(r0);
+    const split0 = needsSplit(m0, r0);
+    if (left >= 2 * PAIR && size >= SHORT && fits0 && !split0) {
+      const m1 = load<f64>(means, sizeof<f64>());
+      const r1 = load<f64>(rstds, sizeof<f64>());
+      if (rowFitsSingle(r1) && !needsSplit(m1, r1)) {
+        mapAndSumRows<S, T>(
+          x,
+          rowBytes,
+          gain,
+          bias,
+          z,
+          rowBytes,
+          size,
+          f32x4.splat(<f32>m0),
+          f32x4.splat(<f32>m1),
+          f32x4.splat(<f32>(scale * r0)),
+          f32x4.splat(<f32>(scale * r1)),
+          f32x4.splat(<f32>(scale * r0 * k * r0)),
+          f32x4.splat(<f32>(scale * r1 * k * r1)),
+          nextMeans,
+          nextRstds,
+        );
+        settle<S>(next, nextMeans, nextRstds, size, centred, eps, epsAtStd, ddof);
+        settle<S>(
+          next + rowBytes,
+          nextMeans + sizeof<f64>(),
+          nextRstds + sizeof<f64>(),
+          size,
+          centred,
+          eps,
+          epsAtStd,
+          ddof,
+        );
+        left -= PAIR;
+        means = nextMeans;
+        rstds = nextRstds;
+        x = next;
+        z += rowBytes * PAIR;
+        continue;
+      }
+    }
+    const a = scale * r0;
+    writeRow<S, T>(fits0, split0, x, gain, bias, z, size, m0, a, a * k * r0, 0, 0);
+    if (left > PAIR) statistics<S>(next, nextMeans, nextRstds, 1, size, centred, eps, epsAtStd, ddof);
+    left--;
     means += sizeof<f64>();
     rstds += sizeof<f64>();
-    if (row + 1 < rows) statistics<S>(x + rowBytes, means, rstds, 1, size, centred, eps, epsAtStd, ddof);
-    const a = scale * r;
-    const b = a * k * r;
-    writeRow<S, T>(factorsFit && rowFitsSingle(r), needsSplit(m, r), x, gain, bias, z, size, m, a, b, 0, 0);
     x += rowBytes;
     z += rowBytes;
   }
+}
+
+/** Makes mean and rstd of a row's sums of x and x^2. */
+function settle<S>(
+  x: usize,
+  means: usize,
+  rstds: usize,
+  size: i32,
+  centred: bool,
+  eps: f64,
+  epsAtStd: bool,
+  ddof: i32,
+): void {
+  if (centred) momentsOfSums<S>(x, size, load<f64>(means), load<f64>(rstds));
+  else momentsAtOriginOfSums<S>(x, size, load<f64>(rstds));
+  store<f64>(means, mean);
+  store<f64>(rstds, reciprocalStd(squares / <f64>(size - ddof), eps, epsAtStd));
 }
 
 /** The means and rstds alone, as forward finds them. */
@@ -62,8 +131,10 @@ export function statistics<S>(
 ): void {
   const rowBytes = <usize>size * changetype<S>(0).bytes();
   for (let row = 0; row < rows; row++) {
-    store<f64>(rstds, rstdOf<S>(x, size, centred, eps, epsAtStd, ddof));
+    if (centred) moments<S>(x, size);
+    else momentsAtOrigin<S>(x, size);
     store<f64>(means, mean);
+    store<f64>(rstds, reciprocalStd(squares / <f64>(size - ddof), eps, epsAtStd));
     x += rowBytes;
     means += sizeof<f64>();
     rstds += sizeof<f64>();

@@ -6,7 +6,7 @@
  * Nothing is checked here: whoever calls answers for the arguments.
  */
 
-import { backward } from "./backward";
+import { backward, columnsLength, flush } from "./backward";
 import {
   Ada,
   AdaGradient,
@@ -99,8 +99,10 @@ export function rowStatistics(
 }
 
 /**
- * dx of affineForward for dy, and dy y and dy added onto gainSums and biasSums, f64 for each column, their length
- * rounded up to a multiple of four; both 0 where they are not wanted.
+ * dx of affineForward for dy, and dy y and dy added onto `columns`, for columnSums to give out; 0 where they are not wanted.
+ * With n = size rounded up to a multiple of four, `columns` is 24 n bytes, zeros at first: f64[n] for dy y, f64[n] for dy,
+ * then f32[2 n] for what was not yet added onto those. `first` is the number of the first row in the whole batch,
+ * which has to be even.
  * dx may be dy or x. For rmsNorm the mean is detached.
  */
 export function affineBackward(
@@ -110,8 +112,8 @@ export function affineBackward(
   means: usize,
   rstds: usize,
   dx: usize,
-  gainSums: usize,
-  biasSums: usize,
+  columns: usize,
+  first: i32,
   rows: i32,
   size: i32,
   eps: f64,
@@ -128,8 +130,8 @@ export function affineBackward(
       means,
       rstds,
       dx,
-      gainSums,
-      biasSums,
+      columns,
+      first,
       rows,
       size,
       eps,
@@ -148,8 +150,8 @@ export function affineBackward(
       means,
       rstds,
       dx,
-      gainSums,
-      biasSums,
+      columns,
+      first,
       rows,
       size,
       eps,
@@ -203,9 +205,10 @@ export function adaBackward(
   );
 }
 
-/** out = sums, or out += sums, as f32. */
-export function columnSums(sums: usize, out: usize, size: i32, accumulate: bool): void {
-  addColumns(sums, out, size, accumulate);
+/** out = the sums of dy y, or with `bias` those of dy; or out += them; rounded to f32 once. */
+export function columnSums(columns: usize, bias: bool, out: usize, size: i32, accumulate: bool): void {
+  flush(columns, size);
+  addColumns(bias ? columns + columnsLength(size) * sizeof<f64>() : columns, out, size, accumulate);
 }
 
 export function rowSum(x: usize, out: usize, rows: i32, size: i32): void {

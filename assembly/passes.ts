@@ -6,20 +6,24 @@
  * Tails are handled in vectors of which only the row's own lanes are read, summed and written.
  */
 
-/** What the last `sumRow` found: the sum of f, the sum of f t and, of a gradient, the largest |t|. */
+import { Origin, Value, Whole } from "./formulas";
+import { Single } from "./lanes";
+import { F32 } from "./storage";
+
+/** What the last `sumRow` found: the sum of f, the sum of f t and, of a gradient, the largest t^2. */
 export let sum0: f64 = 0;
 export let sum1: f64 = 0;
-export let largest: f64 = 0;
+export let largestSquare: f64 = 0;
 
 /** Vectors that a map takes at a time: as many independent operations hide the latency of one. */
 const GROUP: usize = 4;
-/** Vectors that a sum takes at a time: two quads, added pairwise first. */
-const QUADS: usize = 8;
-/** Turns of that loop in a block: 256 f32, of which no lane adds more than 8 quads in single precision. */
-const TURNS: usize = 8;
-/** The same in rows below LONG, where one element weighs more, and in passes that are rare: 64 f32. */
-const FEW_TURNS: usize = 2;
-const LONG: i32 = 512;
+/** Vectors that a sum takes at a time, added to each other first. */
+const PAIR: usize = 2;
+/** Pairs in a block: 64 f32, of which no lane adds more than 8 pairs in single precision. */
+const PAIRS: usize = 8;
+/** The same in rows below LONG, where one element weighs more, and in second passes for statistics, which are rare. */
+const FEW_PAIRS: usize = 2;
+const LONG: i32 = 256;
 
 /** One vector of a sum: t of x, and the term f of t and the elements at p and q. */
 @unmanaged
@@ -63,53 +67,29 @@ export function sumRow<L, C, T>(
   let m = none;
 
   const end = x + <usize>size * lanes.bytes();
-  // Double serves the row reductions, and backward on rare rows, which does without the quads.
-  const unrolled = lanes.width() == 4 || !term.usesP();
-  const blockBytes = step * QUADS * (centre.isRare() || size < LONG ? FEW_TURNS : TURNS);
-  const quadsEnd = unrolled ? end - ((end - x) % (step * QUADS)) : x;
-  while (unrolled && x < quadsEnd) {
-    const blockEnd = min(x + blockBytes, quadsEnd);
-    let v0 = none;
-    let v1 = none;
-    let w0 = none;
-    let w1 = none;
+  const pairsEnd = end - ((end - x) % (step * PAIR));
+  const rare = centre.isCentred() && !term.usesP();
+  const block = step * PAIR * (rare || size < LONG ? FEW_PAIRS : PAIRS);
+  while (x < pairsEnd) {
+    const blockEnd = min(x + block, pairsEnd);
+    let v = none;
+    let w = none;
     do {
-      {
-        const t0 = at.t(x, high, low);
-        const t1 = at.t(x + step, high, low);
-        const t2 = at.t(x + step * 2, high, low);
-        const t3 = at.t(x + step * 3, high, low);
-        const f0 = at.f(t0, p, q, a, b);
-        const f1 = at.f(t1, p + step, q + step, a, b);
-        const f2 = at.f(t2, p + step * 2, q + step * 2, a, b);
-        const f3 = at.f(t3, p + step * 3, q + step * 3, a, b);
-        v0 = lanes.add(v0, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
-        w0 = lanes.add(w0, lanes.add(lanes.madd(f1, t1, lanes.mul(f0, t0)), lanes.madd(f3, t3, lanes.mul(f2, t2))));
-        if (term.usesP())
-          m = lanes.max(m, lanes.max(lanes.max(lanes.abs(t0), lanes.abs(t1)), lanes.max(lanes.abs(t2), lanes.abs(t3))));
-      }
-      {
-        const t0 = at.t(x + step * 4, high, low);
-        const t1 = at.t(x + step * 5, high, low);
-        const t2 = at.t(x + step * 6, high, low);
-        const t3 = at.t(x + step * 7, high, low);
-        const f0 = at.f(t0, p + step * 4, q + step * 4, a, b);
-        const f1 = at.f(t1, p + step * 5, q + step * 5, a, b);
-        const f2 = at.f(t2, p + step * 6, q + step * 6, a, b);
-        const f3 = at.f(t3, p + step * 7, q + step * 7, a, b);
-        v1 = lanes.add(v1, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
-        w1 = lanes.add(w1, lanes.add(lanes.madd(f1, t1, lanes.mul(f0, t0)), lanes.madd(f3, t3, lanes.mul(f2, t2))));
-        if (term.usesP())
-          m = lanes.max(m, lanes.max(lanes.max(lanes.abs(t0), lanes.abs(t1)), lanes.max(lanes.abs(t2), lanes.abs(t3))));
-      }
-      x += step * QUADS;
-      if (term.usesP()) p += step * QUADS;
-      if (term.usesQ()) q += step * QUADS;
+      const t0 = at.t(x, high, low);
+      const t1 = at.t(x + step, high, low);
+      const f0 = at.f(t0, p, q, a, b);
+      const f1 = at.f(t1, p + step, q + step, a, b);
+      v = lanes.add(v, lanes.add(f0, f1));
+      w = lanes.add(w, lanes.madd(f1, t1, lanes.mul(f0, t0)));
+      if (term.usesP()) m = lanes.pmax(lanes.pmax(m, lanes.mul(t0, t0)), lanes.mul(t1, t1));
+      x += step * PAIR;
+      if (term.usesP()) p += step * PAIR;
+      if (term.usesQ()) q += step * PAIR;
     } while (x < blockEnd);
-    sums = f64x2.add(sums, lanes.fold(lanes.add(v0, v1), lanes.add(w0, w1)));
+    sums = f64x2.add(sums, lanes.fold(v, w));
   }
 
-  // Less than two quads are left: whole vectors, then the lanes that belong to the row.
+  // Less than a pair is left: a whole vector, then the lanes that belong to the row.
   if (x < end) {
     let v = none;
     let w = none;
@@ -119,7 +99,7 @@ export function sumRow<L, C, T>(
       const f = at.f(t, p, q, a, b);
       v = lanes.add(v, f);
       w = lanes.madd(f, t, w);
-      if (term.usesP()) m = lanes.max(m, lanes.abs(t));
+      if (term.usesP()) m = lanes.pmax(m, lanes.mul(t, t));
       x += step;
       if (term.usesP()) p += step;
       if (term.usesQ()) q += step;
@@ -132,14 +112,40 @@ export function sumRow<L, C, T>(
       const f = lanes.keep(term.of<L>(t, pn, qn, a, b, none, none), n);
       v = lanes.add(v, f);
       w = lanes.madd(f, t, w);
-      if (term.usesP()) m = lanes.max(m, lanes.abs(t));
+      if (term.usesP()) m = lanes.pmax(m, lanes.mul(t, t));
     }
     sums = f64x2.add(sums, lanes.fold(v, w));
   }
 
   sum0 = f64x2.extract_lane(sums, 0);
   sum1 = f64x2.extract_lane(sums, 1);
-  if (term.usesP()) largest = lanes.largest(m);
+  if (term.usesP()) largestSquare = lanes.largest(m);
+}
+
+/** One vector of a map. */
+@unmanaged
+@final
+class Mapped<L, C, T> {
+  @inline at(
+    x: usize,
+    p: usize,
+    q: usize,
+    out: usize,
+    high: v128,
+    low: v128,
+    a: v128,
+    b: v128,
+    c: v128,
+    d: v128,
+  ): void {
+    const lanes = changetype<L>(0);
+    const formula = changetype<T>(0);
+    const none = f64x2.splat(0);
+    const t = formula.usesT() ? changetype<C>(0).of<L>(lanes.load(x), high, low) : none;
+    const pn = formula.usesP() ? lanes.load(p) : none;
+    const qn = formula.usesQ() ? lanes.load(q) : none;
+    lanes.store(out, formula.of<L>(t, pn, qn, a, b, c, d));
+  }
 }
 
 /**
@@ -161,6 +167,7 @@ export function mapRow<L, C, T>(
   const lanes = changetype<L>(0);
   const centre = changetype<C>(0);
   const formula = changetype<T>(0);
+  const z = changetype<Mapped<L, C, T>>(0);
   const step = lanes.bytes() * <usize>lanes.width();
   const none = f64x2.splat(0);
 
@@ -168,22 +175,10 @@ export function mapRow<L, C, T>(
   // Double serves rare rows: it does without the groups.
   const groupsEnd = lanes.width() == 4 ? end - ((end - out) % (step * GROUP)) : out;
   while (lanes.width() == 4 && out < groupsEnd) {
-    const t0 = formula.usesT() ? centre.of<L>(lanes.load(x), high, low) : none;
-    const t1 = formula.usesT() ? centre.of<L>(lanes.load(x + step), high, low) : none;
-    const t2 = formula.usesT() ? centre.of<L>(lanes.load(x + step * 2), high, low) : none;
-    const t3 = formula.usesT() ? centre.of<L>(lanes.load(x + step * 3), high, low) : none;
-    const p0 = formula.usesP() ? lanes.load(p) : none;
-    const p1 = formula.usesP() ? lanes.load(p + step) : none;
-    const p2 = formula.usesP() ? lanes.load(p + step * 2) : none;
-    const p3 = formula.usesP() ? lanes.load(p + step * 3) : none;
-    const q0 = formula.usesQ() ? lanes.load(q) : none;
-    const q1 = formula.usesQ() ? lanes.load(q + step) : none;
-    const q2 = formula.usesQ() ? lanes.load(q + step * 2) : none;
-    const q3 = formula.usesQ() ? lanes.load(q + step * 3) : none;
-    lanes.store(out, formula.of<L>(t0, p0, q0, a, b, c, d));
-    lanes.store(out + step, formula.of<L>(t1, p1, q1, a, b, c, d));
-    lanes.store(out + step * 2, formula.of<L>(t2, p2, q2, a, b, c, d));
-    lanes.store(out + step * 3, formula.of<L>(t3, p3, q3, a, b, c, d));
+    z.at(x, p, q, out, high, low, a, b, c, d);
+    z.at(x + step, p + step, q + step, out + step, high, low, a, b, c, d);
+    z.at(x + step * 2, p + step * 2, q + step * 2, out + step * 2, high, low, a, b, c, d);
+    z.at(x + step * 3, p + step * 3, q + step * 3, out + step * 3, high, low, a, b, c, d);
     if (formula.usesT()) x += step * GROUP;
     if (formula.usesP()) p += step * GROUP;
     if (formula.usesQ()) q += step * GROUP;
@@ -191,10 +186,7 @@ export function mapRow<L, C, T>(
   }
   const vectorsEnd = end - ((end - out) % step);
   while (out < vectorsEnd) {
-    const t = formula.usesT() ? centre.of<L>(lanes.load(x), high, low) : none;
-    const pn = formula.usesP() ? lanes.load(p) : none;
-    const qn = formula.usesQ() ? lanes.load(q) : none;
-    lanes.store(out, formula.of<L>(t, pn, qn, a, b, c, d));
+    z.at(x, p, q, out, high, low, a, b, c, d);
     if (formula.usesT()) x += step;
     if (formula.usesP()) p += step;
     if (formula.usesQ()) q += step;
@@ -207,6 +199,95 @@ export function mapRow<L, C, T>(
     const qn = formula.usesQ() ? lanes.loadPart(q, n) : none;
     lanes.storePart(out, formula.of<L>(t, pn, qn, a, b, c, d), n);
   }
+}
+
+/**
+ * mapRow of two rows, x and the next, and on the way the sums of x and x^2 of the two after those, in sumRow's order: what
+ * one waits for leaves time for the other, and p and q are loaded once. The sums go to `sums` and `squares`, one f64 a row.
+ * Rows are xStride and zStride bytes apart; z may be x.
+ */
+export function mapAndSumRows<S, T>(
+  x: usize,
+  xStride: usize,
+  p: usize,
+  q: usize,
+  z: usize,
+  zStride: usize,
+  size: i32,
+  high0: v128,
+  high1: v128,
+  a0: v128,
+  a1: v128,
+  b0: v128,
+  b1: v128,
+  sums: usize,
+  squares: usize,
+): void {
+  const lanes = changetype<Single<S>>(0);
+  const formula = changetype<T>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const none = f64x2.splat(0);
+  let sums0 = none;
+  let sums1 = none;
+  const next = xStride * 2;
+  const end = x + <usize>(size & ~7) * lanes.bytes();
+  const block = step * PAIR * (size < LONG ? FEW_PAIRS : PAIRS);
+  while (x < end) {
+    const blockEnd = min(x + block, end);
+    let v0 = none;
+    let w0 = none;
+    let v1 = none;
+    let w1 = none;
+    do {
+      const p0 = formula.usesP() ? lanes.load(p) : none;
+      const q0 = formula.usesQ() ? lanes.load(q) : none;
+      const p1 = formula.usesP() ? lanes.load(p + step) : none;
+      const q1 = formula.usesQ() ? lanes.load(q + step) : none;
+      {
+        const f0 = lanes.load(x + next);
+        lanes.store(z, formula.of<Single<S>>(lanes.sub(lanes.load(x), high0), p0, q0, a0, b0, none, none));
+        const f1 = lanes.load(x + next + step);
+        lanes.store(
+          z + step,
+          formula.of<Single<S>>(lanes.sub(lanes.load(x + step), high0), p1, q1, a0, b0, none, none),
+        );
+        v0 = lanes.add(v0, lanes.add(f0, f1));
+        w0 = lanes.add(w0, lanes.madd(f1, f1, lanes.mul(f0, f0)));
+      }
+      const x1 = x + xStride;
+      const z1 = z + zStride;
+      {
+        const f0 = lanes.load(x1 + next);
+        lanes.store(z1, formula.of<Single<S>>(lanes.sub(lanes.load(x1), high1), p0, q0, a1, b1, none, none));
+        const f1 = lanes.load(x1 + next + step);
+        lanes.store(
+          z1 + step,
+          formula.of<Single<S>>(lanes.sub(lanes.load(x1 + step), high1), p1, q1, a1, b1, none, none),
+        );
+        v1 = lanes.add(v1, lanes.add(f0, f1));
+        w1 = lanes.add(w1, lanes.madd(f1, f1, lanes.mul(f0, f0)));
+      }
+      x += step * PAIR;
+      if (formula.usesP()) p += step * PAIR;
+      if (formula.usesQ()) q += step * PAIR;
+      z += step * PAIR;
+    } while (x < blockEnd);
+    sums0 = f64x2.add(sums0, lanes.fold(v0, w0));
+    sums1 = f64x2.add(sums1, lanes.fold(v1, w1));
+  }
+  const rest = size & 7;
+  if (rest) {
+    mapRow<Single<S>, Whole, T>(x, p, q, z, rest, high0, none, a0, b0, none, none);
+    mapRow<Single<S>, Whole, T>(x + xStride, p, q, z + zStride, rest, high1, none, a1, b1, none, none);
+    sumRow<Single<S>, Origin, Value>(x + next, 0, 0, rest, none, none, none, none);
+    sums0 = f64x2.add(sums0, f64x2.replace_lane(f64x2.splat(sum0), 1, sum1));
+    sumRow<Single<S>, Origin, Value>(x + next + xStride, 0, 0, rest, none, none, none, none);
+    sums1 = f64x2.add(sums1, f64x2.replace_lane(f64x2.splat(sum0), 1, sum1));
+  }
+  store<f64>(sums, f64x2.extract_lane(sums0, 0));
+  store<f64>(squares, f64x2.extract_lane(sums0, 1));
+  store<f64>(sums, f64x2.extract_lane(sums1, 0), 8);
+  store<f64>(squares, f64x2.extract_lane(sums1, 1), 8);
 }
 
 /** The smallest or largest element of one row; NaN where there is one. */
@@ -275,58 +356,96 @@ export function sumColumns<L, C>(
 }
 
 /**
- * The same for a block of four rows, rowBytes apart, whose means and rstds lie side by side: the lanes' precision adds
- * within the block, f64 across blocks. Whole vectors only.
+ * dx = h - c - d t of two rows, x and the next, and on the way the sums of u t r and of u down their columns, added onto
+ * `sums`: four f32 of the ones, four of the others, and so on. For the columns that fill pairs of vectors; dx may be u or x.
  */
-export function sumColumnsOfBlock<L, C>(
+export function mapRowsAndSumColumns<S, G>(
   x: usize,
   u: usize,
-  rowBytes: usize,
-  means: usize,
-  rstds: usize,
-  gainSums: usize,
-  biasSums: usize,
+  gain: usize,
+  dx: usize,
+  stride: usize,
   size: i32,
+  mean0: v128,
+  mean1: v128,
+  r0: v128,
+  r1: v128,
+  c0: v128,
+  c1: v128,
+  d0: v128,
+  d1: v128,
+  sums: usize,
 ): void {
-  const lanes = changetype<L>(0);
-  const centre = changetype<C>(0);
+  const lanes = changetype<Single<S>>(0);
+  const gradient = changetype<G>(0);
   const step = lanes.bytes() * <usize>lanes.width();
-  const sumsStep = sizeof<f64>() * <usize>lanes.width();
+  const none = f64x2.splat(0);
+  const two = changetype<TwoRows<S, G>>(0);
+  const end = sums + <usize>(size & ~7) * (2 * sizeof<f32>());
+  while (sums < end) {
+    two.at(x, u, gain, dx, stride, mean0, mean1, r0, r1, c0, c1, d0, d1, sums);
+    two.at(x + step, u + step, gain + step, dx + step, stride, mean0, mean1, r0, r1, c0, c1, d0, d1, sums + 32);
+    x += step * PAIR;
+    u += step * PAIR;
+    if (gradient.usesQ()) gain += step * PAIR;
+    dx += step * PAIR;
+    sums += 32 * PAIR;
+  }
+}
 
-  const mean0 = load<f64>(means);
-  const mean1 = load<f64>(means, 8);
-  const mean2 = load<f64>(means, 16);
-  const mean3 = load<f64>(means, 24);
-  const high0 = lanes.splat(mean0);
-  const high1 = lanes.splat(mean1);
-  const high2 = lanes.splat(mean2);
-  const high3 = lanes.splat(mean3);
-  const low0 = lanes.splat(mean0 - <f64>(<f32>mean0));
-  const low1 = lanes.splat(mean1 - <f64>(<f32>mean1));
-  const low2 = lanes.splat(mean2 - <f64>(<f32>mean2));
-  const low3 = lanes.splat(mean3 - <f64>(<f32>mean3));
-  const r0 = lanes.splat(load<f64>(rstds));
-  const r1 = lanes.splat(load<f64>(rstds, 8));
-  const r2 = lanes.splat(load<f64>(rstds, 16));
-  const r3 = lanes.splat(load<f64>(rstds, 24));
-
-  const end = u + ((<usize>size * lanes.bytes()) / step) * step;
-  while (u < end) {
+/** One vector of each row in mapRowsAndSumColumns. */
+@unmanaged
+@final
+class TwoRows<S, G> {
+  @inline at(
+    x: usize,
+    u: usize,
+    gain: usize,
+    dx: usize,
+    stride: usize,
+    mean0: v128,
+    mean1: v128,
+    r0: v128,
+    r1: v128,
+    c0: v128,
+    c1: v128,
+    d0: v128,
+    d1: v128,
+    sums: usize,
+  ): void {
+    const lanes = changetype<Single<S>>(0);
+    const gradient = changetype<G>(0);
+    const none = f64x2.splat(0);
+    const g = gradient.usesQ() ? lanes.load(gain) : none;
     const u0 = lanes.load(u);
-    const u1 = lanes.load(u + rowBytes);
-    const u2 = lanes.load(u + rowBytes * 2);
-    const u3 = lanes.load(u + rowBytes * 3);
-    lanes.accumulate(biasSums, lanes.add(lanes.add(u0, u1), lanes.add(u2, u3)));
-    const y0 = lanes.mul(centre.of<L>(lanes.load(x), high0, low0), r0);
-    const y1 = lanes.mul(centre.of<L>(lanes.load(x + rowBytes), high1, low1), r1);
-    const y2 = lanes.mul(centre.of<L>(lanes.load(x + rowBytes * 2), high2, low2), r2);
-    const y3 = lanes.mul(centre.of<L>(lanes.load(x + rowBytes * 3), high3, low3), r3);
-    const w = lanes.madd(u1, y1, lanes.mul(u0, y0));
-    lanes.accumulate(gainSums, lanes.add(w, lanes.madd(u3, y3, lanes.mul(u2, y2))));
-    gainSums += sumsStep;
-    biasSums += sumsStep;
-    x += step;
-    u += step;
+    const t0 = lanes.sub(lanes.load(x), mean0);
+    lanes.store(dx, lanes.nmadd(d0, t0, lanes.sub(gradient.h<Single<S>>(t0, u0, g, r0, none), c0)));
+    const u1 = lanes.load(u + stride);
+    const t1 = lanes.sub(lanes.load(x + stride), mean1);
+    lanes.store(dx + stride, lanes.nmadd(d1, t1, lanes.sub(gradient.h<Single<S>>(t1, u1, g, r1, none), c1)));
+    const gains = lanes.madd(lanes.mul(u1, r1), t1, lanes.mul(lanes.mul(u0, r0), t0));
+    v128.store(sums, f32x4.add(v128.load(sums), gains));
+    v128.store(sums, f32x4.add(v128.load(sums, 16), lanes.add(u0, u1)), 16);
+  }
+}
+
+/** Adds mapRowsAndSumColumns' sums of as many columns onto f64, and clears them. */
+export function flushColumns(sums: usize, gainSums: usize, biasSums: usize, size: i32): void {
+  const lanes = changetype<Single<F32>>(0);
+  const none = f64x2.splat(0);
+  const end = sums + <usize>(size & ~7) * (2 * sizeof<f32>());
+  while (sums < end) {
+    lanes.accumulate(gainSums, v128.load(sums));
+    lanes.accumulate(biasSums, v128.load(sums, 16));
+    lanes.accumulate(gainSums + 32, v128.load(sums, 32));
+    lanes.accumulate(biasSums + 32, v128.load(sums, 48));
+    v128.store(sums, none);
+    v128.store(sums, none, 16);
+    v128.store(sums, none, 32);
+    v128.store(sums, none, 48);
+    sums += 64;
+    gainSums += 64;
+    biasSums += 64;
   }
 }
 

@@ -8,6 +8,11 @@ export function rowFitsSingle(rstd: f64): bool {
   return rstd >= 2.3283064365386963e-10 && rstd <= 4294967296.0; // 2^-32, 2^32
 }
 
+/** The same for a row of gradients, which are multiplied by centred elements before they are by 1 / sigma. */
+export function gradientFitsSingle(rstd: f64): bool {
+  return rstd >= 1.52587890625e-5 && rstd <= 65536; // 2^-16, 2^16
+}
+
 /** Whether scale and k are such that scale r and scale k r^2 are at home in f32 for every row that fits. */
 export function factorsFitSingle(scale: f64, k: f64): bool {
   return isModerate(scale) && (k == 0 || isModerate(k));
@@ -69,16 +74,30 @@ export function writeRow<S, T>(
   }
 }
 
-/** sumRow's two sums of T(x - mean, p, q) over one row, with the scalars a and b, in the precision asked for. */
-export function sumTerms<S, T>(single: bool, x: usize, p: usize, q: usize, size: i32, mean: f64, a: f64, b: f64): void {
+/**
+ * sumRow's sums of T(x - mean, p, q) over one row, with the scalars a and b: in single precision, with the mean split or
+ * whole, or in double precision.
+ */
+export function sumTerms<S, T>(
+  single: bool,
+  split: bool,
+  x: usize,
+  p: usize,
+  q: usize,
+  size: i32,
+  mean: f64,
+  a: f64,
+  b: f64,
+): void {
+  const none = f64x2.splat(0);
   if (single) {
-    const high = f32x4.splat(<f32>mean);
-    const low = f32x4.splat(<f32>(mean - <f64>(<f32>mean)));
+    const high = <f32>mean;
+    const high4 = f32x4.splat(high);
     const a4 = f32x4.splat(<f32>a);
     const b4 = f32x4.splat(<f32>b);
-    sumRow<Single<S>, Split, T>(x, p, q, size, high, low, a4, b4);
+    if (split) sumRow<Single<S>, Split, T>(x, p, q, size, high4, f32x4.splat(<f32>(mean - <f64>high)), a4, b4);
+    else sumRow<Single<S>, Whole, T>(x, p, q, size, high4, none, a4, b4);
   } else {
-    const none = f64x2.splat(0);
     sumRow<Double<S>, Whole, T>(x, p, q, size, f64x2.splat(mean), none, f64x2.splat(a), f64x2.splat(b));
   }
 }

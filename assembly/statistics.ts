@@ -26,16 +26,25 @@ function trusted(squares: f64, n: f64): bool {
  * squares f32 cannot hold, constant rows and rows with NaN or infinity go in f64.
  */
 export function moments<S>(x: usize, size: i32): void {
-  if (size < SHORT || (!momentsAboutOrigin<S>(x, size) && !momentsAboutMean<S>(x, size))) momentsInDouble<S>(x, size);
+  if (size >= SHORT) {
+    const none = f64x2.splat(0);
+    sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
+    momentsOfSums<S>(x, size, sum0, sum1);
+  } else {
+    momentsInDouble<S>(x, size);
+  }
+}
+
+/** The same where the sums of x and x^2 have been found already, in single precision. */
+export function momentsOfSums<S>(x: usize, size: i32, sum: f64, sumSquares: f64): void {
+  if (!momentsAboutOrigin(size, sum, sumSquares) && !momentsAboutMean<S>(x, size)) momentsInDouble<S>(x, size);
 }
 
 /** sum (x - mean)^2 = sum x^2 - (sum x)^2 / n: exact enough while the mean is within half a sigma. */
-function momentsAboutOrigin<S>(x: usize, size: i32): bool {
-  const none = f64x2.splat(0);
-  sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
-  const m = sum0 / <f64>size;
-  const off = sum0 * m;
-  const left = sum1 - off;
+function momentsAboutOrigin(size: i32, sum: f64, sumSquares: f64): bool {
+  const m = sum / <f64>size;
+  const off = sum * m;
+  const left = sumSquares - off;
   mean = m;
   squares = left;
   return off * 4 <= left && trusted(left, <f64>size);
@@ -67,12 +76,24 @@ export function momentsInDouble<S>(x: usize, size: i32): void {
 /** Sets `mean` to 0 and `squares` to the sum of x^2: rmsNorm in the terms of the others. */
 export function momentsAtOrigin<S>(x: usize, size: i32): void {
   const none = f64x2.splat(0);
-  mean = 0;
   if (size >= SHORT) {
     sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
-    squares = sum1;
-    if (trusted(sum1, <f64>size)) return;
+    momentsAtOriginOfSums<S>(x, size, sum1);
+  } else {
+    momentsAtOriginInDouble<S>(x, size);
   }
+}
+
+/** The same where the sum of x^2 has been found already, in single precision. */
+export function momentsAtOriginOfSums<S>(x: usize, size: i32, sumSquares: f64): void {
+  mean = 0;
+  squares = sumSquares;
+  if (!trusted(sumSquares, <f64>size)) momentsAtOriginInDouble<S>(x, size);
+}
+
+function momentsAtOriginInDouble<S>(x: usize, size: i32): void {
+  const none = f64x2.splat(0);
+  mean = 0;
   sumRow<Double<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
   // No finite row overflows f64: where the sum is infinite an element was, and the whole row is to be NaN.
   squares = sum1 < Infinity ? sum1 : NaN;

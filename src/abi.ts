@@ -2,7 +2,7 @@
  * What the WebAssembly module exports: assembly/index.ts, seen from here.
  *
  * Pointers are byte offsets into linear memory. Batches are `rows x size` f32, row-major; means, rstds and the results of
- * reductions are one f64 a row, 8-byte aligned.
+ * reductions are one f64 a row, 8-byte aligned. What is true or false is 1 or 0.
  */
 export interface Abi {
   isRelaxed(): number;
@@ -17,9 +17,9 @@ export interface Abi {
     rstds: number,
     rows: number,
     size: number,
-    centred: boolean,
+    centred: number,
     eps: number,
-    epsAtStd: boolean,
+    epsAtStd: number,
     ddof: number,
   ): void;
   adaForward(
@@ -30,7 +30,7 @@ export interface Abi {
     rows: number,
     size: number,
     eps: number,
-    epsAtStd: boolean,
+    epsAtStd: number,
     ddof: number,
     scale: number,
     k: number,
@@ -41,9 +41,9 @@ export interface Abi {
     rstds: number,
     rows: number,
     size: number,
-    centred: boolean,
+    centred: number,
     eps: number,
-    epsAtStd: boolean,
+    epsAtStd: number,
     ddof: number,
   ): void;
   affineBackward(
@@ -53,15 +53,15 @@ export interface Abi {
     means: number,
     rstds: number,
     dx: number,
-    gainSums: number,
-    biasSums: number,
+    columns: number,
+    first: number,
     rows: number,
     size: number,
     eps: number,
-    epsAtStd: boolean,
+    epsAtStd: number,
     ddof: number,
-    detachMean: boolean,
-    detachStd: boolean,
+    detachMean: number,
+    detachStd: number,
   ): void;
   adaBackward(
     dz: number,
@@ -72,15 +72,15 @@ export interface Abi {
     rows: number,
     size: number,
     eps: number,
-    epsAtStd: boolean,
+    epsAtStd: number,
     ddof: number,
-    detachMean: boolean,
-    detachStd: boolean,
+    detachMean: number,
+    detachStd: number,
     scale: number,
     k: number,
-    detachScale: boolean,
+    detachScale: number,
   ): void;
-  columnSums(sums: number, out: number, size: number, accumulate: boolean): void;
+  columnSums(columns: number, bias: number, out: number, size: number, accumulate: number): void;
   rowSum(x: number, out: number, rows: number, size: number): void;
   rowL1(x: number, out: number, rows: number, size: number): void;
   rowSumSquare(x: number, out: number, rows: number, size: number): void;
@@ -89,5 +89,10 @@ export interface Abi {
   rowMoments(x: number, means: number, variances: number, rows: number, size: number, ddof: number): void;
 }
 
-/** Rows that backward adds up in one go: a batch is split between calls at multiples of it only. */
-export const ROW_BLOCK = 4;
+/** Rows that backward adds up down their columns at a time: a batch is split between calls at multiples of it only. */
+export const ROW_BLOCK = 2;
+
+/** Bytes of `columns`, for the sums down `size` columns. */
+export function columnsBytes(size: number): number {
+  return 24 * 4 * Math.ceil(size / 4);
+}

@@ -1,8 +1,9 @@
-import { ROW_BLOCK } from "./abi.js";
+import { columnsBytes, ROW_BLOCK } from "./abi.js";
 import { checkBoolean, checkOptions, checkStat, typeError } from "./checks.js";
 import { LinearMatrix } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
 import { checkApart, checkColumn, checkLike, checkRows, Operand, type Span, spanOf } from "./operand.js";
+import { makeStats } from "./stats.js";
 import { Layout, tileRows } from "./tiles.js";
 import type { Backward, Forward, HostArray, Matrix, Norm, Params, RowStats } from "./types.js";
 
@@ -17,11 +18,11 @@ export interface NormKernels {
     means: number,
     rstds: number,
     dx: number,
-    gainSums: number,
-    biasSums: number,
+    columns: number,
+    first: number,
     rows: number,
   ): void;
-  columnSums(sums: number, out: number, size: number, accumulate: boolean): void;
+  columnSums(columns: number, bias: number, out: number, size: number, accumulate: number): void;
 }
 
 /**
@@ -32,6 +33,8 @@ export interface NormKernels {
 export class LinearNorm implements Norm {
   readonly size: number;
   readonly #name: string;
+  readonly #forward: string;
+  readonly #backward: string;
   readonly #memory: LinearMemory;
   readonly #hasParams: boolean;
   readonly #kernels: NormKernels;
@@ -39,13 +42,15 @@ export class LinearNorm implements Norm {
   constructor(name: string, memory: LinearMemory, size: number, hasParams: boolean, kernels: NormKernels) {
     this.size = size;
     this.#name = name;
+    this.#forward = `${name}.forward`;
+    this.#backward = `${name}.backward`;
     this.#memory = memory;
     this.#hasParams = hasParams;
     this.#kernels = kernels;
   }
 
   forward<T extends HostArray | Matrix>(x: T, options: Params<T> & { out?: T | undefined } = {}): Forward<T> {
-    const call = `${this.#name}.forward`;
+    const call = this.#forward;
     const memory = this.#memory;
     const { size } = this;
     checkOptions(call, options);
@@ -60,8 +65,7 @@ export class LinearNorm implements Norm {
       checkApart(call, given, bias);
     }
 
-    const mean = new Float64Array(rows);
-    const rstd = new Float64Array(rows);
+    const [mean, rstd] = makeStats(rows, input.isMatrix);
     const made: LinearMatrix[] = [];
     try {
       const output = given ?? this.#make(call, "y", input.isMatrix, rows, made);
@@ -103,7 +107,7 @@ export class LinearNorm implements Norm {
     stats?: RowStats,
     options: Params<T> & { out?: Partial<Backward<T>> | undefined; accumulate?: boolean | undefined } = {},
   ): Backward<T> {
-    const call = `${this.#name}.backward`;
+    const call = this.#backward;
     const memory = this.#memory;
     const { size } = this;
     checkOptions(call, options);
@@ -139,18 +143,14 @@ export class LinearNorm implements Norm {
       const rstds = layout.take(step * 8);
       const gainColumn = layout.take(gain ? size * 4 : 0);
       const column = layout.take(sums ? size * 4 : 0);
-      const sumsLength = sums ? Math.ceil(size / 4) * 4 : 0;
-      const gainSums = layout.take(sumsLength * 8);
-      const biasSums = layout.take(sumsLength * 8);
+      const columns = layout.take(sums ? columnsBytes(size) : 0);
       const xTile = layout.take(input.isResident ? 0 : step * size * 4);
       const tile = layout.take(upstream.isResident && dx.isResident ? 0 : step * size * 4);
       const base = memory.scratch(call, layout.bytes);
 
       const gainAt = gain ? gain.read(0, size, base + gainColumn) : 0;
-      const gainSumsAt = sums ? base + gainSums : 0;
-      const biasSumsAt = sums ? base + biasSums : 0;
-      memory.clear(base + gainSums, sumsLength);
-      memory.clear(base + biasSums, sumsLength);
+      const columnsAt = sums ? base + columns : 0;
+      if (sums) memory.clear(columnsAt, columnsBytes(size));
       for (let row = 0; row < rows; row += step) {
         const count = Math.min(step, rows - row);
         const start = row * size;
@@ -164,12 +164,12 @@ export class LinearNorm implements Norm {
         } else {
           this.#kernels.statistics(xAt, base + means, base + rstds, count);
         }
-        this.#kernels.backward(dyAt, xAt, gainAt, base + means, base + rstds, dxAt, gainSumsAt, biasSumsAt, count);
+        this.#kernels.backward(dyAt, xAt, gainAt, base + means, base + rstds, dxAt, columnsAt, row, count);
         dx.write(start, length, base + tile);
       }
       const result: Backward<T> = { dx: dx.result() as T };
-      if (dGain) result.dGain = this.#addUp(gainSumsAt, dGain, base + column, accumulate);
-      if (dBias) result.dBias = this.#addUp(biasSumsAt, dBias, base + column, accumulate);
+      if (dGain) result.dGain = this.#addUp(columnsAt, false, dGain, base + column, accumulate);
+      if (dBias) result.dBias = this.#addUp(columnsAt, true, dBias, base + column, accumulate);
       return result;
     } catch (error) {
       for (const matrix of made) matrix.free();
@@ -215,9 +215,9 @@ export class LinearNorm implements Norm {
   }
 
   /** Rounds the sums over all rows into where they go, or adds them onto what is there. */
-  #addUp(sums: number, out: Operand, scratch: number, accumulate: boolean): Float32Array | Matrix {
+  #addUp(columns: number, bias: boolean, out: Operand, scratch: number, accumulate: boolean): Float32Array | Matrix {
     const at = accumulate ? out.read(0, this.size, scratch) : out.target(0, scratch);
-    this.#kernels.columnSums(sums, at, this.size, accumulate);
+    this.#kernels.columnSums(columns, bias ? 1 : 0, at, this.size, accumulate ? 1 : 0);
     out.write(0, this.size, scratch);
     return out.result();
   }

@@ -4,6 +4,11 @@ import type { LinearMemory } from "./memory.js";
 import { LinearNorm } from "./norm.js";
 import type { AdaNormOptions, Norm, StatsOptions } from "./types.js";
 
+/** As the kernels take it: converting it once is one conversion less in every call. */
+function flag(value: boolean): number {
+  return value ? 1 : 0;
+}
+
 /** The options that every norm takes, checked and with their defaults. */
 function statsOptions(call: string, options: StatsOptions, detached: boolean) {
   checkOptions(call, options);
@@ -12,7 +17,7 @@ function statsOptions(call: string, options: StatsOptions, detached: boolean) {
   return {
     size: checkInteger(call, "size", size, 1),
     eps: checkNumber(call, "eps", eps, 0),
-    epsAtStd: checkOneOf(call, "epsAt", epsAt, ["variance", "std"]) === "std",
+    epsAtStd: flag(checkOneOf(call, "epsAt", epsAt, ["variance", "std"]) === "std"),
     ddof: checkOneOf(call, "ddof", ddof, [0, 1]),
     detachMean: checkBoolean(call, "detachMean", detachMean),
     detachStd: checkBoolean(call, "detachStd", detachStd),
@@ -31,31 +36,33 @@ function affine(
   const { centred, hasParams } = kind;
   // rmsNorm: a mean of 0 has no derivative, and squares about it lose no degree of freedom.
   const freedom = centred ? ddof : 0;
-  const constantMean = detachMean || !centred;
+  const constantMean = flag(detachMean || !centred);
+  const constantStd = flag(detachStd);
+  const about = flag(centred);
+  const { affineForward, rowStatistics, affineBackward, columnSums } = abi;
   return new LinearNorm(call, memory, size, hasParams, {
     forward: (x, gain, bias, y, means, rstds, rows) =>
-      abi.affineForward(x, gain, bias, y, means, rstds, rows, size, centred, eps, epsAtStd, freedom),
-    statistics: (x, means, rstds, rows) =>
-      abi.rowStatistics(x, means, rstds, rows, size, centred, eps, epsAtStd, freedom),
-    backward: (dy, x, gain, means, rstds, dx, gainSums, biasSums, rows) =>
-      abi.affineBackward(
+      affineForward(x, gain, bias, y, means, rstds, rows, size, about, eps, epsAtStd, freedom),
+    statistics: (x, means, rstds, rows) => rowStatistics(x, means, rstds, rows, size, about, eps, epsAtStd, freedom),
+    backward: (dy, x, gain, means, rstds, dx, columns, first, rows) =>
+      affineBackward(
         dy,
         x,
         gain,
         means,
         rstds,
         dx,
-        gainSums,
-        biasSums,
+        columns,
+        first,
         rows,
         size,
         eps,
         epsAtStd,
         freedom,
         constantMean,
-        detachStd,
+        constantStd,
       ),
-    columnSums: abi.columnSums,
+    columnSums,
   });
 }
 
@@ -81,13 +88,16 @@ export function adaNorm(abi: Abi, memory: LinearMemory, options: AdaNormOptions)
   const { scale = 1, k = 1 / 10, detachScale = true } = options;
   checkNumber(call, "scale", scale, 0, true);
   checkNumber(call, "k", k, 0);
-  checkBoolean(call, "detachScale", detachScale);
+  const constantMean = flag(detachMean);
+  const constantStd = flag(detachStd);
+  const constantScale = flag(checkBoolean(call, "detachScale", detachScale));
+  const { adaForward, rowStatistics, adaBackward, columnSums } = abi;
   return new LinearNorm(call, memory, size, false, {
     forward: (x, _gain, _bias, y, means, rstds, rows) =>
-      abi.adaForward(x, y, means, rstds, rows, size, eps, epsAtStd, ddof, scale, k),
-    statistics: (x, means, rstds, rows) => abi.rowStatistics(x, means, rstds, rows, size, true, eps, epsAtStd, ddof),
-    backward: (dy, x, _gain, means, rstds, dx, _gainSums, _biasSums, rows) =>
-      abi.adaBackward(
+      adaForward(x, y, means, rstds, rows, size, eps, epsAtStd, ddof, scale, k),
+    statistics: (x, means, rstds, rows) => rowStatistics(x, means, rstds, rows, size, 1, eps, epsAtStd, ddof),
+    backward: (dy, x, _gain, means, rstds, dx, _columns, _first, rows) =>
+      adaBackward(
         dy,
         x,
         means,
@@ -98,12 +108,12 @@ export function adaNorm(abi: Abi, memory: LinearMemory, options: AdaNormOptions)
         eps,
         epsAtStd,
         ddof,
-        detachMean,
-        detachStd,
+        constantMean,
+        constantStd,
         scale,
         k,
-        detachScale,
+        constantScale,
       ),
-    columnSums: abi.columnSums,
+    columnSums,
   });
 }

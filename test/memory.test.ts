@@ -192,7 +192,7 @@ describe("the linear memory does not grow with", () => {
 });
 
 describe("under maximumBytes", () => {
-  const size = 18_000;
+  const size = 14_000;
   const rows = [normal(size, 1), normal(size, 2), normal(size, 3), normal(size, 4)];
   const gain = normal(size, 5);
 
@@ -200,7 +200,7 @@ describe("under maximumBytes", () => {
   function crowded(holes: number) {
     const kernels = loadSync({ maximumBytes: MIB + 65535 });
     const [x, dy, out, sums] = rows.map((row) => kernels.matrix(row, size)) as [Matrix, Matrix, Matrix, Matrix];
-    const reserve = Array.from({ length: 9 }, () => kernels.matrix(1, size));
+    const reserve = Array.from({ length: 12 }, () => kernels.matrix(1, size));
     const fillers: Matrix[] = [];
     for (const length of [4096, 256, 1]) {
       const fill = () => {
@@ -226,8 +226,8 @@ describe("under maximumBytes", () => {
     });
 
   test.each(Object.entries(calls))("%s is done whole or not at all, whichever allocation fails", (_name, call) => {
-    const want = contents(call(crowded(9)));
-    const outcomes = Array.from({ length: 10 }, (_, holes) => {
+    const want = contents(call(crowded(12)));
+    const outcomes = Array.from({ length: 13 }, (_, holes) => {
       const on = crowded(holes);
       const { used } = on.kernels.memory;
       let got: object | undefined;

@@ -30,8 +30,8 @@ function compilePlain(): Buffer {
   cpSync(join(root, "bench/adaptive/assembly"), join(folder, "assembly"), { recursive: true });
   const passes = join(folder, "assembly/passes.ts");
   const source = readFileSync(passes, "utf8");
-  const endless = source.replace(/const TURNS: usize = \d+;/, "const TURNS: usize = 1 << 24;");
-  if (endless === source) throw new Error("assembly/passes.ts has no constant TURNS to replace");
+  const endless = source.replace(/const PAIRS: usize = \d+;/, "const PAIRS: usize = 1 << 24;");
+  if (endless === source) throw new Error("assembly/passes.ts has no constant PAIRS to replace");
   writeFileSync(passes, endless);
   execFileSync(process.execPath, [join(root, "node_modules/assemblyscript/bin/asc.js"), "--target", "release"], {
     cwd: folder,

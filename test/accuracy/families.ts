@@ -140,4 +140,17 @@ export const FAMILIES: readonly Family[] = [
     fill: normal(() => ({ mean: 1e4, sigma: 1 })),
     columns: { upstream: "biased" },
   },
+  // What is rounded alike in all rows does not even out.
+  {
+    name: "many rows: all alike",
+    fill: (row) => {
+      for (let i = 0; i < row.length; i++) row[i] = Math.sin(i);
+    },
+    columns: { upstream: "aligned" },
+  },
+  {
+    name: "many rows: near 1",
+    fill: elements((random) => 1 + 1e-4 * random.normal()),
+    columns: { upstream: "aligned" },
+  },
 ];

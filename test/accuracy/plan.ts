@@ -26,7 +26,10 @@ const QUICK: Effort = {
   elements: 12_000,
   fewestRows: 4,
   mostRows: 1000,
-  columns: [{ size: 8, rows: 16_000 }],
+  columns: [
+    { size: 8, rows: 16_000 },
+    { size: 72, rows: 2000 },
+  ],
 };
 
 const FULL: Effort = {
@@ -37,6 +40,7 @@ const FULL: Effort = {
   columns: [
     { size: 8, rows: 1_000_000 },
     { size: 12, rows: 250_003 },
+    { size: 72, rows: 40_003 },
   ],
 };
 

@@ -7,6 +7,10 @@ export function rowFitsSingle(rstd: f64): bool {
   return true;
 }
 
+export function gradientFitsSingle(rstd: f64): bool {
+  return true;
+}
+
 export function factorsFitSingle(scale: f64, k: f64): bool {
   return true;
 }
@@ -40,7 +44,17 @@ export function writeRow<S, T>(
   mapRow<Single<S>, Whole, T>(x, p, q, out, size, high, none, a4, b4, f32x4.splat(<f32>c), f32x4.splat(<f32>d));
 }
 
-export function sumTerms<S, T>(single: bool, x: usize, p: usize, q: usize, size: i32, mean: f64, a: f64, b: f64): void {
+export function sumTerms<S, T>(
+  single: bool,
+  split: bool,
+  x: usize,
+  p: usize,
+  q: usize,
+  size: i32,
+  mean: f64,
+  a: f64,
+  b: f64,
+): void {
   const high = f32x4.splat(<f32>mean);
   const none = f64x2.splat(0);
   sumRow<Single<S>, Whole, T>(x, p, q, size, high, none, f32x4.splat(<f32>a), f32x4.splat(<f32>b));

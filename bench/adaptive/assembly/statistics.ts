@@ -15,8 +15,12 @@ export const SHORT: i32 = 0;
 export function moments<S>(x: usize, size: i32): void {
   const none = f64x2.splat(0);
   sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
-  mean = sum0 / <f64>size;
-  squares = sum1 - sum0 * mean;
+  momentsOfSums<S>(x, size, sum0, sum1);
+}
+
+export function momentsOfSums<S>(x: usize, size: i32, sum: f64, sumSquares: f64): void {
+  mean = sum / <f64>size;
+  squares = sumSquares - sum * mean;
 }
 
 export function momentsInDouble<S>(x: usize, size: i32): void {
@@ -30,8 +34,12 @@ export function momentsInDouble<S>(x: usize, size: i32): void {
 export function momentsAtOrigin<S>(x: usize, size: i32): void {
   const none = f64x2.splat(0);
   sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
+  momentsAtOriginOfSums<S>(x, size, sum1);
+}
+
+export function momentsAtOriginOfSums<S>(x: usize, size: i32, sumSquares: f64): void {
   mean = 0;
-  squares = sum1;
+  squares = sumSquares;
 }
 
 export function reciprocalStd(variance: f64, eps: f64, epsAtStd: bool): f64 {
