@@ -1,4 +1,5 @@
 /** Measures the contenders of a case in turns, each in the process of its peer, after a check that they agree. */
+import { setTimeout } from "node:timers/promises";
 import type { Case, Contender } from "./cases.ts";
 import type { Job, Numbers } from "./job.ts";
 import type { PeerProcess } from "./process.ts";
@@ -6,6 +7,8 @@ import type { CaseResult, Series } from "./result.ts";
 
 /** Rounds that are not counted. */
 const WARM_UPS = 2;
+/** What the process before has left to do besides (collecting garbage) would slow the next one down: cores share units. */
+const SETTLE_MS = 5;
 /** Of the results, relative to those of 1 and more. Some peers sum in f32, which for longer rows is less exact. */
 const TOLERANCE = 1e-4;
 const LONG = 1024;
@@ -84,6 +87,7 @@ export async function measure(one: Case, find: FindProcess, rounds: number): Pro
     // Each starts a round once in a while, and each follows another.
     const first = (round + WARM_UPS) % Math.max(1, ready.length);
     for (const { contender, process } of [...ready.slice(first), ...ready.slice(0, first)]) {
+      await setTimeout(SETTLE_MS);
       const ns = await process.ask({ do: "round", id: contender.name });
       if (round >= 0) series[contender.name]?.push(ns);
     }

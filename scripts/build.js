@@ -1,6 +1,5 @@
 /** Builds everything in build/: the .wasm files, the bundles that inline them, the declarations. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -13,11 +12,8 @@ function run(script, ...args) {
 
 for (const target of ["release", "relaxed"]) run("assemblyscript/bin/asc.js", "--target", target);
 
-const { version: loader } = JSON.parse(readFileSync(`${root}node_modules/@assemblyscript/loader/package.json`, "utf8"));
-const notice = `/*! adanorm, MIT. With @assemblyscript/loader ${loader}, Copyright Daniel Wirtz and others, Apache-2.0. */`;
-
-/** Bundles one entry, whole: its wasm as bytes inside, no import but the relaxed build. */
-function bundle(entry, banner = "") {
+/** Bundles one entry, whole: its wasm as bytes inside, or left to the host where it lies beside the bundle. */
+function bundle(entry) {
   return build({
     absWorkingDir: root,
     entryPoints: [`src/${entry}.ts`],
@@ -29,13 +25,13 @@ function bundle(entry, banner = "") {
     mainFields: ["module", "main"],
     conditions: ["import"],
     loader: { ".wasm": "binary" },
-    external: ["./relaxed.js"],
-    banner: { js: banner },
+    external: ["./relaxed.js", "./adanorm.wasm", "./adanorm.relaxed.wasm"],
+    banner: { js: "/*! adanorm, MIT */" },
     minify: true,
     logLevel: "warning",
   });
 }
 
-await Promise.all([bundle("index", notice), bundle("relaxed"), bundle("reference")]);
+await Promise.all(["index", "relaxed", "workerd", "url", "reference"].map(bundle));
 
 run("typescript/bin/tsc", "-p", "tsconfig.build.json");

@@ -1,6 +1,6 @@
+/** The package: the portable build inlined, the relaxed one in a file of its own, fetched on demand. */
 import bytes from "../build/adanorm.wasm";
-import { checkLoadOptions, createKernels, createKernelsSync, isBufferSource } from "./kernels.js";
-import { hasRelaxedSimd } from "./relaxed-probe.js";
+import { loadFrom, loadSyncFrom, type Modules } from "./load.js";
 import type { Kernels, LoadOptions } from "./types.js";
 
 export type {
@@ -33,6 +33,17 @@ async function compileRelaxed(): Promise<WebAssembly.Module> {
   return WebAssembly.compile(relaxed.default);
 }
 
+const modules: Modules = {
+  portable() {
+    portablePromise ??= compilePortable();
+    return portablePromise;
+  },
+  relaxed() {
+    relaxedPromise ??= compileRelaxed();
+    return relaxedPromise;
+  },
+};
+
 /**
  * Loads the kernels. Compiles once a process or page; each call gives an instance with a linear memory of its own.
  *
@@ -42,32 +53,18 @@ async function compileRelaxed(): Promise<WebAssembly.Module> {
  * WebAssembly SIMD or the host forbids compiling.
  */
 export async function load(options: LoadOptions = {}): Promise<Kernels> {
-  checkLoadOptions("load", options);
-  const { module, relaxedSimd } = options;
-  if (module !== undefined) {
-    const compiled = isBufferSource(module) ? await WebAssembly.compile(module) : module;
-    return createKernels(compiled, options);
-  }
-  if (relaxedSimd && hasRelaxedSimd()) {
-    relaxedPromise ??= compileRelaxed();
-    return createKernels(await relaxedPromise, options);
-  }
-  portablePromise ??= compilePortable();
-  return createKernels(await portablePromise, options);
+  return loadFrom(modules, options);
 }
 
 /**
- * The same as {@link load} at once, where the host allows compiling on this thread (not in Cloudflare Workers).
+ * The same as {@link load} at once, where the host allows compiling on this thread.
  *
  * @param options see {@link LoadOptions}; relaxedSimd has no effect here.
  * @throws as {@link load} does.
  */
 export function loadSync(options: LoadOptions = {}): Kernels {
-  checkLoadOptions("loadSync", options);
-  const { module } = options;
-  if (module !== undefined) {
-    return createKernelsSync(isBufferSource(module) ? new WebAssembly.Module(module) : module, options);
-  }
-  portable ??= new WebAssembly.Module(bytes);
-  return createKernelsSync(portable, options);
+  return loadSyncFrom(() => {
+    portable ??= new WebAssembly.Module(bytes);
+    return portable;
+  }, options);
 }

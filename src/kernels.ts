@@ -1,4 +1,3 @@
-import { instantiate, instantiateSync } from "@assemblyscript/loader";
 import type { Abi } from "./abi.js";
 import { checkBoolean, checkNumber, checkOptions, checkStorage, typeError } from "./checks.js";
 import { createMatrix, type LinearMatrix } from "./matrix.js";
@@ -78,17 +77,22 @@ function importsFor(options: LoadOptions) {
 }
 
 /** Refuses a module of somebody else that happens to import no more than a memory. */
-function checkExports(call: string, exports: object): void {
+function checkExports(call: string, exports: object): asserts exports is Abi {
   if ("affineForward" in exports && "isRelaxed" in exports) return;
   throw new TypeError(
     `${call}: module: expected adanorm's module, got one that exports ${Object.keys(exports).join(", ") || "nothing"}`,
   );
 }
 
-/** An instance of the module. Here, and in {@link createKernelsSync}, is the one place that instantiates. */
+/**
+ * An instance of the module. Here, and in {@link createKernelsSync}, is the one place that instantiates.
+ *
+ * By WebAssembly's own functions: AssemblyScript's loader has nothing that a module of plain numbers needs, and asks
+ * whether it was given a Response, for which Node loads all of fetch: 20 to 30 ms in a fresh process.
+ */
 export async function createKernels(module: WebAssembly.Module, options: LoadOptions): Promise<Kernels> {
   const imports = importsFor(options);
-  const { exports } = await instantiate<Abi & Record<string, unknown>>(module, imports);
+  const { exports } = await WebAssembly.instantiate(module, imports);
   checkExports("load", exports);
   return new LinearKernels(exports, new LinearMemory(imports.env.memory, exports));
 }
@@ -96,7 +100,7 @@ export async function createKernels(module: WebAssembly.Module, options: LoadOpt
 /** The same at once, where the host allows it. */
 export function createKernelsSync(module: WebAssembly.Module, options: LoadOptions): Kernels {
   const imports = importsFor(options);
-  const { exports } = instantiateSync<Abi & Record<string, unknown>>(module, imports);
+  const { exports } = new WebAssembly.Instance(module, imports);
   checkExports("loadSync", exports);
   return new LinearKernels(exports, new LinearMemory(imports.env.memory, exports));
 }

@@ -1,5 +1,11 @@
-/** The bundler inlines a module as its bytes. */
-declare module "*.wasm" {
+/** In the entries that inline a module, the bundler makes it its bytes. */
+declare module "../build/*.wasm" {
   const bytes: Uint8Array<ArrayBuffer>;
   export default bytes;
+}
+
+/** In the entry for Cloudflare Workers it is left to the host, which gives it compiled. */
+declare module "./*.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
 }

@@ -32,6 +32,18 @@ describe("load and loadSync", () => {
     expect(second.memory.used).toBe(first.memory.used);
   });
 
+  it("leave alone what Node makes on demand, and takes its time for: Response loads all of fetch", async () => {
+    const response = Object.getOwnPropertyDescriptor(globalThis, "Response") as PropertyDescriptor;
+    const touched: string[] = [];
+    Object.defineProperty(globalThis, "Response", { configurable: true, get: () => touched.push("Response") });
+    try {
+      for (const kernels of [await load(), loadSync()]) works(kernels);
+    } finally {
+      Object.defineProperty(globalThis, "Response", response);
+    }
+    expect(touched).toEqual([]);
+  });
+
   it.each([
     ["bytes", wasm("adanorm.wasm")],
     ["an ArrayBuffer", Uint8Array.from(wasm("adanorm.wasm")).buffer],
