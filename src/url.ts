@@ -1,0 +1,71 @@
+/** The package with its modules in files of their own, which are fetched: less to parse, and cached by themselves. */
+import { typeError } from "./checks.js";
+import { loadFrom } from "./load.js";
+import type { Kernels, LoadOptions } from "./types.js";
+
+export type {
+  AdaNormOptions,
+  Backward,
+  Forward,
+  HostArray,
+  Kernels,
+  LoadOptions,
+  Matrix,
+  Norm,
+  Params,
+  RowStats,
+  Rows,
+  StatsOptions,
+} from "./types.js";
+
+/** Options of load by URL. */
+export interface UrlLoadOptions extends LoadOptions {
+  /**
+   * Where the module is to be had: a URL, or one relative to the page. Default: adanorm.wasm beside this file, or
+   * adanorm.relaxed.wasm with relaxedSimd where the engine has that. A URL that is given stands for either.
+   */
+  url?: string | URL | undefined;
+}
+
+/** One module for each URL. A failure is not kept: the next call tries again. */
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
+
+async function fetchModule(url: string): Promise<WebAssembly.Module> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`load: url: expected a module at ${url}, got status ${response.status}`);
+  // A server that calls it something else than application/wasm would have it refused by compileStreaming.
+  const type = response.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type === "application/wasm" && WebAssembly.compileStreaming) return WebAssembly.compileStreaming(response);
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
+function compile(url: string): Promise<WebAssembly.Module> {
+  const known = compiled.get(url);
+  if (known) return known;
+  const promise = fetchModule(url);
+  compiled.set(url, promise);
+  promise.catch(() => compiled.delete(url));
+  return promise;
+}
+
+/**
+ * Loads the kernels from a URL. Compiles once a page for each URL; each call gives an instance with a memory of its own.
+ *
+ * @param options see {@link UrlLoadOptions}; all optional.
+ * @throws (rejects) Error where the URL does not answer, WebAssembly.CompileError where it answers with something else than
+ * a module, and as the main entry's load does.
+ */
+export async function load(options: UrlLoadOptions = {}): Promise<Kernels> {
+  const { url } = options;
+  if (url !== undefined && typeof url !== "string" && !(url instanceof URL)) {
+    throw typeError("load", "url", "a string or a URL", url);
+  }
+  const at = (beside: () => URL) => compile(String(url ?? beside()));
+  return loadFrom(
+    {
+      portable: () => at(() => new URL("./adanorm.wasm", import.meta.url)),
+      relaxed: () => at(() => new URL("./adanorm.relaxed.wasm", import.meta.url)),
+    },
+    options,
+  );
+}

@@ -1,0 +1,37 @@
+/**
+ * The package in Cloudflare Workers, where bytes cannot be compiled: modules are imported, and come compiled. Bundlers for
+ * this host resolve the "workerd" condition, and leave the .wasm files to it.
+ */
+import portable from "./adanorm.wasm";
+import { loadFrom, loadSyncFrom, type Modules } from "./load.js";
+import type { Kernels, LoadOptions } from "./types.js";
+
+export type {
+  AdaNormOptions,
+  Backward,
+  Forward,
+  HostArray,
+  Kernels,
+  LoadOptions,
+  Matrix,
+  Norm,
+  Params,
+  RowStats,
+  Rows,
+  StatsOptions,
+} from "./types.js";
+
+const modules: Modules = {
+  portable: async () => portable,
+  relaxed: async () => (await import("./adanorm.relaxed.wasm")).default,
+};
+
+/** As in the main entry. */
+export async function load(options: LoadOptions = {}): Promise<Kernels> {
+  return loadFrom(modules, options);
+}
+
+/** As in the main entry, without a limit on this host: nothing is left to compile. */
+export function loadSync(options: LoadOptions = {}): Kernels {
+  return loadSyncFrom(() => portable, options);
+}
