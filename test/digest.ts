@@ -49,6 +49,8 @@ const FINITE_KINDS: ((value: number, i: number) => number)[] = [
   (value) => value * 2 ** 120,
   (value) => value * 2 ** -140,
   (_, i) => (i % 2 ? 3.4e38 : -3.4e38),
+  // Ordinary rows enough for the columns to be added up in blocks of rows.
+  ...Array.from({ length: 12 }, () => (value: number) => value),
 ];
 
 /** Rows that make NaN of every column they are summed into, with eps = 0 at the least. */
