@@ -106,7 +106,7 @@ export function checkLike(call: string, operand: Operand, model: Operand): void 
     const kind = model.isMatrix ? "a Matrix" : "a Float32Array";
     throw typeError(call, operand.argument, `${kind}, as ${model.argument} is`, operand.value);
   }
-  if (operand.length !== model.length || shapeOf(operand) !== shapeOf(model)) {
+  if (operand.length !== model.length || colsOf(operand) !== colsOf(model)) {
     throw rangeError(call, operand.argument, `the shape of ${model.argument}, ${shapeOf(model)}`, shapeOf(operand));
   }
 }
@@ -114,6 +114,11 @@ export function checkLike(call: string, operand: Operand, model: Operand): void 
 /** Refuses anything but `size` elements. */
 export function checkColumn(call: string, operand: Operand, size: number): void {
   if (operand.length !== size) throw rangeError(call, operand.argument, `${size} elements`, shapeOf(operand));
+}
+
+/** The length of a matrix's rows; arrays have none of their own. */
+function colsOf({ value }: Operand): number | undefined {
+  return value instanceof LinearMatrix ? value.cols : undefined;
 }
 
 function shapeOf(operand: Operand): string {
