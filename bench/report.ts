@@ -1,11 +1,10 @@
 /** What a run found, in words: every figure, the targets, and the table of the README. */
+
 import { readFileSync, writeFileSync } from "node:fs";
+import { markdownTable, replacePart } from "../scripts/markdown.ts";
 import { ON_24, SIZES } from "./cases.ts";
 import { type CaseResult, median, quantile, type Result, ratio, seriesOf } from "./result.ts";
 import { isMet, TARGETS } from "./targets.ts";
-
-const BEGIN = "<!-- bench:begin -->";
-const END = "<!-- bench:end -->";
 
 /** Three significant digits, and no exponent. */
 const digits = (value: number) =>
@@ -109,19 +108,20 @@ const LINES: [id: string, what: string, title: string][] = [
 
 /** The README's part: how many times as long the others take. */
 export function markdown(result: Result): string {
-  const row = (cells: string[]) => `| ${cells.join(" | ")} |`;
   const lines = LINES.flatMap(([id, what, title]) => {
     const ours = seriesOf(result, id, `adanorm ${what}`);
     if (!ours) return [];
     const others = PEERS.map(([, series]) => times(ratio(seriesOf(result, id, series(what)), ours)));
     const copies = times(ratio(ours, seriesOf(result, id, "copy")));
-    return [row([title, duration(median(ours)), copies, ...others])];
+    return [[title, duration(median(ours)), copies, ...others]];
   });
   const start = Object.entries(result.startUp).map(([name, { first }]) => `${name} ${duration(median(first) * 1e6)}`);
   return [
-    row(["norm, rows x size", "adanorm", "in `memory.copy`s", ...PEERS.map(([title]) => title)]),
-    row(["---", "---:", "---:", ...PEERS.map(() => "---:")]),
-    ...lines,
+    markdownTable(
+      ["norm, rows x size", "adanorm", "in `memory.copy`s", ...PEERS.map(([title]) => title)],
+      lines,
+      (column) => column > 0,
+    ),
     "",
     `How many times as long the others take for the same rows: medians of ${result.rounds} interleaved rounds, one thread each.`,
     "A kernel of ONNX Runtime is what one node more in a graph costs, without the call around it; for adaNorm, which ONNX has",
@@ -134,8 +134,5 @@ export function markdown(result: Result): string {
 
 /** Puts the table between the markers of a file. */
 export function insertMarkdown(file: string, result: Result): void {
-  const text = readFileSync(file, "utf8");
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`${file} has no ${BEGIN} with ${END} after it`);
-  writeFileSync(file, `${text.slice(0, begin + BEGIN.length)}\n${markdown(result)}\n${text.slice(end)}`);
+  writeFileSync(file, replacePart(readFileSync(file, "utf8"), "bench", markdown(result)));
 }

@@ -3,8 +3,6 @@ import { boundOf, QUANTITIES, type Quantity } from "./bounds.ts";
 import type { Measurement } from "./measure.ts";
 
 /** What stands between the markers of a document. */
-const BEGIN = "<!-- accuracy:begin -->";
-const END = "<!-- accuracy:end -->";
 
 function shown(value: number): string {
   if (!Number.isFinite(value)) return "inf";
@@ -73,14 +71,6 @@ export function tables(measurements: readonly Measurement[]): string {
       bySize.map(([size, some]) => [size, ...cells(some, false)]),
     ),
   ].join("\n");
-}
-
-/** The document with what is between its markers replaced. */
-export function insert(document: string, text: string): string {
-  const begin = document.indexOf(BEGIN);
-  const end = document.indexOf(END, begin);
-  if (begin < 0 || end < 0) throw new Error(`expected the markers ${BEGIN} and, after it, ${END}`);
-  return `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`;
 }
 
 /** Everything as JSON; what is not finite, as a string. */

@@ -10,10 +10,11 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { arch, cpus, platform } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { replacePart } from "../../scripts/markdown.ts";
 import { FAMILIES } from "./families.ts";
 import type { Measurement } from "./measure.ts";
 import { DEFAULT_SEED, describeViolation, perform, planFor, violations } from "./plan.ts";
-import { insert, json, tables } from "./report.ts";
+import { json, tables } from "./report.ts";
 
 const OUT = new URL("out/", import.meta.url);
 const USAGE = "usage: npm run accuracy -- [--quick] [--markdown FILE] [--family NAME] [--seed SEED]";
@@ -46,7 +47,7 @@ function readOptions() {
     // Before minutes are spent: the file is there and has its markers.
     try {
       document = readFileSync(markdown, "utf8");
-      insert(document, "");
+      replacePart(document, "accuracy", "");
     } catch (error) {
       throw new UsageError(`--markdown ${markdown}: ${(error as Error).message}`);
     }
@@ -100,7 +101,7 @@ function main(): number {
   mkdirSync(OUT, { recursive: true });
   writeFileSync(new URL("accuracy.json", OUT), json(measurements, about));
   // Read once more: it may have been edited in the meantime.
-  if (markdown !== undefined) writeFileSync(markdown, insert(readFileSync(markdown, "utf8"), text));
+  if (markdown !== undefined) writeFileSync(markdown, replacePart(readFileSync(markdown, "utf8"), "accuracy", text));
 
   const missed = measurements.flatMap(violations);
   if (missed.length === 0) return 0;
