@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { Digests } from "../digest.ts";
@@ -42,6 +42,7 @@ export function makeProject(name: string): Project {
     const [file] = readdirSync(folder).filter((one) => one.endsWith(".tgz"));
     tarball = join(folder, file as string);
   }
+  tarball = resolve(tarball);
   writeFileSync(join(folder, "package.json"), '{ "name": "project", "private": true, "type": "module" }\n');
   run("npm", ["install", "--no-audit", "--no-fund", "--silent", tarball], folder);
   return {

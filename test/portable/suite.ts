@@ -144,8 +144,8 @@ function errors(kernels: Kernels): void {
     RangeError,
     /layerNorm\.forward: x: .* multiple of size 4, got 6/,
   );
-  // biome-ignore lint/suspicious/noExplicitAny: what callers without types may hand over
   assertThrows(
+    // biome-ignore lint/suspicious/noExplicitAny: what callers without types may hand over
     () => norm.forward([1, 2, 3, 4] as any),
     TypeError,
     /x: expected a Float32Array or a Matrix, got an Array/,

@@ -1,0 +1,26 @@
+/** The portable suite, on the packed package, in every runtime that is no browser. */
+import { cpSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { broken, finish, judge, makeProject, missing, writeSuite } from "../portable/project.ts";
+import { RUNTIMES } from "./runtimes.ts";
+
+const project = makeProject("runtimes");
+// Also when the run is cut short.
+process.on("exit", project.remove);
+
+cpSync(fileURLToPath(new URL("project/", import.meta.url)), project.folder, { recursive: true });
+await writeSuite(join(project.folder, "suite.js"));
+for (const { name, needs, run } of RUNTIMES) {
+  if (!existsSync(needs)) {
+    missing(name, "npm --prefix test/runtimes ci installs it, on Linux and x64");
+    continue;
+  }
+  try {
+    const { version, report } = await run(project.folder);
+    judge(name, version, report);
+  } catch (error) {
+    broken(name, error);
+  }
+}
+finish();

@@ -1,0 +1,104 @@
+/** The runtimes, and how each comes to run the suite. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Report } from "../portable/suite.ts";
+import { bundleWorker } from "./bundle.ts";
+import { output } from "./child.ts";
+
+const TIMEOUT_MS = 120_000;
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const packages = join(here, "node_modules");
+
+export interface Answer {
+  version: string;
+  report: Report;
+}
+
+export interface Runtime {
+  name: string;
+  /** The file without which it is not on this machine. */
+  needs: string;
+  /** Runs the suite in a project. */
+  run(folder: string): Promise<Answer>;
+}
+
+/** Nothing of the user's or of the caller's, no colours, and nobody is to be told or asked anything. */
+function environment(folder: string): Record<string, string> {
+  const home = join(folder, "home");
+  mkdirSync(home, { recursive: true });
+  return {
+    PATH: process.env.PATH ?? "",
+    HOME: home,
+    TMPDIR: home,
+    NO_COLOR: "1",
+    DO_NOT_TRACK: "1",
+    DENO_NO_UPDATE_CHECK: "1",
+    CLOUDFLARE_CF_FETCH_ENABLED: "false",
+    WRANGLER_HIDE_BANNER: "true",
+    WRANGLER_SEND_ERROR_REPORTS: "false",
+    WRANGLER_SEND_METRICS: "false",
+  };
+}
+
+/** The JSON that a command prints. */
+async function json<T>(folder: string, command: string, ...args: string[]): Promise<T> {
+  const text = await output({ command, args, cwd: folder, env: environment(folder), timeoutMs: TIMEOUT_MS });
+  return JSON.parse(text);
+}
+
+/** Notes in the report whether require() gives a package that works. */
+async function testRequire(folder: string, command: string, report: Report): Promise<void> {
+  try {
+    const sum = await json(folder, command, "require.cjs");
+    if (sum !== 10) throw new Error(`summed up to ${sum}, not 10`);
+    report.passed += 1;
+  } catch (error) {
+    report.failed.push({ name: 'require("adanorm").load', error: (error as Error).message });
+  }
+}
+
+function node(major: number): Runtime {
+  const command = join(packages, `node${major}/bin/node`);
+  return {
+    name: `Node ${major}`,
+    needs: command,
+    async run(folder) {
+      const answer = await json<Answer>(folder, command, "main.js");
+      await testRequire(folder, command, answer.report);
+      return answer;
+    },
+  };
+}
+
+const deno = join(packages, "@deno/linux-x64-glibc/deno");
+const bun = join(packages, "@oven/bun-linux-x64/bin/bun");
+
+export const RUNTIMES: Runtime[] = [
+  ...[20, 22, 24].map(node),
+  {
+    name: "Deno",
+    needs: deno,
+    run: (folder) => json(folder, deno, "run", "--no-prompt", "--no-remote", "--no-lock", "--allow-read=.", "main.js"),
+  },
+  {
+    name: "Bun",
+    needs: bun,
+    run: (folder) => json(folder, bun, "--no-install", "main.js"),
+  },
+  {
+    name: "workerd, in Miniflare",
+    needs: join(packages, "miniflare"),
+    async run(folder) {
+      const bundle = join(folder, "bundle");
+      await bundleWorker(folder, bundle);
+      return json(folder, process.execPath, join(here, "miniflare.js"), join(bundle, "worker.js"));
+    },
+  },
+  {
+    name: "workerd, in wrangler dev",
+    needs: join(packages, "wrangler"),
+    run: (folder) => json(folder, process.execPath, join(here, "wrangler.js")),
+  },
+];
