@@ -36,21 +36,22 @@ export function run(command: string, args: string[], cwd: string, env: Record<st
  */
 export function makeProject(name: string): Project {
   const folder = mkdtempSync(join(tmpdir(), `adanorm-${name}-`));
-  let tarball = process.env.ADANORM_TARBALL;
-  if (!tarball) {
-    run("npm", ["pack", "--silent", "--pack-destination", folder], root);
-    const [file] = readdirSync(folder).filter((one) => one.endsWith(".tgz"));
-    tarball = join(folder, file as string);
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  try {
+    let tarball = process.env.ADANORM_TARBALL;
+    if (!tarball) {
+      run("npm", ["pack", "--silent", "--pack-destination", folder], root);
+      const [file] = readdirSync(folder).filter((one) => one.endsWith(".tgz"));
+      tarball = join(folder, file as string);
+    }
+    tarball = resolve(tarball);
+    writeFileSync(join(folder, "package.json"), '{ "name": "project", "private": true, "type": "module" }\n');
+    run("npm", ["install", "--no-audit", "--no-fund", "--silent", tarball], folder);
+    return { folder, tarball, installed: join(folder, "node_modules/adanorm"), remove };
+  } catch (error) {
+    remove();
+    throw error;
   }
-  tarball = resolve(tarball);
-  writeFileSync(join(folder, "package.json"), '{ "name": "project", "private": true, "type": "module" }\n');
-  run("npm", ["install", "--no-audit", "--no-fund", "--silent", tarball], folder);
-  return {
-    folder,
-    tarball,
-    installed: join(folder, "node_modules/adanorm"),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
-  };
 }
 
 /** Writes the suite as one ES module that imports nothing but the package, which each host resolves for itself. */

@@ -1,0 +1,6 @@
+/** The module in the package as a host that brings its own gets it. */
+export async function fetchModule(): Promise<Response> {
+  const response = await fetch(PACKAGE.wasm);
+  if (!response.ok) throw new Error(`${PACKAGE.wasm}: status ${response.status}`);
+  return response;
+}

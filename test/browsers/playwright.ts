@@ -1,0 +1,68 @@
+/** What Playwright drives: any browser that speaks the DevTools protocol or WebDriver BiDi. */
+import { alarm, type Browser, homeEnvironment } from "./driver.ts";
+
+const START_MS = 60_000;
+
+/** As much of playwright-core as is used here, so that types can be checked where it is not installed. */
+interface Playwright {
+  chromium: BrowserType;
+  firefox: BrowserType;
+}
+
+interface BrowserType {
+  launch(options: LaunchOptions & ReturnType<typeof commonOptions>): Promise<PlaywrightBrowser>;
+}
+
+interface LaunchOptions {
+  executablePath: string;
+  channel?: string;
+  args?: string[];
+}
+
+interface PlaywrightBrowser {
+  version(): string;
+  newPage(): Promise<PlaywrightPage>;
+  on(event: "disconnected", listener: () => void): unknown;
+  close(): Promise<void>;
+}
+
+interface PlaywrightPage {
+  goto(url: string, options: { waitUntil: "commit"; timeout: number }): Promise<unknown>;
+  on(event: "crash", listener: () => void): unknown;
+}
+
+const commonOptions = (home: string) => ({
+  env: { ...process.env, ...homeEnvironment(home) },
+  timeout: START_MS,
+  // The browser is closed here, and what there is to do after that done, before this process ends.
+  handleSIGINT: false,
+  handleSIGTERM: false,
+  handleSIGHUP: false,
+});
+
+/** Starts a browser with one page. */
+export async function startWithPlaywright(
+  type: keyof Playwright,
+  home: string,
+  options: LaunchOptions,
+): Promise<Browser> {
+  // By a variable, or the compiler would look for it.
+  const name = "playwright-core";
+  const { [type]: browserType }: Playwright = await import(name);
+  const browser = await browserType.launch({ ...commonOptions(home), ...options });
+  const { raised, raise } = alarm();
+  browser.on("disconnected", () => raise("the browser is gone"));
+  try {
+    const page = await browser.newPage();
+    page.on("crash", () => raise("the page crashed"));
+    return {
+      version: browser.version(),
+      open: (url) => page.goto(url, { waitUntil: "commit", timeout: 0 }),
+      gone: raised,
+      close: () => browser.close(),
+    };
+  } catch (error) {
+    await browser.close();
+    throw error;
+  }
+}

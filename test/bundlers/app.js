@@ -1,0 +1,76 @@
+/**
+ * The application that every bundler builds: a fixed batch through two norms, forward and backward, in every build of the
+ * kernels. What it gives is JSON, so that it can come from a page or a worker.
+ */
+import { load } from "adanorm";
+
+const ROWS = 9;
+const SIZE = 100;
+
+/** Evenly distributed numbers in [-2, 2), by integer arithmetic alone: the same in every engine. */
+function numbers(length, seed) {
+  let state = (seed * 2654435761 + 1) >>> 0;
+  return Float32Array.from({ length }, () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return (state / 2 ** 32) * 4 - 2;
+  });
+}
+
+/** What goes in: for the test too, which has it computed in another way. */
+export const batch = {
+  size: SIZE,
+  x: numbers(ROWS * SIZE, 1),
+  dy: numbers(ROWS * SIZE, 2),
+  gain: numbers(SIZE, 3),
+  bias: numbers(SIZE, 4),
+};
+
+function hex(bytes) {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** FNV-1a, 32 bits. */
+function checksum(text) {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  return hash.toString(16).padStart(8, "0");
+}
+
+function compute(kernels) {
+  const { size, x, dy, gain, bias } = batch;
+  const adaNorm = kernels.adaNorm({ size });
+  const layerNorm = kernels.layerNorm({ size });
+  const params = { gain, bias };
+  const ada = adaNorm.forward(x);
+  const layer = layerNorm.forward(x, params);
+  const results = {
+    adaNorm: { ...ada, ...adaNorm.backward(dy, x, ada) },
+    layerNorm: { ...layer, ...layerNorm.backward(dy, x, layer, params) },
+  };
+  const arrays = {};
+  for (const [norm, named] of Object.entries(results)) {
+    for (const [name, array] of Object.entries(named)) {
+      arrays[`${norm} ${name}`] = hex(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    }
+  }
+  return { simd: kernels.simd, checksum: checksum(JSON.stringify(arrays)), arrays };
+}
+
+/**
+ * @param loadByUrl the load of adanorm/url, or undefined where there is no such thing.
+ * @returns what each build computes: its bytes in hexadecimal digits by the names of the arrays, and their checksum.
+ */
+export async function run(loadByUrl) {
+  const results = {
+    portable: compute(await load()),
+    relaxed: compute(await load({ relaxedSimd: true })),
+  };
+  if (loadByUrl) {
+    results.portableByUrl = compute(await loadByUrl({}));
+    results.relaxedByUrl = compute(await loadByUrl({ relaxedSimd: true }));
+  }
+  return results;
+}

@@ -1,0 +1,419 @@
+/**
+ * Every bundler builds an application with the package as it is published, and the output is run, in Chromium or in workerd:
+ * it must compute what Node computes with the same package, to the byte. Arguments: fixtures to run; default: all.
+ */
+import { spawn } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
+import { gzipSync } from "node:zlib";
+import { broken, finish, makeProject, missing, type Project, run } from "../portable/project.ts";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+const CHROMIUM = "/usr/bin/chromium";
+const CHROMIUM_FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const BUILD_SECONDS = 120;
+const RUN_SECONDS = 60;
+const ULP = 2 ** -23;
+
+/** What app.js gives of one build of the kernels. */
+interface Computed {
+  simd: "simd128" | "relaxed-simd";
+  checksum: string;
+  /** The bytes of each array, in hexadecimal digits. */
+  arrays: Record<string, string>;
+}
+
+type Results = Record<string, Computed>;
+
+/** What fixtures/node prints. */
+interface Expected {
+  results: Results;
+  /** The arrays by the formulas, more of them than the kernels give. */
+  formulas: Record<string, number[]>;
+}
+
+interface Fixture {
+  /** The package that has the version. */
+  bundler: string;
+  /** The folder that the build leaves: what a server serves, or what is uploaded. */
+  output: string;
+  /** Where the output runs. */
+  host: "Chromium" | "workerd";
+  /** Whether the application uses adanorm/url too. */
+  byUrl: boolean;
+}
+
+const FIXTURES: Record<string, Fixture> = {
+  vite: { bundler: "vite", output: "dist", host: "Chromium", byUrl: true },
+  webpack: { bundler: "webpack", output: "public", host: "Chromium", byUrl: true },
+  rollup: { bundler: "rollup", output: "public", host: "Chromium", byUrl: true },
+  esbuild: { bundler: "esbuild", output: "public", host: "Chromium", byUrl: true },
+  parcel: { bundler: "parcel", output: "dist", host: "Chromium", byUrl: false },
+  "parcel-exports": { bundler: "parcel", output: "dist", host: "Chromium", byUrl: true },
+  wrangler: { bundler: "wrangler", output: "dist", host: "workerd", byUrl: false },
+};
+
+// Of packages that only this folder has, what is used here: the rest of the project is checked without them.
+interface Page {
+  on(event: "pageerror", listener: (error: Error) => void): void;
+  on(event: "response", listener: (response: { status(): number; url(): string }) => void): void;
+  goto(url: string): Promise<unknown>;
+  evaluate(expression: string): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+interface Browser {
+  newPage(): Promise<Page>;
+  close(): Promise<void>;
+}
+
+interface Playwright {
+  chromium: { launch(options: { executablePath: string; args: string[] }): Promise<Browser> };
+}
+
+interface MiniflareModule {
+  Miniflare: new (
+    options: object,
+  ) => {
+    dispatchFetch(url: string): Promise<{ ok: boolean; text(): Promise<string> }>;
+    dispose(): Promise<void>;
+  };
+}
+
+/** A package of this folder; by a name that the compiler does not see. */
+function imported<T>(name: string): Promise<T> {
+  return import(name);
+}
+
+/** For whatever is put into a temporary folder, by the hosts and the bundlers too. */
+const scratch = mkdtempSync(join(tmpdir(), "adanorm-bundlers-"));
+process.env.TMPDIR = scratch;
+
+/** Ends the scripts that still run. */
+const running = new Set<() => void>();
+
+function cleanUp(): void {
+  for (const end of running) end();
+  rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    // Behind the listeners that end Chromium and workerd, which would go on writing.
+    process.on("exit", cleanUp);
+    process.exit(1);
+  });
+}
+
+async function within<T>(seconds: number, what: string, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took more than ${seconds} s`)), seconds * 1000);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Runs a script of a project, and ends whatever it has started. What it prints is shown where it fails. */
+async function runScript(script: string, cwd: string): Promise<void> {
+  const child = spawn("npm", ["run", "--silent", script], {
+    cwd,
+    // A process group, so that it can be ended whole.
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    // Caches, logs and settings go with the project; and wrangler would report to its makers.
+    env: {
+      ...process.env,
+      NO_COLOR: "1",
+      XDG_CACHE_HOME: cwd,
+      XDG_CONFIG_HOME: cwd,
+      WRANGLER_SEND_METRICS: "false",
+    },
+  });
+  const end = () => {
+    try {
+      if (child.pid) process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // None of the group is left.
+    }
+  };
+  running.add(end);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8");
+    stream.on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  try {
+    const code = await within(BUILD_SECONDS, `npm run ${script}`, ended);
+    if (code !== 0) throw new Error(`npm run ${script} ended with ${code}`);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${stripVTControlCharacters(output).trim()}`);
+  } finally {
+    end();
+    running.delete(end);
+  }
+}
+
+/** A project with the package, the application and a fixture in it, and the bundlers as if it had installed them. */
+function prepare(name: string): Project {
+  const project = makeProject(name);
+  const { folder } = project;
+  // Of a package that is linked, dependencies are looked for where it really lies.
+  for (const entry of readdirSync(join(here, "node_modules"))) {
+    if (entry.startsWith(".") && entry !== ".bin") continue;
+    symlinkSync(join(here, "node_modules", entry), join(folder, "node_modules", entry));
+  }
+  const made = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  cpSync(join(here, "fixtures", name), folder, { recursive: true });
+  const own = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ ...made, ...own }));
+  for (const file of ["app.js", "unused.js"]) cpSync(join(here, file), join(folder, "src", file));
+  return project;
+}
+
+const TYPES: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".wasm": "application/wasm",
+};
+
+/** Serves the files of a folder from a free port. */
+async function serve(folder: string): Promise<{ url: string; close(): void }> {
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    const file = join(folder, pathname.endsWith("/") ? `${pathname}index.html` : pathname);
+    if (!existsSync(file)) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" });
+    response.end(readFileSync(file));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+async function runInChromium(browser: Browser, output: string): Promise<Results> {
+  const server = await serve(output);
+  const page = await browser.newPage();
+  const seen: string[] = [];
+  page.on("pageerror", (error) => seen.push(error.message));
+  page.on("response", (response) => {
+    if (response.status() >= 400) seen.push(`${response.status()} ${new URL(response.url()).pathname}`);
+  });
+  try {
+    await page.goto(server.url);
+    const results = await within(RUN_SECONDS, "the page", page.evaluate("window.result"));
+    if (!results) throw new Error("the page has no result");
+    return results as Results;
+  } catch (error) {
+    throw new Error([(error as Error).message, ...seen].join("\n"));
+  } finally {
+    await page.close();
+    server.close();
+  }
+}
+
+async function runInWorkerd(output: string): Promise<Results> {
+  const { Miniflare } = await imported<MiniflareModule>("miniflare");
+  const config = JSON.parse(readFileSync(join(output, "../wrangler.json"), "utf8"));
+  const miniflare = new Miniflare({
+    modulesRoot: output,
+    scriptPath: join(output, "main.js"),
+    modules: true,
+    modulesRules: [{ type: "CompiledWasm", include: ["**/*.wasm"] }],
+    compatibilityDate: config.compatibility_date,
+    // What it would fetch otherwise, to tell the worker where its requests come from.
+    cf: false,
+  });
+  try {
+    const ask = async () => {
+      const response = await miniflare.dispatchFetch("http://localhost/");
+      const text = await response.text();
+      if (!response.ok) throw new Error(text);
+      return JSON.parse(text) as Results;
+    };
+    return await within(RUN_SECONDS, "workerd", ask());
+  } finally {
+    await miniflare.dispose();
+  }
+}
+
+/** Statistics are doubles, everything else is f32. */
+function decode(name: string, hex: string): ArrayLike<number> {
+  const { buffer } = Uint8Array.from(Buffer.from(hex, "hex"));
+  return /(mean|rstd)$/.test(name) ? new Float64Array(buffer) : new Float32Array(buffer);
+}
+
+/** The arrays that are not near the formulas. */
+function farOff({ arrays }: Computed, { formulas }: Expected, tolerance: number): string[] {
+  return Object.keys(arrays).filter((name) => {
+    const actual = decode(name, arrays[name] as string);
+    const wanted = formulas[name] ?? [];
+    const near = (b: number, i: number) => Math.abs((actual[i] as number) - b) <= tolerance * Math.max(1, Math.abs(b));
+    return actual.length !== wanted.length || !wanted.every(near);
+  });
+}
+
+/** What is wrong with what an output has computed. */
+function problems(results: Results, expected: Expected, byUrl: boolean): string[] {
+  const wrong: string[] = [];
+  const node = expected.results.portable as Computed;
+  const builds = byUrl ? ["portable", "relaxed", "portableByUrl", "relaxedByUrl"] : ["portable", "relaxed"];
+  for (const build of builds) {
+    const computed = results[build];
+    if (!computed) {
+      wrong.push(`${build}: no result`);
+    } else if (computed.simd === "relaxed-simd") {
+      if (build.startsWith("portable")) wrong.push(`${build}: got the relaxed build`);
+      // Its bytes differ by engine.
+      const far = farOff(computed, expected, 64 * ULP);
+      if (far.length) wrong.push(`${build}: far from the formulas: ${far.join(", ")}`);
+    } else {
+      const other = Object.keys(node.arrays).filter((name) => computed.arrays[name] !== node.arrays[name]);
+      if (other.length) wrong.push(`${build}: other bytes than in Node: ${other.join(", ")}`);
+      else if (computed.checksum !== node.checksum) wrong.push(`${build}: checksum ${computed.checksum}`);
+    }
+  }
+  return wrong;
+}
+
+/** Node itself, with nothing bundled: to be near the formulas, or bytes that are wrong everywhere would go unnoticed. */
+function runInNode(project: Project): Expected {
+  const expected: Expected = JSON.parse(run(process.execPath, ["src/main.js"], project.folder));
+  const far = farOff(expected.results.portable as Computed, expected, 16 * ULP);
+  if (far.length) broken(`Node ${process.versions.node}`, `far from the formulas: ${far.join(", ")}`);
+  else console.log(`ok: Node ${process.versions.node}, without a bundler: ${expected.results.portable?.checksum}`);
+  return expected;
+}
+
+interface Output {
+  file: string;
+  bytes: Buffer;
+}
+
+/** Of what a build has left, what is sent to a browser or to a worker. */
+function outputs(folder: string): Output[] {
+  return readdirSync(folder, { encoding: "utf8", recursive: true })
+    .filter((file) => /\.(js|wasm)$/.test(file) && statSync(join(folder, file)).isFile())
+    .map((file) => ({ file, bytes: readFileSync(join(folder, file)) }));
+}
+
+/** Whether a script holds a module, in base64 ("\0asm"), or names one: wrangler uploads what is no longer named, too. */
+function hasModule(folder: string): boolean {
+  return outputs(folder).some(({ file, bytes }) => file.endsWith(".js") && /AGFzbQ|\.wasm\b/.test(bytes.toString()));
+}
+
+const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
+const gzipped = (bytes: Buffer) => gzipSync(bytes, { level: 9 }).length;
+
+async function runFixture(name: string, expected: Expected | undefined, browser: Browser | undefined): Promise<void> {
+  const start = performance.now();
+  const { bundler, output, host, byUrl } = FIXTURES[name] as Fixture;
+  const { version } = JSON.parse(readFileSync(join(here, "node_modules", bundler, "package.json"), "utf8"));
+  const title = `${name} ${version}`;
+  let project: Project | undefined;
+  try {
+    project = prepare(name);
+    const folder = join(project.folder, output);
+    await runScript("build", project.folder);
+    const results = host === "Chromium" ? await runInChromium(browser as Browser, folder) : await runInWorkerd(folder);
+    if (!expected) throw new Error("ran, with nothing to compare with");
+    const wrong = problems(results, expected, byUrl);
+
+    await runScript("build:unused", project.folder);
+    if (!hasModule(folder)) wrong.push("no module is found in an output that has one");
+    if (hasModule(join(project.folder, "unused"))) wrong.push("a module in the output of an application without norms");
+    if (wrong.length) throw new Error(wrong.join("\n"));
+
+    const files = outputs(folder);
+    const size = files.reduce((sum, { bytes }) => sum + gzipped(bytes), 0);
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    console.log(`ok: ${title}, in ${host}: ${kilobytes(size)} gzipped, ${results.relaxed?.simd}, ${seconds} s`);
+    for (const { file, bytes } of files) {
+      console.log(`    ${file}: ${kilobytes(bytes.length)}, ${kilobytes(gzipped(bytes))} gzipped`);
+    }
+  } catch (error) {
+    broken(title, (error as Error).message.replace(/\n/g, "\n    "));
+  } finally {
+    project?.remove();
+  }
+}
+
+async function runAll(names: string[]): Promise<void> {
+  const node = prepare("node");
+  let browser: Browser | undefined;
+  try {
+    // Packed once, for all.
+    process.env.ADANORM_TARBALL = node.tarball;
+    let expected: Expected | undefined;
+    try {
+      expected = runInNode(node);
+    } catch (error) {
+      broken(`Node ${process.versions.node}`, error);
+    }
+    const inChromium = names.filter((name) => FIXTURES[name]?.host === "Chromium");
+    if (inChromium.length && existsSync(CHROMIUM)) {
+      const { chromium } = await imported<Playwright>("playwright-core");
+      browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
+    } else if (inChromium.length) {
+      missing(`Chromium, for ${inChromium.join(", ")}`, "apt-get install chromium");
+    }
+    for (const name of names) {
+      if (browser || !inChromium.includes(name)) await runFixture(name, expected, browser);
+    }
+  } finally {
+    await browser?.close();
+  }
+}
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !(name in FIXTURES));
+try {
+  if (unknown.length) throw new Error(`no ${unknown.join(", ")} among ${Object.keys(FIXTURES).join(", ")}`);
+  await runAll(asked.length ? asked : Object.keys(FIXTURES));
+} catch (error) {
+  broken("bundlers", error);
+} finally {
+  cleanUp();
+}
+finish();
