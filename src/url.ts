@@ -33,8 +33,8 @@ const compiled = new Map<string, Promise<WebAssembly.Module>>();
 async function fetchModule(url: string): Promise<WebAssembly.Module> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`load: url: expected a module at ${url}, got status ${response.status}`);
-  // A server that calls it something else than application/wasm would have it refused by compileStreaming.
-  const type = response.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+  // compileStreaming refuses every other type, and even this one with a parameter behind it.
+  const type = response.headers.get("content-type")?.trim().toLowerCase();
   if (type === "application/wasm" && WebAssembly.compileStreaming) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
 }
