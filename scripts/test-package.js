@@ -1,20 +1,19 @@
 /**
- * Packs the package as it would be published, looks at what is in it, installs it in an empty project, and runs every
- * JavaScript example of the README there.
+ * Packs the package as it would be published, looks at what is in it, installs it in an empty project, and uses it there:
+ * by import, by require, and by every JavaScript example of the README. publint and attw, of test/package, have their say
+ * on the tarball.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import ts from "typescript";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "adanorm-package-"));
-
-function run(command, args, cwd) {
-  return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
-}
 
 const EXPECTED = [
   "LICENSE",
@@ -27,44 +26,181 @@ const EXPECTED = [
   "build/reference.js",
   "build/relaxed.js",
   "build/types.d.ts",
+  "build/url.d.ts",
+  "build/url.js",
+  "build/workerd.js",
   "package.json",
 ];
 
+/** The entries that are WebAssembly modules themselves. */
+const { exports: entries } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const modules = Object.keys(entries).filter((entry) => String(entries[entry]).endsWith(".wasm"));
+
+/** What the README promises of the main bundle, compressed. */
+const MOST_GZIPPED_BYTES = 20 * 1024;
+
+function run(command, args, cwd) {
+  return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+}
+
+/** Runs the script of one of the tools in test/package; one that fails has what it printed in the error. */
+function tool(script, ...args) {
+  try {
+    return run(process.execPath, [join(root, "test/package/node_modules", script), ...args], folder);
+  } catch (error) {
+    throw new Error(`${script}: exit code ${error.status}\n${error.stdout}`);
+  }
+}
+
+/** Writes a file into the empty project and runs it with Node; what it imports must do without code from strings. */
+function runFile(name, source) {
+  const file = join(folder, name);
+  writeFileSync(file, source);
+  return run(process.execPath, ["--disallow-code-generation-from-strings", file], folder);
+}
+
 let passed = 0;
+let failed = 0;
 function check(what, body) {
-  body();
-  passed += 1;
-  console.log(`ok: ${what}`);
+  try {
+    body();
+    passed += 1;
+    console.log(`ok: ${what}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED: ${what}\n${error.message}`);
+  }
+}
+
+/** Names that code is made from strings by, and names that are there in Node only. */
+const REFUSED_NAMES = new Set(["eval", "Function", "require", "module", "process", "Buffer", "global", "__dirname"]);
+
+/** Whether an identifier names a property, or something in another module, rather than a variable. */
+function isName(node) {
+  const { parent } = node;
+  if (ts.isPropertyAccessExpression(parent)) return parent.name === node;
+  if (ts.isBindingElement(parent) || ts.isImportSpecifier(parent) || ts.isExportSpecifier(parent)) {
+    return parent.propertyName === node;
+  }
+  return (
+    (ts.isPropertyAssignment(parent) || ts.isMethodDeclaration(parent) || ts.isPropertyDeclaration(parent)) &&
+    parent.name === node
+  );
+}
+
+/**
+ * What in a module would keep it from running in some engine, page or bundler: imports of anything but files of this
+ * package, code made from strings, globals of Node, await at the top.
+ */
+function obstacles(file, text, files) {
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true, ts.ScriptKind.JS);
+  const found = source.parseDiagnostics.map((diagnostic) => `${diagnostic.messageText}`);
+  const isOwn = (specifier) =>
+    specifier && ts.isStringLiteral(specifier) && files.includes(specifier.text.replace(/^\.\//, "build/"));
+  const visit = (node, inFunction) => {
+    const declared = (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier;
+    if (declared && !isOwn(declared)) found.push(`imports ${declared.text}`);
+    if (
+      ts.isCallExpression(node) &&
+      node.expression.kind === ts.SyntaxKind.ImportKeyword &&
+      !isOwn(node.arguments[0])
+    ) {
+      found.push(`imports ${node.arguments[0]?.getText()}`);
+    }
+    if (ts.isIdentifier(node) && REFUSED_NAMES.has(node.text) && !isName(node)) found.push(`uses ${node.text}`);
+    const waits = ts.isAwaitExpression(node) || (ts.isForOfStatement(node) && node.awaitModifier !== undefined);
+    if (waits && !inFunction) found.push("awaits at the top");
+    ts.forEachChild(node, (child) => visit(child, inFunction || ts.isFunctionLike(node)));
+  };
+  visit(source, false);
+  return found;
 }
 
 try {
   // The scripts of a pack print to standard output too: the report is the JSON array at its end.
   const output = run("npm", ["pack", "--json", "--silent", "--pack-destination", folder], root);
   const [pack] = JSON.parse(output.slice(output.indexOf("[\n")));
+  const tarball = join(folder, pack.filename);
+  const files = pack.files.map((file) => file.path).sort();
   check("the tarball holds the modules, the bundles, the declarations, README and LICENSE, and nothing else", () => {
-    assert.deepEqual(pack.files.map((file) => file.path).sort(), EXPECTED);
+    assert.deepEqual(files, EXPECTED);
+  });
+
+  check("publint finds nothing to say of it", () => {
+    assert.match(tool("publint/src/cli.js", "run", tarball, "--strict"), /All good!/);
+  });
+  check("TypeScript finds the types of every entry, from ES modules, CommonJS and bundlers", () => {
+    // attw takes its tarball away where it packed it itself: it gets one of its own.
+    const copy = join(folder, "attw.tgz");
+    copyFileSync(tarball, copy);
+    // ES modules only, which Node requires from 20.19 on: the rule that CommonJS cannot have them is from before.
+    const rules = ["--profile", "node16", "--ignore-rules", "cjs-resolves-to-esm"];
+    const untyped = ["--exclude-entrypoints", ...modules.map((entry) => entry.slice(2))];
+    tool("@arethetypeswrong/cli/dist/index.js", copy, ...rules, "--no-definitely-typed", "--no-color", ...untyped);
   });
 
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "empty", private: true, type: "module" }));
-  run("npm", ["install", "--no-audit", "--no-fund", "--offline", join(folder, pack.filename)], folder);
+  run("npm", ["install", "--no-audit", "--no-fund", "--offline", tarball], folder);
+  const installed = join(folder, "node_modules/adanorm");
   check("it installs without any dependency", () => {
     const tree = JSON.parse(run("npm", ["ls", "--all", "--json"], folder));
     assert.deepEqual(Object.keys(tree.dependencies), ["adanorm"]);
     assert.equal(tree.dependencies.adanorm.dependencies, undefined);
   });
 
-  const readme = readFileSync(join(folder, "node_modules/adanorm/README.md"), "utf8");
+  for (const file of files.filter((name) => name.endsWith(".js"))) {
+    check(`${file} imports nothing but this package, makes no code from strings, awaits nothing at the top`, () => {
+      assert.deepEqual(obstacles(file, readFileSync(join(installed, file), "utf8"), files), []);
+    });
+  }
+  const gzipped = gzipSync(readFileSync(join(installed, "build/index.js")), { level: 9 }).length;
+  check(`the main bundle is ${gzipped} bytes gzipped, ${MOST_GZIPPED_BYTES} at most`, () => {
+    assert.ok(gzipped <= MOST_GZIPPED_BYTES, `${gzipped - MOST_GZIPPED_BYTES} bytes too many`);
+  });
+
+  check("every entry can be imported, and the modules found", () => {
+    runFile(
+      "import.js",
+      `import assert from "node:assert/strict";
+       import { existsSync } from "node:fs";
+       import * as adanorm from "adanorm";
+       import * as byUrl from "adanorm/url";
+       import * as reference from "adanorm/reference";
+       import manifest from "adanorm/package.json" with { type: "json" };
+       assert.deepEqual(Object.keys(adanorm), ["load", "loadSync"]);
+       assert.deepEqual(Object.keys(byUrl), ["load"]);
+       assert.deepEqual(Object.keys(reference), ["backward", "forward"]);
+       assert.equal(manifest.name, "adanorm");
+       for (const entry of ${JSON.stringify(modules)}) {
+         const url = import.meta.resolve(entry.replace(".", "adanorm"));
+         assert.match(url, /\\.wasm$/);
+         assert.ok(existsSync(new URL(url)), url);
+       }`,
+    );
+  });
+  check("every entry can be required, where Node requires ES modules", () => {
+    if (!process.features.require_module) return;
+    runFile(
+      "require.cjs",
+      `const assert = require("node:assert/strict");
+       const { y } = require("adanorm").loadSync().adaNorm({ size: 4 }).forward(Float32Array.of(1, 5, 2, 8));
+       const exact = require("adanorm/reference").forward("adaNorm", [1, 5, 2, 8], { size: 4 });
+       y.forEach((value, i) => assert.ok(Math.abs(value - exact.y[i]) < 1e-6));
+       assert.equal(typeof require("adanorm/url").load, "function");`,
+    );
+  });
+
+  const readme = readFileSync(join(installed, "README.md"), "utf8");
   const examples = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1]);
-  assert.ok(examples.length > 0, "the README has examples");
+  check("the README has examples", () => assert.ok(examples.length > 0));
   examples.forEach((example, index) => {
     check(`example ${index + 1} of the README runs`, () => {
-      const file = join(folder, `example-${index + 1}.js`);
-      writeFileSync(file, example);
-      process.stdout.write(run(process.execPath, [file], folder).replace(/^/gm, "    ").trimEnd());
-      process.stdout.write("\n");
+      const printed = runFile(`example-${index + 1}.js`, example);
+      console.log(printed.trimEnd().replace(/^/gm, "    "));
     });
   });
-  console.log(`${passed} passed, 0 failed`);
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed === 0 ? 0 : 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -3,17 +3,20 @@
  *
  * For one row x of H elements:
  *
- *   mean  = sum x / H                                  rmsNorm takes it as 0
- *   var   = sum (x - mean)^2 / (H - ddof)              rmsNorm: sum x^2 / H
- *   sigma = sqrt(var + eps), or sqrt(var) + eps        epsAt "variance", "std"
- *   y     = (x - mean) / sigma
+ *     mean  = sum x / H                             rmsNorm takes it as 0
+ *     var   = sum (x - mean)^2 / (H - ddof)         rmsNorm: sum x^2 / H
+ *     sigma = sqrt(var + eps), or sqrt(var) + eps   epsAt "variance", "std"
+ *     y     = (x - mean) / sigma
  *
- *   z = gain y + bias                                  layerNorm, rmsNorm
- *   z = y                                              layerNormSimple, detachNorm
- *   z = C (1 - k y) y                                  adaNorm
+ *     z = gain y + bias                             layerNorm, rmsNorm
+ *     z = y                                         layerNormSimple, detachNorm
+ *     z = C (1 - k y) y                             adaNorm
  *
  * Source: Xu, Sun, Zhang, Zhao, Lin, "Understanding and Improving Layer Normalization", NeurIPS 2019
- * (arXiv 1911.07013); RMSNorm from Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019.
+ * (arXiv 1911.07013); RMSNorm from Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019
+ * (arXiv 1910.07467).
+ *
+ * @module adanorm/reference
  */
 
 /** The norms, by the names that they have in `Kernels`. */
@@ -21,23 +24,23 @@ export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm
 
 /** The options of all norms, with the same meanings and defaults as in `Kernels`; gain and bias among them. */
 export interface ReferenceOptions {
-  /** H, the length of one row. */
+  /** H, the length of one row: an integer, 1 or more. */
   size: number;
-  /** Default 1e-5. */
+  /** Added to the variance, or to the standard deviation (see `epsAt`): 0 or more. Default 1e-5. */
   eps?: number | undefined;
-  /** Default "variance". */
+  /** Where eps is added: sigma = sqrt(var + eps), or sqrt(var) + eps. Default "variance", the first. */
   epsAt?: "variance" | "std" | undefined;
-  /** Default 0. rmsNorm takes no notice of it. */
+  /** What is subtracted from H in the variance. Default 0. rmsNorm takes no notice of it. */
   ddof?: 0 | 1 | undefined;
   /** Hold the mean constant in backward. Default false; true for detachNorm. */
   detachMean?: boolean | undefined;
   /** Hold the standard deviation constant in backward. Default false; true for detachNorm. */
   detachStd?: boolean | undefined;
-  /** adaNorm's C. Default 1. */
+  /** adaNorm's C: more than 0. Default 1. */
   scale?: number | undefined;
-  /** adaNorm's k. Default 1/10. */
+  /** adaNorm's k: 0 or more. Default 1/10. */
   k?: number | undefined;
-  /** Hold C (1 - k y) constant in backward. Default true. */
+  /** Hold adaNorm's C (1 - k y) constant in backward. Default true. */
   detachScale?: boolean | undefined;
   /** layerNorm's and rmsNorm's gain, `size` numbers. Default: all 1. */
   gain?: ArrayLike<number> | undefined;
@@ -45,17 +48,23 @@ export interface ReferenceOptions {
   bias?: ArrayLike<number> | undefined;
 }
 
-/** What {@link forward} returns: the result, `rows x size`, and one number a row of the others. */
+/** What {@link forward} returns. */
 export interface ReferenceForward {
+  /** The result, z in the formulas: `rows x size`. */
   y: Float64Array;
+  /** The mean of each row; all zero for rmsNorm. Length `rows`. */
   mean: Float64Array;
+  /** 1 / sigma of each row. Length `rows`. */
   rstd: Float64Array;
 }
 
-/** What {@link backward} returns: dx, `rows x size`, and the sums over all rows, `size` each. */
+/** What {@link backward} returns. */
 export interface ReferenceBackward {
+  /** The gradient with respect to x: `rows x size`. */
   dx: Float64Array;
+  /** The gradient with respect to the gain, a sum over all rows: `size` numbers, whichever the norm. */
   dGain: Float64Array;
+  /** The gradient with respect to the bias, a sum over all rows: `size` numbers, whichever the norm. */
   dBias: Float64Array;
 }
 
@@ -78,10 +87,12 @@ function statistics(norm: NormName, row: Float64Array, options: ReferenceOptions
 }
 
 /**
- * What a norm returns for x.
+ * What a norm returns for x, by the formulas at the head of this module. Arguments are not checked.
  *
  * @param norm which norm.
  * @param x `rows x size` numbers, row-major.
+ * @param options size, and what differs from the defaults; gain and bias too.
+ * @returns z, and the mean and 1 / sigma of each row.
  */
 export function forward(norm: NormName, x: ArrayLike<number>, options: ReferenceOptions): ReferenceForward {
   const { size, scale = 1, k = 1 / 10, gain, bias } = options;
@@ -106,15 +117,17 @@ export function forward(norm: NormName, x: ArrayLike<number>, options: Reference
 /**
  * The gradients of a norm, for any choice of what is held constant:
  *
- *   dx    = (e - a - s y) / sigma,         e = dL/dy = dL/dz dz/dy
- *   a     = mean(e)                        0 for rmsNorm and where the mean is detached
- *   s     = kappa sum(e y) / (H - ddof)    0 where the standard deviation is detached
- *   kappa = 1, or sigma / sqrt(var)        epsAt "variance", "std" (0 for a constant row)
- *   dGain = sum over rows of dL/dz y,      dBias = sum over rows of dL/dz
+ *     dx    = (e - a - s y) / sigma,         e = dL/dy = dL/dz dz/dy
+ *     a     = mean(e)                        0 for rmsNorm and where the mean is detached
+ *     s     = kappa sum(e y) / (H - ddof)    0 where the standard deviation is detached
+ *     kappa = 1, or sigma / sqrt(var)        epsAt "variance", "std" (0 for a constant row)
+ *     dGain = sum over rows of dL/dz y,      dBias = sum over rows of dL/dz
  *
  * @param norm which norm.
  * @param dy dL/dz, `rows x size` numbers.
  * @param x what forward was given, `rows x size` numbers.
+ * @param options what forward was given.
+ * @returns the gradients with respect to x, gain and bias. Arguments are not checked.
  */
 export function backward(
   norm: NormName,

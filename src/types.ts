@@ -4,7 +4,7 @@
  * axes.
  */
 
-/** An array that the caller owns. */
+/** An array that the caller owns: `rows * size` elements, row after row, or the `size` elements of a gain or bias. */
 export type HostArray = Float32Array;
 
 /** A batch of f32 in the module's linear memory: calls on it copy nothing. Made by {@link Kernels.matrix}. */
@@ -33,15 +33,21 @@ export interface Matrix {
   [Symbol.dispose](): void;
 }
 
-/** What forward found in each row, in double precision: what backward needs of it. */
+/**
+ * What forward found in each row, in double precision: what backward needs of it.
+ *
+ * For matrices of a few dozen rows, both arrays may be views of one buffer, which results of other calls share: read
+ * them as arrays, never as `mean.buffer`, and copy them (`mean.slice()`) before transferring that buffer to another
+ * thread, for the transfer would empty those of the other calls too.
+ */
 export interface RowStats {
-  /** The mean of each row; all zero for rmsNorm. Length `rows`. */
+  /** The mean of each row, in the unit of x; all zero for rmsNorm. Length `rows`. */
   mean: Float64Array;
-  /** 1 / sigma of each row. Length `rows`. */
+  /** 1 / sigma of each row, eps included. Length `rows`. */
   rstd: Float64Array;
 }
 
-/** Options that every norm takes. */
+/** Options that every norm takes. Those that are left out, or undefined, have the defaults named here. */
 export interface StatsOptions {
   /** H, the length of one row. An integer, 1 or more. */
   size: number;
@@ -63,7 +69,7 @@ export interface StatsOptions {
   detachStd?: boolean | undefined;
 }
 
-/** Options of adaNorm. */
+/** Options of adaNorm: those of every norm, and the three of phi, what y is multiplied by. */
 export interface AdaNormOptions extends StatsOptions {
   /** C, the mean of phi over a row. Finite, more than 0. Default 1. */
   scale?: number | undefined;
@@ -76,6 +82,8 @@ export interface AdaNormOptions extends StatsOptions {
 /**
  * The parameters of a norm that has them, `size` elements each; either may be left out, and each may be an array or a
  * matrix, whatever the batch is.
+ *
+ * @typeParam _T has no effect: a batch of either kind takes either.
  */
 export interface Params<_T extends HostArray | Matrix = HostArray | Matrix> {
   /** Multiplies each normalised element. Default: none, as if all were 1. */
@@ -84,19 +92,34 @@ export interface Params<_T extends HostArray | Matrix = HostArray | Matrix> {
   bias?: HostArray | Matrix | undefined;
 }
 
-/** What forward returns. */
+/**
+ * What forward returns: the result, and the statistics for backward, which come with the caution of {@link RowStats}:
+ * copy them before transferring their buffers.
+ *
+ * @typeParam T the kind of x: Float32Array or {@link Matrix}.
+ */
 export interface Forward<T> extends RowStats {
-  /** The result, of the shape of x. */
+  /** The result, `rows x size`, of the kind and shape of x; `out` itself where that was given. */
   y: T;
 }
 
-/** What backward returns. */
+/**
+ * What backward returns: gradients, `out`'s own arrays and matrices where those were given.
+ *
+ * @typeParam T the kind of dy and x: Float32Array or {@link Matrix}.
+ */
 export interface Backward<T> {
-  /** The gradient with respect to x, of the shape of x. */
+  /** The gradient with respect to x, `rows x size`, of the kind and shape of x. */
   dx: T;
-  /** The gradient with respect to the gain, `size` elements; there where the gain was given or `out.dGain` asked for it. */
+  /**
+   * The gradient with respect to the gain: the sum over all rows, `size` elements. There where the gain was given or
+   * `out.dGain` asked for it.
+   */
   dGain?: Float32Array | Matrix;
-  /** The gradient with respect to the bias, `size` elements; there where the bias was given or `out.dBias` asked for it. */
+  /**
+   * The gradient with respect to the bias: the sum over all rows, `size` elements. There where the bias was given or
+   * `out.dBias` asked for it.
+   */
   dBias?: Float32Array | Matrix;
 }
 
@@ -109,9 +132,11 @@ export interface Norm {
    *
    * An array gives an array, a {@link Matrix} gives a Matrix.
    *
+   * @typeParam T the kind of x, and so of y: Float32Array or {@link Matrix}.
    * @param x `rows x size` elements.
    * @param options gain and bias, for norms that have them; `out`, where the result goes: of the kind and shape of x,
    * and x itself if that is wanted. Default: a new array or matrix.
+   * @returns y, and the mean and rstd of each row, which backward takes as its `stats`.
    * @throws TypeError when an argument is of the wrong kind, freed, or a matrix of other kernels; RangeError when shapes
    * disagree, when `out` overlaps an input in part, or when memory runs out. Nothing has been written then.
    */
@@ -119,13 +144,16 @@ export interface Norm {
   /**
    * The gradient with respect to x, and to the parameters that are given.
    *
+   * @typeParam T the kind of dy and x, and so of dx: Float32Array or {@link Matrix}.
    * @param dy the gradient with respect to what forward returned, `rows x size`.
-   * @param x what forward was given.
+   * @param x what forward was given, `rows x size`.
    * @param stats what forward returned with it. Default: found again from x, to the same bytes.
    * @param options the gain and bias that forward was given; `out`, where the results go, dx being allowed to be dy or x
    * itself; `accumulate`, to add dGain and dBias onto what `out.dGain` and `out.dBias` hold. Defaults: none, new
    * arrays (matrices, where dy and x are matrices), false.
-   * @throws TypeError and RangeError as {@link forward} does.
+   * @returns dx; dGain and dBias where they were asked for.
+   * @throws TypeError and RangeError as {@link forward} does; TypeError also where `accumulate` is set and there is nothing
+   * to add onto.
    */
   backward<T extends HostArray | Matrix>(
     dy: T,
@@ -136,19 +164,28 @@ export interface Norm {
 }
 
 /**
- * Reductions over each row of a batch `rows x size`: one double a row, summed in double precision.
+ * Reductions over each row of a batch x, `rows x size`: one double a row, summed in double precision, in a new array of
+ * length `rows`. Made by {@link Kernels.rows}.
  *
  * Each throws TypeError when x is of the wrong kind, freed, or a matrix of other kernels, and RangeError when its shape
- * disagrees with the size.
+ * disagrees with the size or ddof is neither 0 nor 1.
  */
 export interface Rows {
-  /** The sum of the elements. */
+  /** sum x */
   sum(x: HostArray | Matrix): Float64Array;
-  /** The mean of the elements. */
+  /** sum x / size */
   mean(x: HostArray | Matrix): Float64Array;
-  /** sum (x - mean)^2 / (size - ddof). Default ddof: 0. */
+  /**
+   * sum (x - mean)^2 / (size - ddof)
+   *
+   * @param options `ddof`, what is subtracted from the size: 0 (default) or 1.
+   */
   variance(x: HostArray | Matrix, options?: { ddof?: 0 | 1 | undefined }): Float64Array;
-  /** The square root of the variance. */
+  /**
+   * sqrt(variance)
+   *
+   * @param options `ddof` as in {@link variance}.
+   */
   std(x: HostArray | Matrix, options?: { ddof?: 0 | 1 | undefined }): Float64Array;
   /** sqrt(sum x^2 / size) */
   rms(x: HostArray | Matrix): Float64Array;
@@ -162,33 +199,70 @@ export interface Rows {
   min(x: HostArray | Matrix): Float64Array;
   /** The largest element; NaN where there is one. */
   max(x: HostArray | Matrix): Float64Array;
-  /** Mean and variance in one go. */
+  /**
+   * Mean and variance of each row, from one look at x.
+   *
+   * @param options `ddof` as in {@link variance}.
+   */
   moments(
     x: HostArray | Matrix,
     options?: { ddof?: 0 | 1 | undefined },
-  ): { mean: Float64Array; variance: Float64Array };
+  ): {
+    /** The mean of each row. Length `rows`. */
+    mean: Float64Array;
+    /** The variance of each row. Length `rows`. */
+    variance: Float64Array;
+  };
 }
 
-/** One instance of the module, with a linear memory of its own. */
+/**
+ * One instance of the module, with a linear memory of its own. Its norms, reductions and matrices work with each other,
+ * and with no other instance's. Nothing has to be closed: an instance that nobody holds is collected.
+ */
 export interface Kernels {
   /**
-   * y = gain (x - mean) / sigma + bias; gain and bias each optional (Ba et al., 2016).
+   * LayerNorm: y = gain (x - mean) / sigma + bias, gain and bias each optional.
    *
+   * Source: Ba, Kiros and Hinton, "Layer Normalization", 2016 (arXiv 1607.06450).
+   *
+   * @param options see {@link StatsOptions}; size is required.
    * @throws TypeError or RangeError that names the option, what was expected and what came; so do the other norms.
    */
   layerNorm(options: StatsOptions): Norm;
-  /** y = (x - mean) / sigma: LayerNorm without gain and bias (Xu et al., 2019). */
+  /**
+   * LayerNorm-simple: y = (x - mean) / sigma, without gain and bias.
+   *
+   * Source: Xu, Sun, Zhang, Zhao and Lin, "Understanding and Improving Layer Normalization", NeurIPS 2019
+   * (arXiv 1911.07013).
+   *
+   * @param options see {@link StatsOptions}; size is required.
+   */
   layerNormSimple(options: StatsOptions): Norm;
-  /** Forward as layerNormSimple; backward holds mean and sigma constant (Xu et al., 2019). */
+  /**
+   * DetachNorm: forward as {@link layerNormSimple}; backward holds mean and sigma constant. Source: the same.
+   *
+   * @param options see {@link StatsOptions}; size is required, detachMean and detachStd default to true.
+   */
   detachNorm(options: StatsOptions): Norm;
-  /** z = C (1 - k y) y, y = (x - mean) / sigma; backward holds C (1 - k y) constant (Xu et al., 2019). */
+  /**
+   * AdaNorm: z = C (1 - k y) y, y = (x - mean) / sigma; backward holds C (1 - k y) constant. Source: the same.
+   *
+   * @param options see {@link AdaNormOptions}; size is required.
+   */
   adaNorm(options: AdaNormOptions): Norm;
-  /** y = gain x / sqrt(mean(x^2) + eps) + bias; gain and bias each optional (Zhang and Sennrich, 2019). */
+  /**
+   * RMSNorm: y = gain x / sqrt(mean(x^2) + eps) + bias, gain and bias each optional.
+   *
+   * Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019 (arXiv 1910.07467).
+   *
+   * @param options see {@link StatsOptions}; size is required.
+   */
   rmsNorm(options: StatsOptions): Norm;
   /**
-   * Reductions over rows of `size` elements.
+   * Reductions over rows of `size` elements: sums, means, norms, extremes.
    *
-   * @throws RangeError when size is not an integer of 1 or more.
+   * @param size H, the length of one row: an integer, 1 or more.
+   * @throws TypeError when size is no number; RangeError when it is not an integer of 1 or more.
    */
   rows(size: number): Rows;
 
@@ -197,12 +271,14 @@ export interface Kernels {
    *
    * @param rows an integer, 0 or more.
    * @param cols an integer, 1 or more.
-   * @throws RangeError when a number is out of range or memory runs out.
+   * @throws TypeError when an argument is no number; RangeError when one is out of range or memory runs out.
    */
   matrix(rows: number, cols: number): Matrix;
   /**
    * A copy of `source` in linear memory, `source.length / cols` rows.
    *
+   * @param source the elements, row after row; a multiple of cols of them.
+   * @param cols an integer, 1 or more.
    * @throws TypeError when source is no Float32Array; RangeError when its length is no multiple of cols, or memory runs
    * out.
    */
@@ -210,11 +286,16 @@ export interface Kernels {
 
   /** Which build runs: `"relaxed-simd"` where that was asked for and the engine has it. */
   readonly simd: "simd128" | "relaxed-simd";
-  /** Bytes that matrices hold now, and the size of the linear memory in bytes. */
-  readonly memory: { used: number; size: number };
+  /** How much memory is taken, at the time of asking. */
+  readonly memory: {
+    /** Bytes that live matrices hold. */
+    used: number;
+    /** Size of the linear memory in bytes: it grows with matrices and the length of rows, and never shrinks. */
+    size: number;
+  };
 }
 
-/** Options of load and loadSync. */
+/** Options of load and loadSync. All may be left out. */
 export interface LoadOptions {
   /**
    * Use fused multiply-add where the engine has it: faster, and no longer the same bytes on every engine. Default false.

@@ -1,4 +1,8 @@
-/** The package with its modules in files of their own, which are fetched: less to parse, and cached by themselves. */
+/**
+ * The package with its modules in files of their own, which are fetched: less to parse, and cached by themselves.
+ *
+ * @module adanorm/url
+ */
 import { typeError } from "./checks.js";
 import { loadFrom } from "./load.js";
 import type { Kernels, LoadOptions } from "./types.js";
@@ -18,11 +22,12 @@ export type {
   StatsOptions,
 } from "./types.js";
 
-/** Options of load by URL. */
+/** Options of load by URL: those of the main entry, and where to fetch from. */
 export interface UrlLoadOptions extends LoadOptions {
   /**
    * Where the module is to be had: a URL, or one relative to the page. Default: adanorm.wasm beside this file, or
-   * adanorm.relaxed.wasm with relaxedSimd where the engine has that. A URL that is given stands for either.
+   * adanorm.relaxed.wasm with relaxedSimd where the engine has that. A URL that is given stands for either. Where
+   * `module` is given, nothing is fetched.
    */
   url?: string | URL | undefined;
 }
@@ -50,10 +55,13 @@ function compile(url: string): Promise<WebAssembly.Module> {
 
 /**
  * Loads the kernels from a URL. Compiles once a page for each URL; each call gives an instance with a memory of its own.
+ * A failure is not remembered: the next call tries again.
  *
  * @param options see {@link UrlLoadOptions}; all optional.
- * @throws (rejects) Error where the URL does not answer, WebAssembly.CompileError where it answers with something else than
- * a module, and as the main entry's load does.
+ * @returns a promise of the kernels.
+ * @throws (rejects) TypeError where the URL cannot be reached, Error where it answers with a failure, its status in the
+ * message, WebAssembly.CompileError where it answers with something else than a module, and as the main entry's load
+ * does.
  */
 export async function load(options: UrlLoadOptions = {}): Promise<Kernels> {
   const { url } = options;

@@ -1,0 +1,60 @@
+/** The kernels and the norms made of them. */
+import { type AdaNormOptions, type Kernels, loadSync, type Norm } from "adanorm";
+import { Refusal } from "./errors.ts";
+import { MAX_NORMS } from "./limits.ts";
+
+export const NORMS = ["layerNorm", "layerNormSimple", "adaNorm", "rmsNorm", "detachNorm"] as const;
+
+/** A norm by name, and the options that forward has use for. */
+export interface NormOptions extends Pick<AdaNormOptions, "size" | "eps" | "epsAt" | "ddof" | "scale" | "k"> {
+  norm: (typeof NORMS)[number];
+}
+
+/**
+ * Norms by their options, as many as `most`: the one that was not used for the longest time goes first. A norm holds no
+ * linear memory and nothing of a batch, so any number of requests can share it.
+ */
+export class NormCache {
+  readonly #kernels: Kernels;
+  readonly #most: number;
+  readonly #norms = new Map<string, Norm>();
+
+  constructor(kernels: Kernels, most: number) {
+    this.#kernels = kernels;
+    this.#most = most;
+  }
+
+  get count(): number {
+    return this.#norms.size;
+  }
+
+  /**
+   * The values are the client's: the package checks them, and its message is fit for the client.
+   *
+   * @throws Refusal
+   */
+  get(options: NormOptions): Norm {
+    const { norm: name, size, eps, epsAt, ddof, scale, k } = options;
+    const key = JSON.stringify([name, size, eps, epsAt, ddof, scale, k]);
+    const norm = this.#norms.get(key) ?? this.#make(options);
+    // A Map is in order of insertion: what was used last goes to its end.
+    this.#norms.delete(key);
+    this.#norms.set(key, norm);
+    if (this.#norms.size > this.#most) this.#norms.delete(this.#norms.keys().next().value as string);
+    return norm;
+  }
+
+  #make({ norm, ...options }: NormOptions): Norm {
+    try {
+      return this.#kernels[norm](options);
+    } catch (error) {
+      if (error instanceof TypeError || error instanceof RangeError) throw new Refusal(400, error.message);
+      throw error;
+    }
+  }
+}
+
+/** One instance for the isolate. In a Worker the module comes compiled, so nothing waits for it. */
+export const kernels = loadSync();
+
+export const norms = new NormCache(kernels, MAX_NORMS);

@@ -1,0 +1,124 @@
+/** What the client asks for: options from the query or from JSON, and the rows that came in JSON. */
+import { describe, refusal } from "./errors.ts";
+import { MAX_SIZE } from "./limits.ts";
+import { NORMS, type NormOptions } from "./norms.ts";
+
+const NUMBERS = ["size", "eps", "ddof", "scale", "k"];
+const OPTIONS = ["norm", "size", "eps", "epsAt", "ddof", "scale", "k"];
+
+/** What Number() takes, less what nobody means: the empty string, blanks, 0x10, Infinity. */
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** The length of the body in bytes, where the client says it. */
+export function contentLength(request: Request): number | undefined {
+  const header = request.headers.get("content-length");
+  return header === null ? undefined : Number(header);
+}
+
+/** The media type in lower case, without its parameters. */
+export function mediaType(request: Request): string | undefined {
+  return request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+}
+
+/** Of a query nothing is ignored: a misspelt option is not to be answered with its default. */
+export function optionsOfQuery(query: URLSearchParams): NormOptions {
+  const fields: Record<string, unknown> = {};
+  for (const [name, value] of query) {
+    if (!OPTIONS.includes(name)) throw refusal(400, "query", `only ${OPTIONS.join(", ")}`, describe(name));
+    if (name in fields) throw refusal(400, name, "one value", `${query.getAll(name).length}`);
+    if (NUMBERS.includes(name) && !NUMBER.test(value)) throw refusal(400, name, "a number", describe(value));
+    fields[name] = NUMBERS.includes(name) ? Number(value) : value;
+  }
+  return checkOptions(fields);
+}
+
+/** A batch that came as JSON; `rows` says in which of the two forms. */
+export interface JsonBatch {
+  options: NormOptions;
+  x: Float32Array;
+  form: "rows" | "data";
+}
+
+export function parseJson(text: string): JsonBatch {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (error) {
+    throw refusal(400, "body", "JSON", error instanceof Error ? error.message : String(error));
+  }
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw refusal(400, "body", "a JSON object", describe(body));
+  }
+  const { rows, data, ...fields } = body as Record<string, unknown>;
+  const unknown = Object.keys(fields).find((name) => !OPTIONS.includes(name));
+  if (unknown !== undefined) {
+    throw refusal(400, "body", `only ${OPTIONS.join(", ")}, rows, data`, describe(unknown));
+  }
+  const options = checkOptions(fields);
+  if ((rows === undefined) === (data === undefined)) {
+    throw refusal(400, "body", "either rows or data", rows === undefined ? "neither" : "both");
+  }
+  return rows === undefined
+    ? { options, x: fromData(data, options.size), form: "data" }
+    : { options, x: fromRows(rows, options.size), form: "rows" };
+}
+
+/** A batch as an array of rows. */
+export function toRows(y: Float32Array, size: number): number[][] {
+  return Array.from({ length: y.length / size }, (_, row) => Array.from(y.subarray(row * size, (row + 1) * size)));
+}
+
+/**
+ * Checks what the package does not: the name, the limit on size, and options that the norm does not have. And the kinds,
+ * which it does check: norms are kept by their options as JSON, where Infinity and null look like an option left out.
+ */
+function checkOptions(fields: Record<string, unknown>): NormOptions {
+  const { norm, size } = fields;
+  if (!NORMS.some((name) => name === norm)) throw refusal(400, "norm", `one of ${NORMS.join(", ")}`, describe(norm));
+  if (!Number.isInteger(size) || (size as number) < 1 || (size as number) > MAX_SIZE) {
+    throw refusal(400, "size", `an integer from 1 to ${MAX_SIZE}`, describe(size));
+  }
+  for (const [name, value] of Object.entries(fields)) {
+    if (NUMBERS.includes(name) ? !Number.isFinite(value) : typeof value !== "string") {
+      throw refusal(400, name, NUMBERS.includes(name) ? "a finite number" : "a string", describe(value));
+    }
+  }
+  for (const name of ["scale", "k"]) {
+    if (name in fields && norm !== "adaNorm") throw refusal(400, name, "none, as only adaNorm has it", "one");
+  }
+  return fields as unknown as NormOptions;
+}
+
+function fromData(data: unknown, size: number): Float32Array {
+  if (!Array.isArray(data)) throw refusal(400, "data", "an array of numbers", describe(data));
+  if (data.length % size) {
+    throw refusal(400, "data", `a length that is a multiple of size ${size}`, `${data.length}`);
+  }
+  const x = new Float32Array(data.length);
+  copyNumbers(data, x, 0, "data");
+  return x;
+}
+
+function fromRows(rows: unknown, size: number): Float32Array {
+  if (!Array.isArray(rows)) throw refusal(400, "rows", "an array of arrays", describe(rows));
+  // All lengths come before the allocation: a thousand empty rows must not cost a thousand full ones.
+  rows.forEach((row, index) => {
+    if (Array.isArray(row) && row.length === size) return;
+    throw refusal(400, `rows[${index}]`, `an array of ${size} numbers`, describe(row));
+  });
+  const x = new Float32Array(rows.length * size);
+  rows.forEach((row, index) => {
+    copyNumbers(row, x, index * size, `rows[${index}]`);
+  });
+  return x;
+}
+
+/** Refuses what would become Infinity in float32, besides what is no number. */
+function copyNumbers(from: unknown[], to: Float32Array, start: number, field: string): void {
+  from.forEach((value, index) => {
+    if (typeof value !== "number" || !Number.isFinite(Math.fround(value))) {
+      throw refusal(400, `${field}[${index}]`, "a number that float32 can hold", describe(value));
+    }
+    to[start + index] = value;
+  });
+}

@@ -1,0 +1,162 @@
+/** What of the Worker runs in Node too, where every cut and every order can be tried. */
+import assert from "node:assert/strict";
+import { loadSync } from "../../../build/index.js";
+import { Refusal } from "../src/errors.ts";
+import { NormCache } from "../src/norms.ts";
+import { normaliseRows, readText } from "../src/stream.ts";
+import { Choices } from "./random.ts";
+
+export type Check = [what: string, body: () => void | Promise<void>];
+
+const kernels = loadSync();
+const NO_LIMIT = Number.POSITIVE_INFINITY;
+
+/** A body in these chunks, such as a request has it; `pulled` counts those that were asked for. */
+function bodyOf(chunks: Uint8Array[]): { body: ReadableStream<Uint8Array>; pulled(): number; cancelled(): boolean } {
+  let next = 0;
+  let cancelled = false;
+  const body = new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      const chunk = chunks[next++];
+      // A copy, for what a stream of bytes is given it takes away.
+      if (chunk) controller.enqueue(new Uint8Array(chunk));
+      else {
+        controller.close();
+        controller.byobRequest?.respond(0);
+      }
+    },
+    cancel() {
+      cancelled = true;
+    },
+  });
+  return { body, pulled: () => next, cancelled: () => cancelled };
+}
+
+async function collect(stream: ReadableStream<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function cutAt(bytes: Uint8Array, ...cuts: number[]): Uint8Array[] {
+  return [0, ...cuts].map((cut, i) => bytes.subarray(cut, cuts[i])).filter((part) => part.length > 0);
+}
+
+export function checkStreams(): Check[] {
+  const size = 3;
+  const rows = 5;
+  const norm = kernels.layerNorm({ size });
+  const x = new Choices(1).rows(rows, size);
+  const bytes = new Uint8Array(x.buffer);
+  const y = Buffer.from(norm.forward(x).y.buffer);
+
+  return [
+    [
+      "rows are whole wherever the body is cut",
+      async () => {
+        for (let first = 1; first < bytes.length; first++) {
+          for (let second = first; second < bytes.length; second++) {
+            const { body } = bodyOf(cutAt(bytes, first, second));
+            assert.deepEqual(await collect(normaliseRows(body, norm, NO_LIMIT)), y, `cut at ${first} and ${second}`);
+          }
+        }
+        const { body } = bodyOf(cutAt(bytes, ...Array.from({ length: bytes.length - 1 }, (_, i) => i + 1)));
+        assert.deepEqual(await collect(normaliseRows(body, norm, NO_LIMIT)), y, "cut everywhere");
+      },
+    ],
+    [
+      "a row is answered before the next one comes",
+      async () => {
+        const { body, pulled } = bodyOf(cutAt(bytes, 13));
+        const first = await normaliseRows(body, norm, NO_LIMIT).getReader().read();
+        assert.deepEqual(Buffer.from(first.value as Uint8Array), y.subarray(0, 12));
+        assert.equal(pulled(), 1);
+      },
+    ],
+    [
+      "no more is read than the client takes",
+      async () => {
+        const { body, pulled } = bodyOf(Array.from({ length: 100 }, () => bytes));
+        const reader = normaliseRows(body, norm, NO_LIMIT).getReader();
+        await reader.read();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        assert.equal(pulled(), 1);
+      },
+    ],
+    [
+      "a client that leaves ends the reading",
+      async () => {
+        const { body, cancelled } = bodyOf([bytes, bytes, bytes]);
+        const reader = normaliseRows(body, norm, NO_LIMIT).getReader();
+        await reader.read();
+        await reader.cancel();
+        assert.ok(cancelled());
+      },
+    ],
+    [
+      "a body over the limit breaks the stream off, one at the limit does not",
+      async () => {
+        const most = 2 * bytes.length;
+        assert.equal((await collect(normaliseRows(bodyOf([bytes, bytes]).body, norm, most))).length, most);
+        const { body, cancelled } = bodyOf([bytes, bytes, bytes]);
+        const expected = new Refusal(413, `body: expected at most ${most} bytes, got more`);
+        await assert.rejects(collect(normaliseRows(body, norm, most)), expected);
+        assert.ok(cancelled());
+        const text = new Uint8Array(bytes.length);
+        assert.equal((await readText(bodyOf([text, text]).body, most)).length, most);
+        await assert.rejects(readText(bodyOf([text, text, text]).body, most), expected);
+      },
+    ],
+    [
+      "a ragged end breaks the stream off, after the whole rows",
+      async () => {
+        const reader = normaliseRows(bodyOf([bytes.subarray(0, 58)]).body, norm, NO_LIMIT).getReader();
+        assert.deepEqual(Buffer.from((await reader.read()).value as Uint8Array), y.subarray(0, 48));
+        await assert.rejects(reader.read(), new Refusal(400, "body: expected whole rows of 12 bytes, got 58 bytes"));
+      },
+    ],
+    [
+      "text is read wherever it is cut, within a character too",
+      async () => {
+        const text = Buffer.from('{"é":"𝛾"}');
+        for (let cut = 1; cut < text.length; cut++) {
+          assert.equal(await readText(bodyOf(cutAt(text, cut)).body, 100), `${text}`);
+        }
+        assert.equal(await readText(null, 100), "");
+      },
+    ],
+  ];
+}
+
+export function checkNorms(): Check[] {
+  return [
+    [
+      "norms are kept by all of their options, as many as there is room for",
+      () => {
+        const cache = new NormCache(kernels, 8);
+        const options = [
+          { norm: "adaNorm", size: 2 },
+          { norm: "layerNorm", size: 2 },
+          { norm: "adaNorm", size: 3 },
+          { norm: "adaNorm", size: 2, eps: 0 },
+          { norm: "adaNorm", size: 2, epsAt: "std" },
+          { norm: "adaNorm", size: 2, ddof: 1 },
+          { norm: "adaNorm", size: 2, scale: 2 },
+          { norm: "adaNorm", size: 2, k: 2 },
+        ] as const;
+        const norms = options.map((each) => cache.get(each));
+        assert.equal(new Set(norms).size, options.length);
+        options.forEach((each, i) => {
+          assert.equal(cache.get({ ...each }), norms[i]);
+        });
+        // The first was used last: the second has to go.
+        assert.equal(cache.get(options[0]), norms[0]);
+        cache.get({ norm: "rmsNorm", size: 2 });
+        assert.equal(cache.count, 8);
+        assert.equal(cache.get(options[0]), norms[0]);
+        assert.notEqual(cache.get(options[1]), norms[1]);
+      },
+    ],
+  ];
+}

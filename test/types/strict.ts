@@ -1,0 +1,186 @@
+/**
+ * Checked by the compiler alone, under the settings of the strictest users (tsconfig.*.json beside this): the types that
+ * the package publishes say exactly what comes back, refuse what would throw, and hold no `any` through which mistakes slip.
+ */
+import { type AdaNormOptions, type Kernels, type LoadOptions, load, loadSync, type Matrix, type Norm } from "adanorm";
+import { backward, forward, type NormName } from "adanorm/reference";
+import * as byUrl from "adanorm/url";
+
+type Is<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+
+/** Compiles only where the value has exactly the type: neither wider, nor narrower, nor `any`. */
+function expectType<Expected>() {
+  return <Actual>(_value: Actual, ..._proof: Is<Actual, Expected> extends true ? [] : [never]): void => {};
+}
+
+/** What the types are made of at their ends; the libraries' own types are none of our business. */
+type Leaf =
+  | string
+  | number
+  | boolean
+  | symbol
+  | undefined
+  | null
+  | Float32Array
+  | Float64Array
+  | ArrayBuffer
+  | ArrayBufferView
+  | URL;
+
+/** Whether `any` is anywhere in T: in a property, a parameter or result of any overload, what a promise or list holds. */
+type HoldsAny<T> = 0 extends 1 & T
+  ? true
+  : T extends Leaf
+    ? false
+    : T extends Promise<infer Content> | ArrayLike<infer Content>
+      ? HoldsAny<Content>
+      : T extends { (...a: infer A): infer B; (...c: infer C): infer D }
+        ? HoldsAny<A[number]> | HoldsAny<B> | HoldsAny<C[number]> | HoldsAny<D>
+        : T extends object
+          ? { [Key in keyof T]-?: HoldsAny<T[Key]> }[keyof T]
+          : false;
+
+/** Compiles only where no type in the list is true. */
+type None<_T extends false> = true;
+
+export type NoAny = [
+  None<HoldsAny<typeof load>>,
+  None<HoldsAny<typeof loadSync>>,
+  None<HoldsAny<typeof byUrl>>,
+  None<HoldsAny<typeof forward>>,
+  None<HoldsAny<typeof backward>>,
+];
+
+// biome-ignore lint/suspicious/noExplicitAny: planted, to be found
+type Planted = (options: { deep?: { list(x: number): Promise<any> } | undefined }) => void;
+// @ts-expect-error: there is one
+export type PlantedIsFound = None<HoldsAny<Planted>>;
+
+export async function loading(bytes: Uint8Array<ArrayBuffer>, options: LoadOptions): Promise<void> {
+  expectType<Kernels>()(await load());
+  expectType<Kernels>()(loadSync(options));
+  expectType<Kernels>()(await byUrl.load({ ...options, url: "adanorm.wasm" }));
+  expectType<Kernels>()(await byUrl.load({ url: new URL("https://example.org/adanorm.wasm") }));
+  await load({ module: bytes, maximumBytes: 2 ** 20, relaxedSimd: true });
+  await load({ module: bytes.buffer });
+  await load({ module: await WebAssembly.compile(bytes) });
+  await load({ module: undefined, maximumBytes: undefined, relaxedSimd: undefined });
+  // @ts-expect-error: a cap is a number
+  await load({ maximumBytes: "1 MB" });
+  // @ts-expect-error: an option of an unknown name
+  await load({ relaxed: true });
+  // @ts-expect-error: the main entry takes no URL
+  await load({ url: "adanorm.wasm" });
+  // @ts-expect-error: a number is no URL
+  await byUrl.load({ url: 4 });
+}
+
+export function making(kernels: Kernels): void {
+  expectType<Norm>()(kernels.layerNorm({ size: 4, eps: undefined, epsAt: "std", ddof: 1, detachMean: true }));
+  expectType<Norm>()(kernels.layerNormSimple({ size: 4 }));
+  expectType<Norm>()(kernels.detachNorm({ size: 4, detachStd: false }));
+  expectType<Norm>()(kernels.adaNorm({ size: 4, scale: 2, k: 0.1, detachScale: undefined }));
+  expectType<Norm>()(kernels.rmsNorm({ size: 4 }));
+  expectType<Matrix>()(kernels.matrix(2, 4));
+  expectType<Matrix>()(kernels.matrix(new Float32Array(8), 4));
+  expectType<"simd128" | "relaxed-simd">()(kernels.simd);
+  expectType<{ used: number; size: number }>()(kernels.memory);
+  // @ts-expect-error: size has no default
+  kernels.layerNorm({});
+  // @ts-expect-error: nor have the options as a whole
+  kernels.adaNorm();
+  // @ts-expect-error: 0 or 1
+  kernels.layerNorm({ size: 4, ddof: 2 });
+  // @ts-expect-error: "variance" or "std"
+  kernels.layerNorm({ size: 4, epsAt: "sigma" });
+  // @ts-expect-error: C is adaNorm's alone
+  kernels.layerNorm({ size: 4, scale: 2 });
+  // @ts-expect-error: a matrix is made from f32
+  kernels.matrix(new Float64Array(8), 4);
+  // @ts-expect-error: and has columns
+  kernels.matrix(8);
+  // @ts-expect-error: which build runs is not the caller's to set
+  kernels.simd = "relaxed-simd";
+}
+
+export function matrices(kernels: Kernels): void {
+  using matrix = kernels.matrix(2, 4);
+  expectType<number>()(matrix.rows);
+  expectType<number>()(matrix.cols);
+  expectType<Float32Array>()(matrix.data);
+  expectType<Float32Array>()(matrix.toArray());
+  expectType<void>()(matrix.free());
+  // @ts-expect-error: the view changes by what is written to it
+  matrix.data = new Float32Array(8);
+  // @ts-expect-error: a shape is for life
+  matrix.rows = 3;
+}
+
+export function norms(norm: Norm, x: Float32Array, matrix: Matrix): void {
+  const of = norm.forward(x);
+  expectType<Float32Array>()(of.y);
+  expectType<Float64Array>()(of.mean);
+  expectType<Float64Array>()(of.rstd);
+  expectType<Matrix>()(norm.forward(matrix).y);
+  expectType<Float32Array<ArrayBuffer>>()(norm.forward(new Float32Array(8)).y);
+  norm.forward(x, { gain: x, bias: matrix, out: x });
+  norm.forward(matrix, { gain: undefined, bias: undefined, out: undefined });
+
+  const back = norm.backward(x, x, of, { gain: x, out: { dx: x, dGain: x, dBias: matrix }, accumulate: true });
+  expectType<Float32Array>()(back.dx);
+  expectType<Float32Array | Matrix | undefined>()(back.dGain);
+  expectType<Float32Array | Matrix | undefined>()(back.dBias);
+  expectType<Matrix>()(norm.backward(matrix, matrix).dx);
+  norm.backward(x, x, undefined, { out: undefined, accumulate: undefined });
+  norm.backward(x, x, { mean: new Float64Array(2), rstd: new Float64Array(2) });
+
+  // @ts-expect-error: doubles are not taken
+  norm.forward(new Float64Array(8));
+  // @ts-expect-error: nor lists
+  norm.forward([1, 2, 3, 4]);
+  // @ts-expect-error: nor what only looks like a matrix
+  norm.forward({ rows: 2, cols: 4, data: x });
+  // @ts-expect-error: the result of an array does not go to a matrix
+  norm.forward(x, { out: matrix });
+  // @ts-expect-error: dy and x are of one kind
+  norm.backward(x, matrix);
+  // @ts-expect-error: statistics are doubles
+  norm.backward(x, x, { mean: x, rstd: x });
+  // @ts-expect-error: and both of them
+  norm.backward(x, x, { mean: of.mean });
+  // @ts-expect-error: accumulate is of backward alone
+  norm.forward(x, { accumulate: true });
+  // @ts-expect-error: size is bound
+  norm.size = 8;
+}
+
+export function reductions(kernels: Kernels, x: Float32Array, matrix: Matrix): void {
+  const rows = kernels.rows(4);
+  for (const batch of [x, matrix]) {
+    expectType<Float64Array>()(rows.sum(batch));
+    expectType<Float64Array>()(rows.mean(batch));
+    expectType<Float64Array>()(rows.variance(batch, { ddof: 1 }));
+    expectType<Float64Array>()(rows.std(batch, { ddof: undefined }));
+    expectType<Float64Array>()(rows.rms(batch));
+    expectType<Float64Array>()(rows.l1(batch));
+    expectType<Float64Array>()(rows.l2(batch));
+    expectType<Float64Array>()(rows.sumSquare(batch));
+    expectType<Float64Array>()(rows.min(batch));
+    expectType<Float64Array>()(rows.max(batch));
+    expectType<{ mean: Float64Array; variance: Float64Array }>()(rows.moments(batch));
+  }
+  // @ts-expect-error: a sum has no degrees of freedom
+  rows.sum(x, { ddof: 1 });
+  // @ts-expect-error: a number of elements
+  kernels.rows({ size: 4 });
+}
+
+export function references(name: NormName, options: AdaNormOptions, x: Float32Array): void {
+  expectType<Float64Array>()(forward(name, x, options).y);
+  expectType<Float64Array>()(forward(name, [1, 2], { ...options, gain: [1, 2] }).rstd);
+  expectType<Float64Array>()(backward(name, x, x, options).dGain);
+  // @ts-expect-error: the name is that of a norm
+  forward("batchNorm", x, options);
+  // @ts-expect-error: as everywhere, size has no default
+  backward(name, x, x, {});
+}
