@@ -4,8 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
+import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { broken, finish, makeProject, missing } from "../../../test/portable/project.ts";
 import { MAX_NORMS } from "../src/limits.ts";
@@ -21,7 +22,7 @@ const REQUESTS = 500;
 /** By then caches are full and code is compiled: from there on memory is to stay where it is. */
 const WARM = 2;
 
-/** One page of the scratch area's tile is 128 KiB; the statistics of rows of 1 come to 512 KiB more. */
+/** The scratch area: a tile of 128 KiB, and 512 KiB of statistics where that is 32,768 rows of 1. */
 const MOST_LINEAR = 2 ** 20;
 
 /** A kilobyte kept of each request would be 3 MB. */
@@ -110,6 +111,8 @@ async function runStalled(host: Host): Promise<string> {
     }
     outgoing.end();
   })();
+  // Is waited for below, when the time has come.
+  sending.catch(() => {});
   const before = host.resident();
   await wait(2000);
   const stalled = sent;
@@ -182,7 +185,15 @@ async function checkWhole(): Promise<void> {
   }, DEADLINE);
   let host: Host | undefined;
   try {
-    console.log(`    upload: ${bundle(project, "src/index.ts", "upload").size}`);
+    await check("the package's module is uploaded as it is", () => {
+      const { folder, size } = bundle(project, "src/index.ts", "upload");
+      const file = readdirSync(folder).find((name) => name.endsWith("adanorm.wasm"));
+      // While a Worker starts, bytes may be compiled: another entry of the package would work too, larger and slower.
+      assert.ok(file, "expected a .wasm file, got bytes in JavaScript");
+      const module = readFileSync(join(folder, file));
+      assert.ok(module.equals(readFileSync(join(project.installed, "build/adanorm.wasm"))));
+      return size;
+    });
     host = await start(bundle(project, "test/entry.ts", "out").folder);
     await runHost(host);
   } catch (error) {
