@@ -1,6 +1,7 @@
 /**
- * The package in Cloudflare Workers, where bytes cannot be compiled: modules are imported, and come compiled. Bundlers for
- * this host resolve the "workerd" condition, and leave the .wasm files to it.
+ * The package in Cloudflare Workers, where bytes cannot be compiled, or only while a Worker starts (compatibility dates from
+ * 2025-06-01 on): modules are imported, and come compiled. Bundlers for this host resolve the "workerd" condition, and
+ * leave the .wasm files to it.
  */
 import portable from "./adanorm.wasm";
 import { loadFrom, loadSyncFrom, type Modules } from "./load.js";
