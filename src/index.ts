@@ -1,4 +1,8 @@
-/** The package: the portable build inlined, the relaxed one in a file of its own, fetched on demand. */
+/**
+ * The package: the portable build inlined, the relaxed one in a file of its own, fetched on demand.
+ *
+ * @module adanorm
+ */
 import bytes from "../build/adanorm.wasm";
 import { loadFrom, loadSyncFrom, type Modules } from "./load.js";
 import type { Kernels, LoadOptions } from "./types.js";

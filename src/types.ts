@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The public types. Everywhere a batch is `rows x size`, row-major: one row is one normalised vector of `size` (H)
  * elements. A tensor of any rank whose trailing axes are normalised is such a batch; `size` is the product of those
@@ -295,6 +296,11 @@ export interface Kernels {
   };
 }
 
+/** A `WebAssembly.Module` where the program's libraries declare it: those of the DOM and of workers do, Node's do not. */
+export type WasmModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } }
+  ? Module & object
+  : object;
+
 /** Options of load and loadSync. All may be left out. */
 export interface LoadOptions {
   /**
@@ -308,5 +314,5 @@ export interface LoadOptions {
    */
   maximumBytes?: number | undefined;
   /** The compiled module or its bytes, for hosts that supply their own. Default: the one that came with this package. */
-  module?: WebAssembly.Module | BufferSource | undefined;
+  module?: WasmModule | ArrayBuffer | ArrayBufferView | undefined;
 }
