@@ -7,21 +7,6 @@ import portable from "./adanorm.wasm";
 import { loadFrom, loadSyncFrom, type Modules } from "./load.js";
 import type { Kernels, LoadOptions } from "./types.js";
 
-export type {
-  AdaNormOptions,
-  Backward,
-  Forward,
-  HostArray,
-  Kernels,
-  LoadOptions,
-  Matrix,
-  Norm,
-  Params,
-  RowStats,
-  Rows,
-  StatsOptions,
-} from "./types.js";
-
 const modules: Modules = {
   portable: async () => portable,
   relaxed: async () => (await import("./adanorm.relaxed.wasm")).default,
