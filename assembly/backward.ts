@@ -24,15 +24,18 @@ const FIRST: i32 = 8;
 
 /**
  * dx for every row, given u = dL/dz, the x and the statistics of forward, and the gradient formula G.
- * columns and first: as in index.ts. dx may be u or x.
+ * columns and first: as in index.ts. Rows start uStride, xStride and dxStride bytes apart. dx may be u or x.
  */
-export function backward<S, G>(
+export function backward<G>(
   u: usize,
+  uStride: usize,
   x: usize,
+  xStride: usize,
   gain: usize,
   means: usize,
   rstds: usize,
   dx: usize,
+  dxStride: usize,
   columns: usize,
   first: i32,
   rows: i32,
@@ -45,14 +48,13 @@ export function backward<S, G>(
   scale: f64,
   k: f64,
 ): void {
-  const rowBytes = <usize>size * changetype<S>(0).bytes();
   // With both statistics constant dx is h; and where that is u times a scalar, x is not read at all.
   const scales = !changetype<G>(0).usesT() && !changetype<G>(0).usesQ() && detachMean && detachStd;
   for (let row = first; row < first + rows; row++) {
     const m = load<f64>(means);
     const r = load<f64>(rstds);
     const split = needsSplit(m, r);
-    const single = solve<S, G>(u, x, gain, m, r, size, eps, epsAtStd, ddof, detachMean, detachStd, scale, k);
+    const single = solve<G>(u, x, gain, m, r, size, eps, epsAtStd, ddof, detachMean, detachStd, scale, k);
     const c0 = c;
     const d0 = d;
     if (columns) {
@@ -63,42 +65,28 @@ export function backward<S, G>(
         const r1 = load<f64>(rstds, sizeof<f64>());
         if (
           !needsSplit(m1, r1) &&
-          solve<S, G>(
-            u + rowBytes,
-            x + rowBytes,
-            gain,
-            m1,
-            r1,
-            size,
-            eps,
-            epsAtStd,
-            ddof,
-            detachMean,
-            detachStd,
-            scale,
-            k,
-          )
+          solve<G>(u + uStride, x + xStride, gain, m1, r1, size, eps, epsAtStd, ddof, detachMean, detachStd, scale, k)
         ) {
-          writeTwoRows<S, G>(u, x, gain, dx, columns, size, m, m1, r, r1, c0, c, d0, d);
+          writeTwoRows<G>(u, uStride, x, xStride, gain, dx, dxStride, columns, size, m, m1, r, r1, c0, c, d0, d);
           row++;
-          u += rowBytes * 2;
-          x += rowBytes * 2;
-          dx += rowBytes * 2;
+          u += uStride * 2;
+          x += xStride * 2;
+          dx += dxStride * 2;
           means += 2 * sizeof<f64>();
           rstds += 2 * sizeof<f64>();
           continue;
         }
       }
       // Before dx is written, which may be u or x.
-      sumColumnsOfRow<S>(u, x, m, r, columns, size, 0);
+      sumColumnsOfRow(u, x, m, r, columns, size, 0);
     }
     const a = scale * r;
     const b = a * k * r;
-    if (scales) writeRow<S, Scaled<PlainGradient>>(single, false, x, u, gain, dx, size, m, a, b, 0, 0);
-    else writeRow<S, Input<G>>(single, split, x, u, gain, dx, size, m, a, b, c0, d0);
-    u += rowBytes;
-    x += rowBytes;
-    dx += rowBytes;
+    if (scales) writeRow<Scaled<PlainGradient>>(single, false, x, u, gain, dx, size, m, a, b, 0, 0);
+    else writeRow<Input<G>>(single, split, x, u, gain, dx, size, m, a, b, c0, d0);
+    u += uStride;
+    x += xStride;
+    dx += dxStride;
     means += sizeof<f64>();
     rstds += sizeof<f64>();
   }
@@ -109,7 +97,7 @@ let c: f64 = 0;
 let d: f64 = 0;
 
 /** Sets c and d of a row, and tells whether f32 can take the row. */
-function solve<S, G>(
+function solve<G>(
   u: usize,
   x: usize,
   gain: usize,
@@ -132,7 +120,7 @@ function solve<S, G>(
   const toD = detachStd ? 0 : (derivativeFactor(r, eps, epsAtStd) * r * r * r) / <f64>(size - ddof);
   const b = scale * k * r;
   if (single) {
-    sumTerms<S, Upstream<G>>(true, needsSplit(mean, r), x, u, gain, size, mean, scale, b);
+    sumTerms<Upstream<G>>(true, needsSplit(mean, r), x, u, gain, size, mean, scale, b);
     c = toC * sum0;
     d = toD * sum1;
     if (
@@ -144,7 +132,7 @@ function solve<S, G>(
     )
       return true;
   }
-  sumTerms<S, Upstream<G>>(false, false, x, u, gain, size, mean, scale, b);
+  sumTerms<Upstream<G>>(false, false, x, u, gain, size, mean, scale, b);
   c = toC * sum0;
   d = toD * sum1;
   return false;
@@ -171,11 +159,14 @@ export function flush(columns: usize, size: i32): void {
 }
 
 /** dx of two rows that f32 can take with their means whole, and the sums down their columns. */
-function writeTwoRows<S, G>(
+function writeTwoRows<G>(
   u: usize,
+  uStride: usize,
   x: usize,
+  xStride: usize,
   gain: usize,
   dx: usize,
+  dxStride: usize,
   columns: usize,
   size: i32,
   m0: f64,
@@ -187,19 +178,20 @@ function writeTwoRows<S, G>(
   d0: f64,
   d1: f64,
 ): void {
-  const rowBytes = <usize>size * changetype<S>(0).bytes();
   const from = size & ~7;
   if (from < size) {
     // The columns that fill no vector.
-    sumColumnsOfRow<S>(u, x, m0, r0, columns, size, from);
-    sumColumnsOfRow<S>(u + rowBytes, x + rowBytes, m1, r1, columns, size, from);
+    sumColumnsOfRow(u, x, m0, r0, columns, size, from);
+    sumColumnsOfRow(u + uStride, x + xStride, m1, r1, columns, size, from);
   }
-  mapRowsAndSumColumns<S, G>(
+  mapRowsAndSumColumns<G>(
     x,
+    xStride,
     u,
+    uStride,
     gain,
     dx,
-    rowBytes,
+    dxStride,
     size,
     f32x4.splat(<f32>m0),
     f32x4.splat(<f32>m1),
@@ -212,21 +204,21 @@ function writeTwoRows<S, G>(
     columns + 2 * columnsLength(size) * sizeof<f64>(),
   );
   if (from < size) {
-    const offset = <usize>from * changetype<S>(0).bytes();
+    const offset = <usize>from * sizeof<f32>();
     u += offset;
     x += offset;
     dx += offset;
     gain += offset;
     const rest = size - from;
-    writeRow<S, Input<G>>(true, false, x, u, gain, dx, rest, m0, r0, 0, c0, d0);
-    writeRow<S, Input<G>>(true, false, x + rowBytes, u + rowBytes, gain, dx + rowBytes, rest, m1, r1, 0, c1, d1);
+    writeRow<Input<G>>(true, false, x, u, gain, dx, rest, m0, r0, 0, c0, d0);
+    writeRow<Input<G>>(true, false, x + xStride, u + uStride, gain, dx + dxStride, rest, m1, r1, 0, c1, d1);
   }
 }
 
 /** The columns of one row from `from` on, in double precision. */
-function sumColumnsOfRow<S>(u: usize, x: usize, mean: f64, r: f64, columns: usize, size: i32, from: i32): void {
-  const offset = <usize>from * changetype<S>(0).bytes();
+function sumColumnsOfRow(u: usize, x: usize, mean: f64, r: f64, columns: usize, size: i32, from: i32): void {
+  const offset = <usize>from * sizeof<f32>();
   const gainSums = columns + <usize>from * sizeof<f64>();
   const biasSums = gainSums + columnsLength(size) * sizeof<f64>();
-  sumColumns<Double<S>, Whole>(x + offset, u + offset, mean, r, gainSums, biasSums, size - from);
+  sumColumns<Double, Whole>(x + offset, u + offset, mean, r, gainSums, biasSums, size - from);
 }

@@ -261,6 +261,9 @@ export class Input<G> {
 @unmanaged
 @final
 export class Value {
+  @inline usesT(): bool {
+    return true;
+  }
   @inline usesP(): bool {
     return false;
   }
@@ -284,5 +287,23 @@ export class Magnitude {
   }
   @inline of<L>(t: v128, p: v128, q: v128, a: v128, b: v128, c: v128, d: v128): v128 {
     return changetype<L>(0).abs(t);
+  }
+}
+
+/** z = t + p */
+@unmanaged
+@final
+export class Sum {
+  @inline usesT(): bool {
+    return true;
+  }
+  @inline usesP(): bool {
+    return true;
+  }
+  @inline usesQ(): bool {
+    return false;
+  }
+  @inline of<L>(t: v128, p: v128, q: v128, a: v128, b: v128, c: v128, d: v128): v128 {
+    return changetype<L>(0).add(t, p);
   }
 }

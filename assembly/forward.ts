@@ -20,13 +20,15 @@ const PAIR: i32 = 2;
 
 /**
  * z = T(x - mean) for every row, with the row's scalars a = scale r and b = scale k r^2; z may be x.
- * Mean and r = 1 / sigma of the rows go to `means` and `rstds`, one f64 each.
+ * Rows start xStride and zStride bytes apart. Mean and r = 1 / sigma go to `means` and `rstds`, one f64 each.
  */
-export function forward<S, T>(
+export function forward<T>(
   x: usize,
+  xStride: usize,
   gain: usize,
   bias: usize,
   z: usize,
+  zStride: usize,
   means: usize,
   rstds: usize,
   rows: i32,
@@ -38,28 +40,27 @@ export function forward<S, T>(
   scale: f64,
   k: f64,
 ): void {
-  const rowBytes = <usize>size * changetype<S>(0).bytes();
   const factorsFit = factorsFitSingle(scale, k);
-  statistics<S>(x, means, rstds, min(rows, PAIR), size, centred, eps, epsAtStd, ddof);
+  statistics(x, xStride, means, rstds, min(rows, PAIR), size, centred, eps, epsAtStd, ddof);
   for (let left = rows; left > 0; ) {
     const m0 = load<f64>(means);
     const r0 = load<f64>(rstds);
     const nextMeans = means + PAIR * sizeof<f64>();
     const nextRstds = rstds + PAIR * sizeof<f64>();
-    const next = x + rowBytes * PAIR;
+    const next = x + xStride * PAIR;
     const fits0 = factorsFit && rowFitsSingle(r0);
     const split0 = needsSplit(m0, r0);
     if (left >= 2 * PAIR && size >= SHORT && fits0 && !split0) {
       const m1 = load<f64>(means, sizeof<f64>());
       const r1 = load<f64>(rstds, sizeof<f64>());
       if (rowFitsSingle(r1) && !needsSplit(m1, r1)) {
-        mapAndSumRows<S, T>(
+        mapAndSumRows<T>(
           x,
-          rowBytes,
+          xStride,
           gain,
           bias,
           z,
-          rowBytes,
+          zStride,
           size,
           f32x4.splat(<f32>m0),
           f32x4.splat(<f32>m1),
@@ -70,9 +71,9 @@ export function forward<S, T>(
           nextMeans,
           nextRstds,
         );
-        settle<S>(next, nextMeans, nextRstds, size, centred, eps, epsAtStd, ddof);
-        settle<S>(
-          next + rowBytes,
+        settle(next, nextMeans, nextRstds, size, centred, eps, epsAtStd, ddof);
+        settle(
+          next + xStride,
           nextMeans + sizeof<f64>(),
           nextRstds + sizeof<f64>(),
           size,
@@ -85,23 +86,23 @@ export function forward<S, T>(
         means = nextMeans;
         rstds = nextRstds;
         x = next;
-        z += rowBytes * PAIR;
+        z += zStride * PAIR;
         continue;
       }
     }
     const a = scale * r0;
-    writeRow<S, T>(fits0, split0, x, gain, bias, z, size, m0, a, a * k * r0, 0, 0);
-    if (left > PAIR) statistics<S>(next, nextMeans, nextRstds, 1, size, centred, eps, epsAtStd, ddof);
+    writeRow<T>(fits0, split0, x, gain, bias, z, size, m0, a, a * k * r0, 0, 0);
+    if (left > PAIR) statistics(next, xStride, nextMeans, nextRstds, 1, size, centred, eps, epsAtStd, ddof);
     left--;
     means += sizeof<f64>();
     rstds += sizeof<f64>();
-    x += rowBytes;
-    z += rowBytes;
+    x += xStride;
+    z += zStride;
   }
 }
 
 /** Makes mean and rstd of a row's sums of x and x^2. */
-function settle<S>(
+function settle(
   x: usize,
   means: usize,
   rstds: usize,
@@ -111,15 +112,16 @@ function settle<S>(
   epsAtStd: bool,
   ddof: i32,
 ): void {
-  if (centred) momentsOfSums<S>(x, size, load<f64>(means), load<f64>(rstds));
-  else momentsAtOriginOfSums<S>(x, size, load<f64>(rstds));
+  if (centred) momentsOfSums(x, size, load<f64>(means), load<f64>(rstds));
+  else momentsAtOriginOfSums(x, size, load<f64>(rstds));
   store<f64>(means, mean);
   store<f64>(rstds, reciprocalStd(squares / <f64>(size - ddof), eps, epsAtStd));
 }
 
 /** The means and rstds alone, as forward finds them. */
-export function statistics<S>(
+export function statistics(
   x: usize,
+  xStride: usize,
   means: usize,
   rstds: usize,
   rows: i32,
@@ -129,13 +131,12 @@ export function statistics<S>(
   epsAtStd: bool,
   ddof: i32,
 ): void {
-  const rowBytes = <usize>size * changetype<S>(0).bytes();
   for (let row = 0; row < rows; row++) {
-    if (centred) moments<S>(x, size);
-    else momentsAtOrigin<S>(x, size);
+    if (centred) moments(x, size);
+    else momentsAtOrigin(x, size);
     store<f64>(means, mean);
     store<f64>(rstds, reciprocalStd(squares / <f64>(size - ddof), eps, epsAtStd));
-    x += rowBytes;
+    x += xStride;
     means += sizeof<f64>();
     rstds += sizeof<f64>();
   }

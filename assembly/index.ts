@@ -1,12 +1,14 @@
 /**
  * The module's exports. src/abi.ts declares the same list.
  *
- * Pointers are byte offsets into the imported memory. A batch is rows x size, row-major, f32; means, rstds and the
+ * Pointers are byte offsets into the imported memory. A batch is rows x size, f32, its rows' starts `stride` bytes apart (where there is no
+ * stride, one behind the other); means, rstds and the
  * results of reductions are one f64 a row, 8-byte aligned. gain and bias, and the sums of backward, are 0 where absent.
  * Nothing is checked here: whoever calls answers for the arguments.
  */
 
 import { backward, columnsLength, flush } from "./backward";
+import { add, copy } from "./copies";
 import {
   Ada,
   AdaGradient,
@@ -23,7 +25,7 @@ import { forward, statistics } from "./forward";
 import { Larger, Smaller } from "./lanes";
 import { addColumns } from "./passes";
 import { extremes, sumSquares, sums, variances } from "./reductions";
-import { F32 } from "./storage";
+import { BF16, F16, F32 } from "./storage";
 
 /** Whether this is the build with fused multiply-add, whose results differ between engines. */
 export function isRelaxed(): bool {
@@ -43,9 +45,11 @@ export function free(block: usize): void {
 /** y = gain (x - mean) / sigma + bias. y may be x. centred: false takes the mean as 0, which is rmsNorm. */
 export function affineForward(
   x: usize,
+  xStride: usize,
   gain: usize,
   bias: usize,
   y: usize,
+  yStride: usize,
   means: usize,
   rstds: usize,
   rows: i32,
@@ -56,20 +60,22 @@ export function affineForward(
   ddof: i32,
 ): void {
   if (gain && bias) {
-    forward<F32, GainBias>(x, gain, bias, y, means, rstds, rows, size, centred, eps, epsAtStd, ddof, 1, 0);
+    forward<GainBias>(x, xStride, gain, bias, y, yStride, means, rstds, rows, size, centred, eps, epsAtStd, ddof, 1, 0);
   } else if (gain) {
-    forward<F32, Gain>(x, gain, 0, y, means, rstds, rows, size, centred, eps, epsAtStd, ddof, 1, 0);
+    forward<Gain>(x, xStride, gain, 0, y, yStride, means, rstds, rows, size, centred, eps, epsAtStd, ddof, 1, 0);
   } else if (bias) {
-    forward<F32, Bias>(x, 0, bias, y, means, rstds, rows, size, centred, eps, epsAtStd, ddof, 1, 0);
+    forward<Bias>(x, xStride, 0, bias, y, yStride, means, rstds, rows, size, centred, eps, epsAtStd, ddof, 1, 0);
   } else {
-    forward<F32, Plain>(x, 0, 0, y, means, rstds, rows, size, centred, eps, epsAtStd, ddof, 1, 0);
+    forward<Plain>(x, xStride, 0, 0, y, yStride, means, rstds, rows, size, centred, eps, epsAtStd, ddof, 1, 0);
   }
 }
 
 /** z = scale (1 - k y) y, y = (x - mean) / sigma. z may be x. */
 export function adaForward(
   x: usize,
+  xStride: usize,
   z: usize,
+  zStride: usize,
   means: usize,
   rstds: usize,
   rows: i32,
@@ -80,12 +86,13 @@ export function adaForward(
   scale: f64,
   k: f64,
 ): void {
-  forward<F32, Ada>(x, 0, 0, z, means, rstds, rows, size, true, eps, epsAtStd, ddof, scale, k);
+  forward<Ada>(x, xStride, 0, 0, z, zStride, means, rstds, rows, size, true, eps, epsAtStd, ddof, scale, k);
 }
 
 /** means and rstds alone, as the forward functions find them. */
 export function rowStatistics(
   x: usize,
+  xStride: usize,
   means: usize,
   rstds: usize,
   rows: i32,
@@ -95,7 +102,7 @@ export function rowStatistics(
   epsAtStd: bool,
   ddof: i32,
 ): void {
-  statistics<F32>(x, means, rstds, rows, size, centred, eps, epsAtStd, ddof);
+  statistics(x, xStride, means, rstds, rows, size, centred, eps, epsAtStd, ddof);
 }
 
 /**
@@ -107,11 +114,14 @@ export function rowStatistics(
  */
 export function affineBackward(
   dy: usize,
+  dyStride: usize,
   x: usize,
+  xStride: usize,
   gain: usize,
   means: usize,
   rstds: usize,
   dx: usize,
+  dxStride: usize,
   columns: usize,
   first: i32,
   rows: i32,
@@ -123,13 +133,16 @@ export function affineBackward(
   detachStd: bool,
 ): void {
   if (gain) {
-    backward<F32, GainGradient>(
+    backward<GainGradient>(
       dy,
+      dyStride,
       x,
+      xStride,
       gain,
       means,
       rstds,
       dx,
+      dxStride,
       columns,
       first,
       rows,
@@ -143,13 +156,16 @@ export function affineBackward(
       0,
     );
   } else {
-    backward<F32, PlainGradient>(
+    backward<PlainGradient>(
       dy,
+      dyStride,
       x,
+      xStride,
       0,
       means,
       rstds,
       dx,
+      dxStride,
       columns,
       first,
       rows,
@@ -168,10 +184,13 @@ export function affineBackward(
 /** dx of adaForward for dz. detachScale holds scale (1 - k y) constant. dx may be dz or x. */
 export function adaBackward(
   dz: usize,
+  dzStride: usize,
   x: usize,
+  xStride: usize,
   means: usize,
   rstds: usize,
   dx: usize,
+  dxStride: usize,
   rows: i32,
   size: i32,
   eps: f64,
@@ -184,13 +203,16 @@ export function adaBackward(
   detachScale: bool,
 ): void {
   const slope = detachScale ? k : 2 * k;
-  backward<F32, AdaGradient>(
+  backward<AdaGradient>(
     dz,
+    dzStride,
     x,
+    xStride,
     0,
     means,
     rstds,
     dx,
+    dxStride,
     0,
     0,
     rows,
@@ -212,25 +234,67 @@ export function columnSums(columns: usize, bias: bool, out: usize, size: i32, ac
 }
 
 export function rowSum(x: usize, out: usize, rows: i32, size: i32): void {
-  sums<F32, Value>(x, out, rows, size);
+  sums<Value>(x, out, rows, size);
 }
 
 export function rowL1(x: usize, out: usize, rows: i32, size: i32): void {
-  sums<F32, Magnitude>(x, out, rows, size);
+  sums<Magnitude>(x, out, rows, size);
 }
 
 export function rowSumSquare(x: usize, out: usize, rows: i32, size: i32): void {
-  sumSquares<F32>(x, out, rows, size);
+  sumSquares(x, out, rows, size);
 }
 
 export function rowMin(x: usize, out: usize, rows: i32, size: i32): void {
-  extremes<F32, Smaller>(x, out, rows, size);
+  extremes<Smaller>(x, out, rows, size);
 }
 
 export function rowMax(x: usize, out: usize, rows: i32, size: i32): void {
-  extremes<F32, Larger>(x, out, rows, size);
+  extremes<Larger>(x, out, rows, size);
 }
 
 export function rowMoments(x: usize, means: usize, variance: usize, rows: i32, size: i32, ddof: i32): void {
-  variances<F32>(x, means, variance, rows, size, ddof);
+  variances(x, means, variance, rows, size, ddof);
+}
+
+/** out = x, of a 16-bit storage (type 1: f16, 2: bf16), as f32. */
+export function widenRows(
+  type: i32,
+  x: usize,
+  xStride: usize,
+  out: usize,
+  outStride: usize,
+  rows: i32,
+  size: i32,
+): void {
+  if (type == 1) copy<F16, F32>(x, xStride, out, outStride, rows, size);
+  else copy<BF16, F32>(x, xStride, out, outStride, rows, size);
+}
+
+/** out = x, f32, in a 16-bit storage. */
+export function narrowRows(
+  type: i32,
+  x: usize,
+  xStride: usize,
+  out: usize,
+  outStride: usize,
+  rows: i32,
+  size: i32,
+): void {
+  if (type == 1) copy<F32, F16>(x, xStride, out, outStride, rows, size);
+  else copy<F32, BF16>(x, xStride, out, outStride, rows, size);
+}
+
+/** out = x + p, all f32. out may be x or p, where they lie alike. */
+export function addRows(
+  x: usize,
+  xStride: usize,
+  p: usize,
+  pStride: usize,
+  out: usize,
+  outStride: usize,
+  rows: i32,
+  size: i32,
+): void {
+  add(x, xStride, p, pStride, out, outStride, rows, size);
 }

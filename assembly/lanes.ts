@@ -1,3 +1,5 @@
+import { F32 } from "./storage";
+
 /**
  * Arithmetic on a vector of elements, in single or in double precision. A loop is written once over `Lanes` and
  * compiled for both: Single is the fast path, Double serves the rows that single precision cannot hold.
@@ -5,35 +7,44 @@
  * These are marker classes: they are never instantiated, `changetype<L>(0).add(a, b)` compiles to the instruction.
  */
 
-/** Four elements at a time, as f32. */
+/** Four elements at a time, as f32; I is how they lie where they are loaded, O where they are stored. */
 @unmanaged
 @final
-export class Single<S> {
+export class Floats<I, O> {
   @inline width(): i32 {
     return 4;
   }
+  /** Bytes of an element that is loaded. */
   @inline bytes(): usize {
-    return changetype<S>(0).bytes();
+    return changetype<I>(0).bytes();
+  }
+  /** Bytes of an element that is stored. */
+  @inline outBytes(): usize {
+    return changetype<O>(0).bytes();
   }
   @inline load(p: usize): v128 {
-    return changetype<S>(0).load4(p);
+    return changetype<I>(0).load4(p);
   }
   /** The element at p, in every lane. */
   @inline loadSplat(p: usize): v128 {
-    return changetype<S>(0).loadSplat(p);
+    return changetype<I>(0).loadSplat(p);
   }
   @inline store(p: usize, v: v128): void {
-    changetype<S>(0).store4(p, v);
+    changetype<O>(0).store4(p, v);
+  }
+  /** Two vectors, one behind the other: half the work for 16-bit elements. */
+  @inline storePair(p: usize, v: v128, w: v128): void {
+    changetype<O>(0).store8(p, v, w);
   }
   /** The first `n` lanes (1 to 3), the others zero; memory behind them is not read. A function: it serves tails only. */
   loadPart(p: usize, n: i32): v128 {
     return n == 1
-      ? changetype<S>(0).load1(p)
+      ? changetype<I>(0).load1(p)
       : n == 2
-        ? changetype<S>(0).load2(p)
+        ? changetype<I>(0).load2(p)
         : f32x4.shuffle(
-            changetype<S>(0).load2(p),
-            changetype<S>(0).load1(p + 2 * changetype<S>(0).bytes()),
+            changetype<I>(0).load2(p),
+            changetype<I>(0).load1(p + 2 * changetype<I>(0).bytes()),
             0,
             1,
             4,
@@ -43,11 +54,11 @@ export class Single<S> {
   /** The first `n` lanes; memory behind them is not written. */
   storePart(p: usize, v: v128, n: i32): void {
     if (n == 1) {
-      changetype<S>(0).store1(p, v);
+      changetype<O>(0).store1(p, v);
     } else {
-      changetype<S>(0).store2(p, v);
+      changetype<O>(0).store2(p, v);
       if (n == 3) {
-        changetype<S>(0).store1(p + 2 * changetype<S>(0).bytes(), f32x4.shuffle(v, v, 2, 3, 2, 3));
+        changetype<O>(0).store1(p + 2 * changetype<O>(0).bytes(), f32x4.shuffle(v, v, 2, 3, 2, 3));
       }
     }
   }
@@ -101,27 +112,37 @@ export class Single<S> {
   }
 }
 
+/** Four elements at a time, in single precision. */
+export type Single = Floats<F32, F32>;
+
 /** Two elements at a time, as f64. */
 @unmanaged
 @final
-export class Double<S> {
+export class Double {
   @inline width(): i32 {
     return 2;
   }
   @inline bytes(): usize {
-    return changetype<S>(0).bytes();
+    return sizeof<f32>();
+  }
+  @inline outBytes(): usize {
+    return sizeof<f32>();
   }
   @inline load(p: usize): v128 {
-    return f64x2.promote_low_f32x4(changetype<S>(0).load2(p));
+    return f64x2.promote_low_f32x4(changetype<F32>(0).load2(p));
   }
   @inline store(p: usize, v: v128): void {
-    changetype<S>(0).store2(p, f32x4.demote_f64x2_zero(v));
+    changetype<F32>(0).store2(p, f32x4.demote_f64x2_zero(v));
+  }
+  @inline storePair(p: usize, v: v128, w: v128): void {
+    this.store(p, v);
+    this.store(p + 2 * sizeof<f32>(), w);
   }
   @inline loadPart(p: usize, n: i32): v128 {
-    return f64x2.promote_low_f32x4(changetype<S>(0).load1(p));
+    return f64x2.promote_low_f32x4(changetype<F32>(0).load1(p));
   }
   @inline storePart(p: usize, v: v128, n: i32): void {
-    changetype<S>(0).store1(p, f32x4.demote_f64x2_zero(v));
+    changetype<F32>(0).store1(p, f32x4.demote_f64x2_zero(v));
   }
   @inline keep(v: v128, n: i32): v128 {
     return v128.and(v, i64x2(-1, 0));

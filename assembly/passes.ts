@@ -8,7 +8,6 @@
 
 import { Origin, Value, Whole } from "./formulas";
 import { Single } from "./lanes";
-import { F32 } from "./storage";
 
 /** What the last `sumRow` found: the sum of f, the sum of f t and, of a gradient, the largest t^2. */
 export let sum0: f64 = 0;
@@ -126,25 +125,14 @@ export function sumRow<L, C, T>(
 @unmanaged
 @final
 class Mapped<L, C, T> {
-  @inline at(
-    x: usize,
-    p: usize,
-    q: usize,
-    out: usize,
-    high: v128,
-    low: v128,
-    a: v128,
-    b: v128,
-    c: v128,
-    d: v128,
-  ): void {
+  @inline of(x: usize, p: usize, q: usize, high: v128, low: v128, a: v128, b: v128, c: v128, d: v128): v128 {
     const lanes = changetype<L>(0);
     const formula = changetype<T>(0);
     const none = f64x2.splat(0);
     const t = formula.usesT() ? changetype<C>(0).of<L>(lanes.load(x), high, low) : none;
     const pn = formula.usesP() ? lanes.load(p) : none;
     const qn = formula.usesQ() ? lanes.load(q) : none;
-    lanes.store(out, formula.of<L>(t, pn, qn, a, b, c, d));
+    return formula.of<L>(t, pn, qn, a, b, c, d);
   }
 }
 
@@ -169,31 +157,39 @@ export function mapRow<L, C, T>(
   const formula = changetype<T>(0);
   const z = changetype<Mapped<L, C, T>>(0);
   const step = lanes.bytes() * <usize>lanes.width();
+  const outBytes = lanes.outBytes();
+  const outStep = outBytes * <usize>lanes.width();
   const none = f64x2.splat(0);
 
-  const end = out + <usize>size * lanes.bytes();
+  const end = out + <usize>size * outBytes;
   // Double serves rare rows: it does without the groups.
-  const groupsEnd = lanes.width() == 4 ? end - ((end - out) % (step * GROUP)) : out;
+  const groupsEnd = lanes.width() == 4 ? end - ((end - out) % (outStep * GROUP)) : out;
   while (lanes.width() == 4 && out < groupsEnd) {
-    z.at(x, p, q, out, high, low, a, b, c, d);
-    z.at(x + step, p + step, q + step, out + step, high, low, a, b, c, d);
-    z.at(x + step * 2, p + step * 2, q + step * 2, out + step * 2, high, low, a, b, c, d);
-    z.at(x + step * 3, p + step * 3, q + step * 3, out + step * 3, high, low, a, b, c, d);
+    lanes.storePair(
+      out,
+      z.of(x, p, q, high, low, a, b, c, d),
+      z.of(x + step, p + step, q + step, high, low, a, b, c, d),
+    );
+    lanes.storePair(
+      out + outStep * 2,
+      z.of(x + step * 2, p + step * 2, q + step * 2, high, low, a, b, c, d),
+      z.of(x + step * 3, p + step * 3, q + step * 3, high, low, a, b, c, d),
+    );
     if (formula.usesT()) x += step * GROUP;
     if (formula.usesP()) p += step * GROUP;
     if (formula.usesQ()) q += step * GROUP;
-    out += step * GROUP;
+    out += outStep * GROUP;
   }
-  const vectorsEnd = end - ((end - out) % step);
+  const vectorsEnd = end - ((end - out) % outStep);
   while (out < vectorsEnd) {
-    z.at(x, p, q, out, high, low, a, b, c, d);
+    lanes.store(out, z.of(x, p, q, high, low, a, b, c, d));
     if (formula.usesT()) x += step;
     if (formula.usesP()) p += step;
     if (formula.usesQ()) q += step;
-    out += step;
+    out += outStep;
   }
   if (out < end) {
-    const n = <i32>((end - out) / lanes.bytes());
+    const n = <i32>((end - out) / outBytes);
     const t = formula.usesT() ? centre.of<L>(lanes.loadPart(x, n), high, low) : none;
     const pn = formula.usesP() ? lanes.loadPart(p, n) : none;
     const qn = formula.usesQ() ? lanes.loadPart(q, n) : none;
@@ -206,7 +202,7 @@ export function mapRow<L, C, T>(
  * one waits for leaves time for the other, and p and q are loaded once. The sums go to `sums` and `squares`, one f64 a row.
  * Rows are xStride and zStride bytes apart; z may be x.
  */
-export function mapAndSumRows<S, T>(
+export function mapAndSumRows<T>(
   x: usize,
   xStride: usize,
   p: usize,
@@ -223,7 +219,7 @@ export function mapAndSumRows<S, T>(
   sums: usize,
   squares: usize,
 ): void {
-  const lanes = changetype<Single<S>>(0);
+  const lanes = changetype<Single>(0);
   const formula = changetype<T>(0);
   const step = lanes.bytes() * <usize>lanes.width();
   const none = f64x2.splat(0);
@@ -245,12 +241,9 @@ export function mapAndSumRows<S, T>(
       const q1 = formula.usesQ() ? lanes.load(q + step) : none;
       {
         const f0 = lanes.load(x + next);
-        lanes.store(z, formula.of<Single<S>>(lanes.sub(lanes.load(x), high0), p0, q0, a0, b0, none, none));
+        lanes.store(z, formula.of<Single>(lanes.sub(lanes.load(x), high0), p0, q0, a0, b0, none, none));
         const f1 = lanes.load(x + next + step);
-        lanes.store(
-          z + step,
-          formula.of<Single<S>>(lanes.sub(lanes.load(x + step), high0), p1, q1, a0, b0, none, none),
-        );
+        lanes.store(z + step, formula.of<Single>(lanes.sub(lanes.load(x + step), high0), p1, q1, a0, b0, none, none));
         v0 = lanes.add(v0, lanes.add(f0, f1));
         w0 = lanes.add(w0, lanes.madd(f1, f1, lanes.mul(f0, f0)));
       }
@@ -258,12 +251,9 @@ export function mapAndSumRows<S, T>(
       const z1 = z + zStride;
       {
         const f0 = lanes.load(x1 + next);
-        lanes.store(z1, formula.of<Single<S>>(lanes.sub(lanes.load(x1), high1), p0, q0, a1, b1, none, none));
+        lanes.store(z1, formula.of<Single>(lanes.sub(lanes.load(x1), high1), p0, q0, a1, b1, none, none));
         const f1 = lanes.load(x1 + next + step);
-        lanes.store(
-          z1 + step,
-          formula.of<Single<S>>(lanes.sub(lanes.load(x1 + step), high1), p1, q1, a1, b1, none, none),
-        );
+        lanes.store(z1 + step, formula.of<Single>(lanes.sub(lanes.load(x1 + step), high1), p1, q1, a1, b1, none, none));
         v1 = lanes.add(v1, lanes.add(f0, f1));
         w1 = lanes.add(w1, lanes.madd(f1, f1, lanes.mul(f0, f0)));
       }
@@ -277,11 +267,11 @@ export function mapAndSumRows<S, T>(
   }
   const rest = size & 7;
   if (rest) {
-    mapRow<Single<S>, Whole, T>(x, p, q, z, rest, high0, none, a0, b0, none, none);
-    mapRow<Single<S>, Whole, T>(x + xStride, p, q, z + zStride, rest, high1, none, a1, b1, none, none);
-    sumRow<Single<S>, Origin, Value>(x + next, 0, 0, rest, none, none, none, none);
+    mapRow<Single, Whole, T>(x, p, q, z, rest, high0, none, a0, b0, none, none);
+    mapRow<Single, Whole, T>(x + xStride, p, q, z + zStride, rest, high1, none, a1, b1, none, none);
+    sumRow<Single, Origin, Value>(x + next, 0, 0, rest, none, none, none, none);
     sums0 = f64x2.add(sums0, f64x2.replace_lane(f64x2.splat(sum0), 1, sum1));
-    sumRow<Single<S>, Origin, Value>(x + next + xStride, 0, 0, rest, none, none, none, none);
+    sumRow<Single, Origin, Value>(x + next + xStride, 0, 0, rest, none, none, none, none);
     sums1 = f64x2.add(sums1, f64x2.replace_lane(f64x2.splat(sum0), 1, sum1));
   }
   store<f64>(sums, f64x2.extract_lane(sums0, 0));
@@ -359,12 +349,14 @@ export function sumColumns<L, C>(
  * dx = h - c - d t of two rows, x and the next, and on the way the sums of u t r and of u down their columns, added onto
  * `sums`: four f32 of the ones, four of the others, and so on. For the columns that fill pairs of vectors; dx may be u or x.
  */
-export function mapRowsAndSumColumns<S, G>(
+export function mapRowsAndSumColumns<G>(
   x: usize,
+  xStride: usize,
   u: usize,
+  uStride: usize,
   gain: usize,
   dx: usize,
-  stride: usize,
+  dxStride: usize,
   size: i32,
   mean0: v128,
   mean1: v128,
@@ -376,15 +368,32 @@ export function mapRowsAndSumColumns<S, G>(
   d1: v128,
   sums: usize,
 ): void {
-  const lanes = changetype<Single<S>>(0);
+  const lanes = changetype<Single>(0);
   const gradient = changetype<G>(0);
   const step = lanes.bytes() * <usize>lanes.width();
   const none = f64x2.splat(0);
-  const two = changetype<TwoRows<S, G>>(0);
+  const two = changetype<TwoRows<G>>(0);
   const end = sums + <usize>(size & ~7) * (2 * sizeof<f32>());
   while (sums < end) {
-    two.at(x, u, gain, dx, stride, mean0, mean1, r0, r1, c0, c1, d0, d1, sums);
-    two.at(x + step, u + step, gain + step, dx + step, stride, mean0, mean1, r0, r1, c0, c1, d0, d1, sums + 32);
+    two.at(x, xStride, u, uStride, gain, dx, dxStride, mean0, mean1, r0, r1, c0, c1, d0, d1, sums);
+    two.at(
+      x + step,
+      xStride,
+      u + step,
+      uStride,
+      gain + step,
+      dx + step,
+      dxStride,
+      mean0,
+      mean1,
+      r0,
+      r1,
+      c0,
+      c1,
+      d0,
+      d1,
+      sums + 32,
+    );
     x += step * PAIR;
     u += step * PAIR;
     if (gradient.usesQ()) gain += step * PAIR;
@@ -396,13 +405,15 @@ export function mapRowsAndSumColumns<S, G>(
 /** One vector of each row in mapRowsAndSumColumns. */
 @unmanaged
 @final
-class TwoRows<S, G> {
+class TwoRows<G> {
   @inline at(
     x: usize,
+    xStride: usize,
     u: usize,
+    uStride: usize,
     gain: usize,
     dx: usize,
-    stride: usize,
+    dxStride: usize,
     mean0: v128,
     mean1: v128,
     r0: v128,
@@ -413,16 +424,16 @@ class TwoRows<S, G> {
     d1: v128,
     sums: usize,
   ): void {
-    const lanes = changetype<Single<S>>(0);
+    const lanes = changetype<Single>(0);
     const gradient = changetype<G>(0);
     const none = f64x2.splat(0);
     const g = gradient.usesQ() ? lanes.load(gain) : none;
     const u0 = lanes.load(u);
     const t0 = lanes.sub(lanes.load(x), mean0);
-    lanes.store(dx, lanes.nmadd(d0, t0, lanes.sub(gradient.h<Single<S>>(t0, u0, g, r0, none), c0)));
-    const u1 = lanes.load(u + stride);
-    const t1 = lanes.sub(lanes.load(x + stride), mean1);
-    lanes.store(dx + stride, lanes.nmadd(d1, t1, lanes.sub(gradient.h<Single<S>>(t1, u1, g, r1, none), c1)));
+    lanes.store(dx, lanes.nmadd(d0, t0, lanes.sub(gradient.h<Single>(t0, u0, g, r0, none), c0)));
+    const u1 = lanes.load(u + uStride);
+    const t1 = lanes.sub(lanes.load(x + xStride), mean1);
+    lanes.store(dx + dxStride, lanes.nmadd(d1, t1, lanes.sub(gradient.h<Single>(t1, u1, g, r1, none), c1)));
     const gains = lanes.madd(lanes.mul(u1, r1), t1, lanes.mul(lanes.mul(u0, r0), t0));
     v128.store(sums, f32x4.add(v128.load(sums), gains));
     v128.store(sums, f32x4.add(v128.load(sums, 16), lanes.add(u0, u1)), 16);
@@ -431,7 +442,7 @@ class TwoRows<S, G> {
 
 /** Adds mapRowsAndSumColumns' sums of as many columns onto f64, and clears them. */
 export function flushColumns(sums: usize, gainSums: usize, biasSums: usize, size: i32): void {
-  const lanes = changetype<Single<F32>>(0);
+  const lanes = changetype<Single>(0);
   const none = f64x2.splat(0);
   const end = sums + <usize>(size & ~7) * (2 * sizeof<f32>());
   while (sums < end) {

@@ -37,7 +37,7 @@ export function needsSplit(mean: f64, rstd: f64): bool {
  * out = T(x - mean, p, q) for one row with the scalars a, b, c and d: in single precision, with the mean split or whole, or
  * in double precision.
  */
-export function writeRow<S, T>(
+export function writeRow<T>(
   single: bool,
   split: bool,
   x: usize,
@@ -61,16 +61,16 @@ export function writeRow<S, T>(
     const d4 = f32x4.splat(<f32>d);
     if (split) {
       const low4 = f32x4.splat(<f32>(mean - <f64>high));
-      mapRow<Single<S>, Split, T>(x, p, q, out, size, high4, low4, a4, b4, c4, d4);
+      mapRow<Single, Split, T>(x, p, q, out, size, high4, low4, a4, b4, c4, d4);
     } else {
-      mapRow<Single<S>, Whole, T>(x, p, q, out, size, high4, none, a4, b4, c4, d4);
+      mapRow<Single, Whole, T>(x, p, q, out, size, high4, none, a4, b4, c4, d4);
     }
   } else {
     const a2 = f64x2.splat(a);
     const b2 = f64x2.splat(b);
     const c2 = f64x2.splat(c);
     const d2 = f64x2.splat(d);
-    mapRow<Double<S>, Whole, T>(x, p, q, out, size, f64x2.splat(mean), none, a2, b2, c2, d2);
+    mapRow<Double, Whole, T>(x, p, q, out, size, f64x2.splat(mean), none, a2, b2, c2, d2);
   }
 }
 
@@ -78,7 +78,7 @@ export function writeRow<S, T>(
  * sumRow's sums of T(x - mean, p, q) over one row, with the scalars a and b: in single precision, with the mean split or
  * whole, or in double precision.
  */
-export function sumTerms<S, T>(
+export function sumTerms<T>(
   single: bool,
   split: bool,
   x: usize,
@@ -95,9 +95,9 @@ export function sumTerms<S, T>(
     const high4 = f32x4.splat(high);
     const a4 = f32x4.splat(<f32>a);
     const b4 = f32x4.splat(<f32>b);
-    if (split) sumRow<Single<S>, Split, T>(x, p, q, size, high4, f32x4.splat(<f32>(mean - <f64>high)), a4, b4);
-    else sumRow<Single<S>, Whole, T>(x, p, q, size, high4, none, a4, b4);
+    if (split) sumRow<Single, Split, T>(x, p, q, size, high4, f32x4.splat(<f32>(mean - <f64>high)), a4, b4);
+    else sumRow<Single, Whole, T>(x, p, q, size, high4, none, a4, b4);
   } else {
-    sumRow<Double<S>, Whole, T>(x, p, q, size, f64x2.splat(mean), none, f64x2.splat(a), f64x2.splat(b));
+    sumRow<Double, Whole, T>(x, p, q, size, f64x2.splat(mean), none, f64x2.splat(a), f64x2.splat(b));
   }
 }

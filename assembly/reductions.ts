@@ -6,44 +6,44 @@ import { extremeRow, sum0, sum1, sumRow } from "./passes";
 import { mean, momentsInDouble, squares } from "./statistics";
 
 /** The sums of x (T: Value) or |x| (T: Magnitude). */
-export function sums<S, T>(x: usize, out: usize, rows: i32, size: i32): void {
+export function sums<T>(x: usize, out: usize, rows: i32, size: i32): void {
   const none = f64x2.splat(0);
   for (let row = 0; row < rows; row++) {
-    sumRow<Double<S>, Origin, T>(x, 0, 0, size, none, none, none, none);
+    sumRow<Double, Origin, T>(x, 0, 0, size, none, none, none, none);
     store<f64>(out, sum0);
-    x += <usize>size * changetype<S>(0).bytes();
+    x += <usize>size * sizeof<f32>();
     out += sizeof<f64>();
   }
 }
 
 /** The sums of x^2. */
-export function sumSquares<S>(x: usize, out: usize, rows: i32, size: i32): void {
+export function sumSquares(x: usize, out: usize, rows: i32, size: i32): void {
   const none = f64x2.splat(0);
   for (let row = 0; row < rows; row++) {
-    sumRow<Double<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
+    sumRow<Double, Origin, Value>(x, 0, 0, size, none, none, none, none);
     store<f64>(out, sum1);
-    x += <usize>size * changetype<S>(0).bytes();
+    x += <usize>size * sizeof<f32>();
     out += sizeof<f64>();
   }
 }
 
 /** The means, and the sums of squares about them over (size - ddof). */
-export function variances<S>(x: usize, means: usize, out: usize, rows: i32, size: i32, ddof: i32): void {
+export function variances(x: usize, means: usize, out: usize, rows: i32, size: i32, ddof: i32): void {
   for (let row = 0; row < rows; row++) {
-    momentsInDouble<S>(x, size);
+    momentsInDouble(x, size);
     store<f64>(means, mean);
     store<f64>(out, squares / <f64>(size - ddof));
-    x += <usize>size * changetype<S>(0).bytes();
+    x += <usize>size * sizeof<f32>();
     means += sizeof<f64>();
     out += sizeof<f64>();
   }
 }
 
 /** The smallest elements (M: Smaller) or the largest (M: Larger). */
-export function extremes<S, M>(x: usize, out: usize, rows: i32, size: i32): void {
+export function extremes<M>(x: usize, out: usize, rows: i32, size: i32): void {
   for (let row = 0; row < rows; row++) {
-    store<f64>(out, extremeRow<Single<S>, M>(x, size));
-    x += <usize>size * changetype<S>(0).bytes();
+    store<f64>(out, extremeRow<Single, M>(x, size));
+    x += <usize>size * sizeof<f32>();
     out += sizeof<f64>();
   }
 }

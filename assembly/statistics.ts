@@ -25,19 +25,19 @@ function trusted(squares: f64, n: f64): bool {
  * Sets `mean` and `squares`. One pass serves ordinary rows, a second one rows far from the origin; short rows, rows whose
  * squares f32 cannot hold, constant rows and rows with NaN or infinity go in f64.
  */
-export function moments<S>(x: usize, size: i32): void {
+export function moments(x: usize, size: i32): void {
   if (size >= SHORT) {
     const none = f64x2.splat(0);
-    sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
-    momentsOfSums<S>(x, size, sum0, sum1);
+    sumRow<Single, Origin, Value>(x, 0, 0, size, none, none, none, none);
+    momentsOfSums(x, size, sum0, sum1);
   } else {
-    momentsInDouble<S>(x, size);
+    momentsInDouble(x, size);
   }
 }
 
 /** The same where the sums of x and x^2 have been found already, in single precision. */
-export function momentsOfSums<S>(x: usize, size: i32, sum: f64, sumSquares: f64): void {
-  if (!momentsAboutOrigin(size, sum, sumSquares) && !momentsAboutMean<S>(x, size)) momentsInDouble<S>(x, size);
+export function momentsOfSums(x: usize, size: i32, sum: f64, sumSquares: f64): void {
+  if (!momentsAboutOrigin(size, sum, sumSquares) && !momentsAboutMean(x, size)) momentsInDouble(x, size);
 }
 
 /** sum (x - mean)^2 = sum x^2 - (sum x)^2 / n: exact enough while the mean is within half a sigma. */
@@ -51,10 +51,10 @@ function momentsAboutOrigin(size: i32, sum: f64, sumSquares: f64): bool {
 }
 
 /** About the f32 nearest to the mean just found, with Chan's correction for what was left of it. */
-function momentsAboutMean<S>(x: usize, size: i32): bool {
+function momentsAboutMean(x: usize, size: i32): bool {
   const none = f64x2.splat(0);
   const centre = <f32>mean;
-  sumRow<Single<S>, Whole, Value>(x, 0, 0, size, f32x4.splat(centre), none, none, none);
+  sumRow<Single, Whole, Value>(x, 0, 0, size, f32x4.splat(centre), none, none, none);
   const shift = sum0 / <f64>size;
   mean = <f64>centre + shift;
   squares = sum1 - sum0 * shift;
@@ -62,11 +62,11 @@ function momentsAboutMean<S>(x: usize, size: i32): bool {
 }
 
 /** In f64 throughout: for any row at all, at less than half the speed. */
-export function momentsInDouble<S>(x: usize, size: i32): void {
+export function momentsInDouble(x: usize, size: i32): void {
   const none = f64x2.splat(0);
-  sumRow<Double<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
+  sumRow<Double, Origin, Value>(x, 0, 0, size, none, none, none, none);
   const centre = sum0 / <f64>size;
-  sumRow<Double<S>, Whole, Value>(x, 0, 0, size, f64x2.splat(centre), none, none, none);
+  sumRow<Double, Whole, Value>(x, 0, 0, size, f64x2.splat(centre), none, none, none);
   const shift = sum0 / <f64>size;
   // About an infinite mean there is nothing left to correct it by.
   mean = abs(centre) < Infinity ? centre + shift : centre;
@@ -74,27 +74,27 @@ export function momentsInDouble<S>(x: usize, size: i32): void {
 }
 
 /** Sets `mean` to 0 and `squares` to the sum of x^2: rmsNorm in the terms of the others. */
-export function momentsAtOrigin<S>(x: usize, size: i32): void {
+export function momentsAtOrigin(x: usize, size: i32): void {
   const none = f64x2.splat(0);
   if (size >= SHORT) {
-    sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
-    momentsAtOriginOfSums<S>(x, size, sum1);
+    sumRow<Single, Origin, Value>(x, 0, 0, size, none, none, none, none);
+    momentsAtOriginOfSums(x, size, sum1);
   } else {
-    momentsAtOriginInDouble<S>(x, size);
+    momentsAtOriginInDouble(x, size);
   }
 }
 
 /** The same where the sum of x^2 has been found already, in single precision. */
-export function momentsAtOriginOfSums<S>(x: usize, size: i32, sumSquares: f64): void {
+export function momentsAtOriginOfSums(x: usize, size: i32, sumSquares: f64): void {
   mean = 0;
   squares = sumSquares;
-  if (!trusted(sumSquares, <f64>size)) momentsAtOriginInDouble<S>(x, size);
+  if (!trusted(sumSquares, <f64>size)) momentsAtOriginInDouble(x, size);
 }
 
-function momentsAtOriginInDouble<S>(x: usize, size: i32): void {
+function momentsAtOriginInDouble(x: usize, size: i32): void {
   const none = f64x2.splat(0);
   mean = 0;
-  sumRow<Double<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
+  sumRow<Double, Origin, Value>(x, 0, 0, size, none, none, none, none);
   // No finite row overflows f64: where the sum is infinite an element was, and the whole row is to be NaN.
   squares = sum1 < Infinity ? sum1 : NaN;
 }

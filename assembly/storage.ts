@@ -1,4 +1,7 @@
-/** How elements lie in memory. A storage hands vectors of f32 to the lanes and takes them back. */
+/**
+ * How elements lie in memory. A storage hands vectors of f32 to the lanes and takes them back, rounded to the nearest
+ * element, ties to even. 16-bit storages do it by integer arithmetic, as WebAssembly has no instruction for it.
+ */
 
 /** IEEE 754 binary32, the element itself. */
 @unmanaged
@@ -28,5 +31,115 @@ export class F32 {
   }
   @inline store1(p: usize, v: v128): void {
     v128.store32_lane(p, v, 0);
+  }
+  /** Two vectors, one behind the other. */
+  @inline store8(p: usize, v: v128, w: v128): void {
+    v128.store(p, v);
+    v128.store(p, w, 16);
+  }
+}
+
+/** IEEE 754 binary16: 5 bits of exponent, 10 of fraction. */
+@unmanaged
+@final
+export class F16 {
+  @inline bytes(): usize {
+    return 2;
+  }
+  /** Sign-extended halves to f32. No subnormal enters a product, for which some processors take a hundred times as long. */
+  @inline widen(halves: v128): v128 {
+    const magnitude = v128.and(i32x4.shl(halves, 13), i32x4.splat(0x0fffe000));
+    // Infinity and NaN keep an exponent of ones. A subnormal is read as 2^-14 more than it is, and then put right.
+    const special = i32x4.gt_s(magnitude, i32x4.splat(0x0f7fffff));
+    const subnormal = i32x4.lt_s(magnitude, i32x4.splat(0x00800000));
+    const bias = v128.bitselect(i32x4.splat(0x70000000), i32x4.splat(0x38000000), special); // 224 << 23, 112 << 23
+    const normal = i32x4.sub(i32x4.add(magnitude, bias), i32x4.shl(subnormal, 23));
+    const widened = f32x4.sub(normal, v128.and(subnormal, i32x4.splat(0x38800000)));
+    return v128.or(widened, v128.and(halves, i32x4.splat(<i32>0x80000000)));
+  }
+  @inline load4(p: usize): v128 {
+    return this.widen(v128.load16x4_s(p));
+  }
+  @inline load2(p: usize): v128 {
+    return this.widen(i32x4.extend_low_i16x8_s(v128.load32_zero(p)));
+  }
+  @inline load1(p: usize): v128 {
+    return this.widen(i32x4.splat(<i32>load<i16>(p)));
+  }
+  @inline loadSplat(p: usize): v128 {
+    return this.load1(p);
+  }
+  /** The magnitudes of f32 as halves, in 32 bits each. */
+  @inline magnitude(v: v128): v128 {
+    // What is 2^16 or more is infinite: so is what lies between, after rounding. As integers, NaN is more too.
+    const a = i32x4.min_s(v128.and(v, i32x4.splat(0x7fffffff)), i32x4.splat(0x47800000));
+    // Added to a power of two 13 above its own exponent, a loses all but 11 bits, rounded as f32 rounds. The least
+    // exponent is that of the smallest normal half: what lies below loses as many bits as a subnormal has fewer.
+    const exponent = i32x4.max_s(v128.and(a, i32x4.splat(0x7f800000)), i32x4.splat(0x38800000)); // 2^-14
+    const power = i32x4.add(exponent, i32x4.splat(0x06800000)); // 13 << 23
+    const rounded = i32x4.sub(f32x4.add(a, power), power);
+    const half = i32x4.add(rounded, i32x4.sub(i32x4.shr_u(exponent, 13), i32x4.splat(0x1c400))); // 113 << 10
+    return v128.or(half, v128.and(f32x4.ne(v, v), i32x4.splat(0x200)));
+  }
+  /** Eight f32 as halves. */
+  @inline narrow(v: v128, w: v128): v128 {
+    const signs = v128.and(i16x8.narrow_i32x4_s(i32x4.shr_s(v, 16), i32x4.shr_s(w, 16)), i16x8.splat(<i16>0x8000));
+    return v128.or(i16x8.narrow_i32x4_s(this.magnitude(v), this.magnitude(w)), signs);
+  }
+  @inline store8(p: usize, v: v128, w: v128): void {
+    v128.store(p, this.narrow(v, w));
+  }
+  @inline store4(p: usize, v: v128): void {
+    v128.store64_lane(p, this.narrow(v, v), 0);
+  }
+  @inline store2(p: usize, v: v128): void {
+    v128.store32_lane(p, this.narrow(v, v), 0);
+  }
+  @inline store1(p: usize, v: v128): void {
+    v128.store16_lane(p, this.narrow(v, v), 0);
+  }
+}
+
+/** bfloat16: the upper half of an f32. */
+@unmanaged
+@final
+export class BF16 {
+  @inline bytes(): usize {
+    return 2;
+  }
+  @inline load4(p: usize): v128 {
+    return i32x4.shl(v128.load16x4_u(p), 16);
+  }
+  @inline load2(p: usize): v128 {
+    return i32x4.shl(i32x4.extend_low_i16x8_u(v128.load32_zero(p)), 16);
+  }
+  @inline load1(p: usize): v128 {
+    return i32x4.splat((<i32>load<u16>(p)) << 16);
+  }
+  @inline loadSplat(p: usize): v128 {
+    return this.load1(p);
+  }
+  /** Four f32 as bfloat16, sign-extended to 32 bits. */
+  @inline round(v: v128): v128 {
+    // Half of the last place, less one where the upper half is even: ties go to even.
+    const odd = v128.and(i32x4.shr_u(v, 16), i32x4.splat(1));
+    const rounded = i32x4.add(i32x4.add(v, i32x4.splat(0x7fff)), odd);
+    // NaN stays what it is, made quiet: its fraction might have lain in the lower half alone, or be carried away.
+    const quiet = v128.or(v, i32x4.splat(0x00400000));
+    return i32x4.shr_s(v128.bitselect(rounded, quiet, f32x4.eq(v, v)), 16);
+  }
+  @inline store8(p: usize, v: v128, w: v128): void {
+    v128.store(p, i16x8.narrow_i32x4_s(this.round(v), this.round(w)));
+  }
+  @inline store4(p: usize, v: v128): void {
+    const halves = this.round(v);
+    v128.store64_lane(p, i16x8.narrow_i32x4_s(halves, halves), 0);
+  }
+  @inline store2(p: usize, v: v128): void {
+    const halves = this.round(v);
+    v128.store32_lane(p, i16x8.narrow_i32x4_s(halves, halves), 0);
+  }
+  @inline store1(p: usize, v: v128): void {
+    v128.store16_lane(p, this.round(v), 0);
   }
 }

@@ -1,8 +1,9 @@
 /**
  * What the WebAssembly module exports: assembly/index.ts, seen from here.
  *
- * Pointers are byte offsets into linear memory. Batches are `rows x size` f32, row-major; means, rstds and the results of
- * reductions are one f64 a row, 8-byte aligned. What is true or false is 1 or 0.
+ * Pointers are byte offsets into linear memory. Batches are `rows x size` f32, the starts of their rows as many bytes apart
+ * as their stride says, or one behind the other; means, rstds and the results of reductions are one f64 a row, 8-byte
+ * aligned. What is true or false is 1 or 0.
  */
 export interface Abi {
   isRelaxed(): number;
@@ -10,9 +11,11 @@ export interface Abi {
   free(block: number): void;
   affineForward(
     x: number,
+    xStride: number,
     gain: number,
     bias: number,
     y: number,
+    yStride: number,
     means: number,
     rstds: number,
     rows: number,
@@ -24,7 +27,9 @@ export interface Abi {
   ): void;
   adaForward(
     x: number,
+    xStride: number,
     z: number,
+    zStride: number,
     means: number,
     rstds: number,
     rows: number,
@@ -37,6 +42,7 @@ export interface Abi {
   ): void;
   rowStatistics(
     x: number,
+    xStride: number,
     means: number,
     rstds: number,
     rows: number,
@@ -48,11 +54,14 @@ export interface Abi {
   ): void;
   affineBackward(
     dy: number,
+    dyStride: number,
     x: number,
+    xStride: number,
     gain: number,
     means: number,
     rstds: number,
     dx: number,
+    dxStride: number,
     columns: number,
     first: number,
     rows: number,
@@ -65,10 +74,13 @@ export interface Abi {
   ): void;
   adaBackward(
     dz: number,
+    dzStride: number,
     x: number,
+    xStride: number,
     means: number,
     rstds: number,
     dx: number,
+    dxStride: number,
     rows: number,
     size: number,
     eps: number,
@@ -81,6 +93,26 @@ export interface Abi {
     detachScale: number,
   ): void;
   columnSums(columns: number, bias: number, out: number, size: number, accumulate: number): void;
+  widenRows(type: number, x: number, xStride: number, out: number, outStride: number, rows: number, size: number): void;
+  narrowRows(
+    type: number,
+    x: number,
+    xStride: number,
+    out: number,
+    outStride: number,
+    rows: number,
+    size: number,
+  ): void;
+  addRows(
+    x: number,
+    xStride: number,
+    p: number,
+    pStride: number,
+    out: number,
+    outStride: number,
+    rows: number,
+    size: number,
+  ): void;
   rowSum(x: number, out: number, rows: number, size: number): void;
   rowL1(x: number, out: number, rows: number, size: number): void;
   rowSumSquare(x: number, out: number, rows: number, size: number): void;

@@ -2,7 +2,7 @@ import type { Abi } from "./abi.js";
 import { checkBoolean, checkNumber, checkOptions, checkStorage, typeError } from "./checks.js";
 import { createMatrix, type LinearMatrix } from "./matrix.js";
 import { LinearMemory } from "./memory.js";
-import { adaNorm, detachNorm, layerNorm, layerNormSimple, rmsNorm } from "./norms.js";
+import { LinearNorm } from "./norm.js";
 import { LinearRows } from "./rows.js";
 import type { AdaNormOptions, HostArray, Kernels, LoadOptions, Norm, Rows, StatsOptions } from "./types.js";
 
@@ -21,23 +21,23 @@ class LinearKernels implements Kernels {
   }
 
   layerNorm(options: StatsOptions): Norm {
-    return layerNorm(this.#abi, this.#memory, options);
+    return new LinearNorm(this.#abi, this.#memory, "layerNorm", options);
   }
 
   layerNormSimple(options: StatsOptions): Norm {
-    return layerNormSimple(this.#abi, this.#memory, options);
+    return new LinearNorm(this.#abi, this.#memory, "layerNormSimple", options);
   }
 
   detachNorm(options: StatsOptions): Norm {
-    return detachNorm(this.#abi, this.#memory, options);
+    return new LinearNorm(this.#abi, this.#memory, "detachNorm", options);
   }
 
   adaNorm(options: AdaNormOptions): Norm {
-    return adaNorm(this.#abi, this.#memory, options);
+    return new LinearNorm(this.#abi, this.#memory, "adaNorm", options);
   }
 
   rmsNorm(options: StatsOptions): Norm {
-    return rmsNorm(this.#abi, this.#memory, options);
+    return new LinearNorm(this.#abi, this.#memory, "rmsNorm", options);
   }
 
   rows(size: number, options?: object): Rows {

@@ -1,29 +1,22 @@
-import { columnsBytes, ROW_BLOCK } from "./abi.js";
+import { type Abi, columnsBytes, ROW_BLOCK } from "./abi.js";
 import { checkBoolean, checkOptions, checkStat, typeError } from "./checks.js";
 import { LinearMatrix } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
+import { bindNorm, type NormKernels, type NormName } from "./norms.js";
 import { checkApart, checkColumn, checkLike, checkRows, Operand, type Span, spanOf } from "./operand.js";
 import { makeStats } from "./stats.js";
 import { Layout, tileRows } from "./tiles.js";
-import type { Backward, Forward, HostArray, Matrix, Norm, Params, RowStats } from "./types.js";
-
-/** The kernels of one norm, its options bound: what is left are pointers and the number of rows. */
-export interface NormKernels {
-  forward(x: number, gain: number, bias: number, y: number, means: number, rstds: number, rows: number): void;
-  statistics(x: number, means: number, rstds: number, rows: number): void;
-  backward(
-    dy: number,
-    x: number,
-    gain: number,
-    means: number,
-    rstds: number,
-    dx: number,
-    columns: number,
-    first: number,
-    rows: number,
-  ): void;
-  columnSums(columns: number, bias: number, out: number, size: number, accumulate: number): void;
-}
+import type {
+  AdaNormOptions,
+  Backward,
+  Forward,
+  HostArray,
+  Matrix,
+  Norm,
+  Params,
+  RowStats,
+  StatsOptions,
+} from "./types.js";
 
 /**
  * The path of the data, the same for every norm: check all arguments; take all memory that is needed; then, tile by
@@ -38,8 +31,10 @@ export class LinearNorm implements Norm {
   readonly #memory: LinearMemory;
   readonly #hasParams: boolean;
   readonly #kernels: NormKernels;
+  readonly #columnSums: Abi["columnSums"];
 
-  constructor(name: string, memory: LinearMemory, size: number, hasParams: boolean, kernels: NormKernels) {
+  constructor(abi: Abi, memory: LinearMemory, name: NormName, options: StatsOptions | AdaNormOptions) {
+    const { size, hasParams, kernels } = bindNorm(abi, name, options);
     this.size = size;
     this.#name = name;
     this.#forward = `${name}.forward`;
@@ -47,6 +42,7 @@ export class LinearNorm implements Norm {
     this.#memory = memory;
     this.#hasParams = hasParams;
     this.#kernels = kernels;
+    this.#columnSums = abi.columnSums;
   }
 
   forward<T extends HostArray | Matrix>(x: T, options: Params<T> & { out?: T | undefined } = {}): Forward<T> {
@@ -87,7 +83,7 @@ export class LinearNorm implements Norm {
         const length = count * size;
         const xAt = input.read(start, length, base + tile);
         const yAt = output.target(start, base + tile);
-        this.#kernels.forward(xAt, gainAt, biasAt, yAt, base + means, base + rstds, count);
+        this.#kernels.forward(xAt, size * 4, gainAt, biasAt, yAt, size * 4, base + means, base + rstds, count);
         output.write(start, length, base + tile);
         memory.fetch(mean, row, base + means, count);
         memory.fetch(rstd, row, base + rstds, count);
@@ -162,9 +158,22 @@ export class LinearNorm implements Norm {
           memory.place(found.mean, row, base + means, count);
           memory.place(found.rstd, row, base + rstds, count);
         } else {
-          this.#kernels.statistics(xAt, base + means, base + rstds, count);
+          this.#kernels.statistics(xAt, size * 4, base + means, base + rstds, count);
         }
-        this.#kernels.backward(dyAt, xAt, gainAt, base + means, base + rstds, dxAt, columnsAt, row, count);
+        this.#kernels.backward(
+          dyAt,
+          size * 4,
+          xAt,
+          size * 4,
+          gainAt,
+          base + means,
+          base + rstds,
+          dxAt,
+          size * 4,
+          columnsAt,
+          row,
+          count,
+        );
         dx.write(start, length, base + tile);
       }
       const result: Backward<T> = { dx: dx.result() as T };
@@ -217,7 +226,7 @@ export class LinearNorm implements Norm {
   /** Rounds the sums over all rows into where they go, or adds them onto what is there. */
   #addUp(columns: number, bias: boolean, out: Operand, scratch: number, accumulate: boolean): Float32Array | Matrix {
     const at = accumulate ? out.read(0, this.size, scratch) : out.target(0, scratch);
-    this.#kernels.columnSums(columns, bias ? 1 : 0, at, this.size, accumulate ? 1 : 0);
+    this.#columnSums(columns, bias ? 1 : 0, at, this.size, accumulate ? 1 : 0);
     out.write(0, this.size, scratch);
     return out.result();
   }

@@ -1,8 +1,46 @@
 import type { Abi } from "./abi.js";
-import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions, checkStorage } from "./checks.js";
-import type { LinearMemory } from "./memory.js";
-import { LinearNorm } from "./norm.js";
-import type { AdaNormOptions, Norm, StatsOptions } from "./types.js";
+import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions } from "./checks.js";
+import type { AdaNormOptions, StatsOptions } from "./types.js";
+
+/** The norms, by the names that they have in `Kernels`. */
+export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
+
+/** The kernels of one norm, its options bound: what is left are where batches lie, their strides in bytes, and rows. */
+export interface NormKernels {
+  forward(
+    x: number,
+    xStride: number,
+    gain: number,
+    bias: number,
+    y: number,
+    yStride: number,
+    means: number,
+    rstds: number,
+    rows: number,
+  ): void;
+  statistics(x: number, xStride: number, means: number, rstds: number, rows: number): void;
+  backward(
+    dy: number,
+    dyStride: number,
+    x: number,
+    xStride: number,
+    gain: number,
+    means: number,
+    rstds: number,
+    dx: number,
+    dxStride: number,
+    columns: number,
+    first: number,
+    rows: number,
+  ): void;
+}
+
+/** A norm with its options checked: the length of its rows, whether it takes gain and bias, and its kernels. */
+export interface BoundNorm {
+  size: number;
+  hasParams: boolean;
+  kernels: NormKernels;
+}
 
 /** As the kernels take it: converting it once is one conversion less in every call. */
 function flag(value: boolean): number {
@@ -10,10 +48,10 @@ function flag(value: boolean): number {
 }
 
 /** The options that every norm takes, checked and with their defaults. */
-function statsOptions(call: string, options: StatsOptions, detached: boolean) {
+function statsOptions(call: NormName, options: StatsOptions) {
   checkOptions(call, options);
+  const detached = call === "detachNorm";
   const { size, eps = 1e-5, epsAt = "variance", ddof = 0, detachMean = detached, detachStd = detached } = options;
-  checkStorage(call, options);
   return {
     size: checkInteger(call, "size", size, 1),
     eps: checkNumber(call, "eps", eps, 0),
@@ -24,34 +62,32 @@ function statsOptions(call: string, options: StatsOptions, detached: boolean) {
   };
 }
 
-/** The norms z = gain y + bias; centred, or about 0 as rmsNorm is; with gain and bias or without. */
-function affine(
-  abi: Abi,
-  memory: LinearMemory,
-  call: string,
-  options: StatsOptions,
-  kind: { centred: boolean; hasParams: boolean; detached: boolean },
-): Norm {
-  const { size, eps, epsAtStd, ddof, detachMean, detachStd } = statsOptions(call, options, kind.detached);
-  const { centred, hasParams } = kind;
+/** The norms z = gain y + bias; centred, or about 0 as rmsNorm is. */
+function bindAffine(abi: Abi, call: NormName, options: StatsOptions): BoundNorm {
+  const { size, eps, epsAtStd, ddof, detachMean, detachStd } = statsOptions(call, options);
+  const centred = call !== "rmsNorm";
   // rmsNorm: a mean of 0 has no derivative, and squares about it lose no degree of freedom.
   const freedom = centred ? ddof : 0;
   const constantMean = flag(detachMean || !centred);
   const constantStd = flag(detachStd);
   const about = flag(centred);
-  const { affineForward, rowStatistics, affineBackward, columnSums } = abi;
-  return new LinearNorm(call, memory, size, hasParams, {
-    forward: (x, gain, bias, y, means, rstds, rows) =>
-      affineForward(x, gain, bias, y, means, rstds, rows, size, about, eps, epsAtStd, freedom),
-    statistics: (x, means, rstds, rows) => rowStatistics(x, means, rstds, rows, size, about, eps, epsAtStd, freedom),
-    backward: (dy, x, gain, means, rstds, dx, columns, first, rows) =>
+  const { affineForward, rowStatistics, affineBackward } = abi;
+  const kernels: NormKernels = {
+    forward: (x, xStride, gain, bias, y, yStride, means, rstds, rows) =>
+      affineForward(x, xStride, gain, bias, y, yStride, means, rstds, rows, size, about, eps, epsAtStd, freedom),
+    statistics: (x, xStride, means, rstds, rows) =>
+      rowStatistics(x, xStride, means, rstds, rows, size, about, eps, epsAtStd, freedom),
+    backward: (dy, dyStride, x, xStride, gain, means, rstds, dx, dxStride, columns, first, rows) =>
       affineBackward(
         dy,
+        dyStride,
         x,
+        xStride,
         gain,
         means,
         rstds,
         dx,
+        dxStride,
         columns,
         first,
         rows,
@@ -62,47 +98,34 @@ function affine(
         constantMean,
         constantStd,
       ),
-    columnSums,
-  });
+  };
+  return { size, hasParams: call === "layerNorm" || call === "rmsNorm", kernels };
 }
 
-export function layerNorm(abi: Abi, memory: LinearMemory, options: StatsOptions): Norm {
-  return affine(abi, memory, "layerNorm", options, { centred: true, hasParams: true, detached: false });
-}
-
-export function layerNormSimple(abi: Abi, memory: LinearMemory, options: StatsOptions): Norm {
-  return affine(abi, memory, "layerNormSimple", options, { centred: true, hasParams: false, detached: false });
-}
-
-export function detachNorm(abi: Abi, memory: LinearMemory, options: StatsOptions): Norm {
-  return affine(abi, memory, "detachNorm", options, { centred: true, hasParams: false, detached: true });
-}
-
-export function rmsNorm(abi: Abi, memory: LinearMemory, options: StatsOptions): Norm {
-  return affine(abi, memory, "rmsNorm", options, { centred: false, hasParams: true, detached: false });
-}
-
-export function adaNorm(abi: Abi, memory: LinearMemory, options: AdaNormOptions): Norm {
-  const call = "adaNorm";
-  const { size, eps, epsAtStd, ddof, detachMean, detachStd } = statsOptions(call, options, false);
+function bindAda(abi: Abi, call: NormName, options: AdaNormOptions): BoundNorm {
+  const { size, eps, epsAtStd, ddof, detachMean, detachStd } = statsOptions(call, options);
   const { scale = 1, k = 1 / 10, detachScale = true } = options;
   checkNumber(call, "scale", scale, 0, true);
   checkNumber(call, "k", k, 0);
   const constantMean = flag(detachMean);
   const constantStd = flag(detachStd);
   const constantScale = flag(checkBoolean(call, "detachScale", detachScale));
-  const { adaForward, rowStatistics, adaBackward, columnSums } = abi;
-  return new LinearNorm(call, memory, size, false, {
-    forward: (x, _gain, _bias, y, means, rstds, rows) =>
-      adaForward(x, y, means, rstds, rows, size, eps, epsAtStd, ddof, scale, k),
-    statistics: (x, means, rstds, rows) => rowStatistics(x, means, rstds, rows, size, 1, eps, epsAtStd, ddof),
-    backward: (dy, x, _gain, means, rstds, dx, _columns, _first, rows) =>
+  const { adaForward, rowStatistics, adaBackward } = abi;
+  const kernels: NormKernels = {
+    forward: (x, xStride, _gain, _bias, y, yStride, means, rstds, rows) =>
+      adaForward(x, xStride, y, yStride, means, rstds, rows, size, eps, epsAtStd, ddof, scale, k),
+    statistics: (x, xStride, means, rstds, rows) =>
+      rowStatistics(x, xStride, means, rstds, rows, size, 1, eps, epsAtStd, ddof),
+    backward: (dy, dyStride, x, xStride, _gain, means, rstds, dx, dxStride, _columns, _first, rows) =>
       adaBackward(
         dy,
+        dyStride,
         x,
+        xStride,
         means,
         rstds,
         dx,
+        dxStride,
         rows,
         size,
         eps,
@@ -114,6 +137,11 @@ export function adaNorm(abi: Abi, memory: LinearMemory, options: AdaNormOptions)
         k,
         constantScale,
       ),
-    columnSums,
-  });
+  };
+  return { size, hasParams: false, kernels };
+}
+
+/** Checks a norm's options and binds its kernels to them. */
+export function bindNorm(abi: Abi, name: NormName, options: StatsOptions | AdaNormOptions): BoundNorm {
+  return name === "adaNorm" ? bindAda(abi, name, options) : bindAffine(abi, name, options);
 }

@@ -23,6 +23,7 @@ describe("the kernels themselves", () => {
   // One of them is too short for f32; neither fills vectors.
   it.each([37, 150])("give the same bytes for every tile size, with rows of %i", (size) => {
     const rows = 50;
+    const stride = size * 4;
     const bytes = readFileSync(new URL("../build/adanorm.wasm", import.meta.url));
     const memory = new WebAssembly.Memory({ initial: 40 });
     const { exports: abi } = instantiateSync<Abi & Record<string, unknown>>(bytes, { env: { memory } });
@@ -44,8 +45,27 @@ describe("the kernels themselves", () => {
         const count = Math.min(tile, rows - row);
         const at = (batch: number) => batch + row * size * 4;
         const [m, r] = [means + row * 8, rstds + row * 8];
-        abi.affineForward(at(x), gain, 0, at(y), m, r, count, size, 1, 1e-5, 0, 0);
-        abi.affineBackward(at(dy), at(x), gain, m, r, at(dx), columns, row, count, size, 1e-5, 0, 0, 0, 0);
+        abi.affineForward(at(x), stride, gain, 0, at(y), stride, m, r, count, size, 1, 1e-5, 0, 0);
+        abi.affineBackward(
+          at(dy),
+          stride,
+          at(x),
+          stride,
+          gain,
+          m,
+          r,
+          at(dx),
+          stride,
+          columns,
+          row,
+          count,
+          size,
+          1e-5,
+          0,
+          0,
+          0,
+          0,
+        );
       }
       const f32 = (pointer: number, length = rows * size) => new Float32Array(memory.buffer, pointer, length).slice();
       const dGain = abi.alloc(size * 4);
