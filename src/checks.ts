@@ -5,6 +5,7 @@
  *
  * TypeError where the kind is wrong, RangeError where the value is. Messages are built on failure only.
  */
+import type { HostArray } from "./types.js";
 
 /** What a value is, in a few words. */
 export function describe(value: unknown): string {
@@ -20,8 +21,9 @@ function tagOf(value: object): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
 
-export function typeError(call: string, argument: string, expected: string, got: unknown): TypeError {
-  return new TypeError(`${call}: ${argument}: expected ${expected}, got ${describe(got)}`);
+/** `more` says what the value's own description leaves open. */
+export function typeError(call: string, argument: string, expected: string, got: unknown, more = ""): TypeError {
+  return new TypeError(`${call}: ${argument}: expected ${expected}, got ${describe(got)}${more}`);
 }
 
 /** `got` as text stands as it is: a length or a shape that was put into words already. */
@@ -31,21 +33,13 @@ export function rangeError(call: string, argument: string, expected: string, got
   );
 }
 
-/** By its tag rather than its constructor, so that arrays from another realm (a frame, a vm context) pass. */
-export function isFloat32Array(value: unknown): value is Float32Array {
-  return (
-    ArrayBuffer.isView(value) && (value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] === "Float32Array"
-  );
-}
-
+/** Whatever the realm that it comes from. */
 function isFloat64Array(value: unknown): value is Float64Array {
-  return (
-    ArrayBuffer.isView(value) && (value as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] === "Float64Array"
-  );
+  return ArrayBuffer.isView(value) && tagOf(value) === "Float64Array";
 }
 
 /** Refuses a view whose buffer was detached: it reads as empty, without an error of its own. */
-export function checkAttached(call: string, argument: string, array: Float32Array | Float64Array): void {
+export function checkAttached(call: string, argument: string, array: HostArray | Float64Array): void {
   if (array.length > 0) return;
   try {
     new Uint8Array(array.buffer);
@@ -90,12 +84,6 @@ export function checkOneOf<T>(call: string, argument: string, value: unknown, ch
   const expected = choices.map((choice) => JSON.stringify(choice)).join(" or ");
   if (typeof value !== typeof choices[0]) throw typeError(call, argument, expected, value);
   throw new RangeError(`${call}: ${argument}: expected ${expected}, got ${describe(value)}`);
-}
-
-/** Other storage than f32 is not to be mistaken for it in silence. */
-export function checkStorage(call: string, options: object): void {
-  const { dtype = "f32" } = options as { dtype?: unknown };
-  checkOneOf(call, "dtype", dtype, ["f32"]);
 }
 
 /** One f64 a row. */

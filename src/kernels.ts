@@ -1,10 +1,20 @@
 import type { Abi } from "./abi.js";
-import { checkBoolean, checkNumber, checkOptions, checkStorage, typeError } from "./checks.js";
-import { createMatrix, type LinearMatrix } from "./matrix.js";
+import { checkBoolean, checkNumber, checkOptions, typeError } from "./checks.js";
+import { createMatrix } from "./convert.js";
 import { LinearMemory } from "./memory.js";
 import { LinearNorm } from "./norm.js";
 import { LinearRows } from "./rows.js";
-import type { AdaNormOptions, HostArray, Kernels, LoadOptions, Norm, Rows, StatsOptions } from "./types.js";
+import type {
+  AdaNormOptions,
+  DType,
+  HostArray,
+  Kernels,
+  LoadOptions,
+  Matrix,
+  Norm,
+  Rows,
+  StatsOptions,
+} from "./types.js";
 
 const PAGE_BYTES = 65536;
 const MOST_BYTES = 2 ** 32;
@@ -40,13 +50,13 @@ class LinearKernels implements Kernels {
     return new LinearNorm(this.#abi, this.#memory, "rmsNorm", options);
   }
 
-  rows(size: number, options?: object): Rows {
+  rows(size: number, options?: { dtype?: DType | undefined }): Rows {
     return new LinearRows(this.#abi, this.#memory, size, options);
   }
 
-  matrix(rowsOrSource: number | HostArray, cols: number, dtype?: unknown): LinearMatrix {
-    checkStorage("matrix", { dtype });
-    return createMatrix(this.#memory, rowsOrSource, cols);
+  matrix<D extends DType>(rowsOrSource: number | HostArray, cols: number, dtype?: D): Matrix<D> {
+    // What it holds is what was asked for, or follows from the source, as the overloads of the interface say.
+    return createMatrix(this.#memory, rowsOrSource, cols, dtype) as Matrix as Matrix<D>;
   }
 
   get memory(): { used: number; size: number } {

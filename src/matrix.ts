@@ -1,6 +1,7 @@
-import { checkAttached, checkInteger, isFloat32Array, rangeError, typeError } from "./checks.js";
+import { BYTES, CODES, type Elements } from "./dtypes.js";
 import type { LinearMemory } from "./memory.js";
-import type { Matrix } from "./types.js";
+import { tileRows } from "./tiles.js";
+import type { DType, Matrix } from "./types.js";
 
 /** Frees the blocks of matrices that were dropped without free(). */
 const abandoned =
@@ -9,7 +10,7 @@ const abandoned =
     : new FinalizationRegistry<() => void>((giveBack) => giveBack());
 
 /** A view keeps its matrix: while somebody holds the one, the other's memory is not given away. */
-const owners = new WeakMap<Float32Array, LinearMatrix>();
+const owners = new WeakMap<Elements, LinearMatrix>();
 
 /** Engines without the symbol get the one that transpilers of `using` fall back on. */
 const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
@@ -18,17 +19,19 @@ const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.disp
 export class LinearMatrix implements Matrix {
   readonly rows: number;
   readonly cols: number;
+  readonly dtype: DType;
   readonly #memory: LinearMemory;
   readonly #pointer: number;
   #giveBack: (() => void) | undefined;
 
   /** The block is not cleared. */
-  constructor(call: string, memory: LinearMemory, rows: number, cols: number) {
-    const bytes = rows * cols * Float32Array.BYTES_PER_ELEMENT;
+  constructor(call: string, memory: LinearMemory, rows: number, cols: number, dtype: DType) {
+    const bytes = rows * cols * BYTES[dtype];
     const pointer = memory.allocate(call, bytes);
     memory.used += bytes;
     this.rows = rows;
     this.cols = cols;
+    this.dtype = dtype;
     this.#memory = memory;
     this.#pointer = pointer;
     // Must not hold on to the matrix itself, or it would never be collected.
@@ -39,16 +42,38 @@ export class LinearMatrix implements Matrix {
     abandoned?.register(this, this.#giveBack, this);
   }
 
-  get data(): Float32Array {
+  get data(): Elements {
     this.#checkAlive("Matrix.data");
-    const view = this.#memory.view(this.#pointer, this.rows * this.cols);
+    const view = this.#memory.view(this.dtype, this.#pointer, this.rows * this.cols);
     owners.set(view, this);
     return view;
   }
 
-  toArray(): Float32Array {
+  toArray(): Elements {
     this.#checkAlive("Matrix.toArray");
     return this.data.slice();
+  }
+
+  toFloat32(): Float32Array {
+    const call = "Matrix.toFloat32";
+    this.#checkAlive(call);
+    const { rows, cols, dtype } = this;
+    const memory = this.#memory;
+    const code = CODES[dtype];
+    if (code === 0) return this.toArray() as Float32Array;
+    const result = new Float32Array(rows * cols);
+    const step = tileRows(rows, cols, false, 1);
+    try {
+      const tile = memory.scratch(call, step * cols * 4);
+      for (let row = 0; row < rows; row += step) {
+        const count = Math.min(step, rows - row) * cols;
+        memory.abi.widenRows(code, this.#pointer + row * cols * 2, 0, tile, 0, 1, count);
+        result.set(memory.f32.subarray(tile / 4, tile / 4 + count), row * cols);
+      }
+    } finally {
+      memory.release();
+    }
+    return result;
   }
 
   free(): void {
@@ -80,26 +105,4 @@ export class LinearMatrix implements Matrix {
   #checkAlive(call: string): void {
     if (this.#giveBack === undefined) throw new TypeError(`${call}: expected a live Matrix, got one that was freed`);
   }
-}
-
-/** A matrix of zeros, or a copy of an array. */
-export function createMatrix(memory: LinearMemory, rowsOrSource: unknown, cols: unknown): LinearMatrix {
-  const call = "matrix";
-  const width = checkInteger(call, "cols", cols, 1);
-  if (typeof rowsOrSource === "number") {
-    const matrix = new LinearMatrix(call, memory, checkInteger(call, "rows", rowsOrSource, 0), width);
-    matrix.data.fill(0);
-    return matrix;
-  }
-  if (!isFloat32Array(rowsOrSource))
-    throw typeError(call, "source", "a Float32Array or a number of rows", rowsOrSource);
-  checkAttached(call, "source", rowsOrSource);
-  const { length } = rowsOrSource;
-  if (length % width !== 0)
-    throw rangeError(call, "source", `a length that is a multiple of cols ${width}`, `${length}`);
-  // Growth would detach a source that lies in this very memory: note where it is.
-  const inside = rowsOrSource.buffer === memory.buffer ? rowsOrSource.byteOffset : undefined;
-  const matrix = new LinearMatrix(call, memory, length / width, width);
-  matrix.data.set(inside === undefined ? rowsOrSource : memory.view(inside, length));
-  return matrix;
 }

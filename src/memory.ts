@@ -1,4 +1,6 @@
 import type { Abi } from "./abi.js";
+import type { Elements } from "./dtypes.js";
+import type { DType } from "./types.js";
 
 /** Blocks of the allocator are limited to this many bytes. */
 const LARGEST_BLOCK = 2 ** 30 - 4;
@@ -29,18 +31,21 @@ export function aligned(bytes: number): number {
 export class LinearMemory {
   /** Bytes that matrices hold. */
   used = 0;
+  /** The kernels that work on it. */
+  readonly abi: Abi;
   readonly #memory: WebAssembly.Memory;
-  readonly #abi: Abi;
   #f32: Float32Array;
   #f64: Float64Array;
+  #u16: Uint16Array;
   #scratch = 0;
   #scratchBytes = 0;
 
   constructor(memory: WebAssembly.Memory, abi: Abi) {
     this.#memory = memory;
-    this.#abi = abi;
+    this.abi = abi;
     this.#f32 = new Float32Array(memory.buffer);
     this.#f64 = new Float64Array(memory.buffer);
+    this.#u16 = new Uint16Array(memory.buffer);
   }
 
   get buffer(): ArrayBuffer {
@@ -63,9 +68,21 @@ export class LinearMemory {
     return this.#f64;
   }
 
+  /** All of it as 16-bit elements, as good as {@link f32}. */
+  get u16(): Uint16Array {
+    if (this.#u16.length === 0) this.#u16 = new Uint16Array(this.#memory.buffer);
+    return this.#u16;
+  }
+
+  /** All of it as elements of a dtype. */
+  elements(dtype: DType): Elements {
+    return dtype === "f32" ? this.f32 : this.u16;
+  }
+
   /** A live view of its own, for the caller to keep. */
-  view(pointer: number, length: number): Float32Array {
-    return new Float32Array(this.#memory.buffer, pointer, length);
+  view(dtype: DType, pointer: number, length: number): Elements {
+    const { buffer } = this.#memory;
+    return dtype === "f32" ? new Float32Array(buffer, pointer, length) : new Uint16Array(buffer, pointer, length);
   }
 
   /**
@@ -77,7 +94,7 @@ export class LinearMemory {
     const block = bytes < PAGE ? bytes : bytes + SPACE;
     if (block <= LARGEST_BLOCK) {
       try {
-        return this.#abi.alloc(block) >>> 0;
+        return this.abi.alloc(block) >>> 0;
       } catch (error) {
         // The allocator traps where the memory cannot grow, before it has changed anything.
         if (!(error instanceof WebAssembly.RuntimeError)) throw error;
@@ -90,7 +107,7 @@ export class LinearMemory {
   }
 
   free(pointer: number): void {
-    this.#abi.free(pointer);
+    this.abi.free(pointer);
   }
 
   /**

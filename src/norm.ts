@@ -1,22 +1,29 @@
 import { type Abi, columnsBytes, ROW_BLOCK } from "./abi.js";
 import { checkBoolean, checkOptions, checkStat, typeError } from "./checks.js";
+import { arrayLike, checkDType, holds } from "./dtypes.js";
 import { LinearMatrix } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
 import { bindNorm, type NormKernels, type NormName } from "./norms.js";
-import { checkApart, checkColumn, checkLike, checkRows, Operand, type Span, spanOf } from "./operand.js";
+import { checkLike, Operand, strideOf } from "./operand.js";
+import { checkApart, type Span, spanOf } from "./overlap.js";
 import { makeStats } from "./stats.js";
-import { Layout, tileRows } from "./tiles.js";
+import { Layout, placed, type Tile, takeTile, tileRows } from "./tiles.js";
 import type {
   AdaNormOptions,
   Backward,
+  BackwardOptions,
+  DType,
   Forward,
+  ForwardOptions,
   HostArray,
   Matrix,
   Norm,
-  Params,
   RowStats,
   StatsOptions,
 } from "./types.js";
+
+/** What forward returns, with the sum where there was a residual. */
+type Result<T> = Forward<T> & { sum: T };
 
 /**
  * The path of the data, the same for every norm: check all arguments; take all memory that is needed; then, tile by
@@ -29,156 +36,96 @@ export class LinearNorm implements Norm {
   readonly #forward: string;
   readonly #backward: string;
   readonly #memory: LinearMemory;
+  readonly #dtype: DType;
   readonly #hasParams: boolean;
   readonly #kernels: NormKernels;
-  readonly #columnSums: Abi["columnSums"];
 
   constructor(abi: Abi, memory: LinearMemory, name: NormName, options: StatsOptions | AdaNormOptions) {
     const { size, hasParams, kernels } = bindNorm(abi, name, options);
+    const { dtype = "f32" } = options;
     this.size = size;
     this.#name = name;
     this.#forward = `${name}.forward`;
     this.#backward = `${name}.backward`;
     this.#memory = memory;
+    this.#dtype = checkDType(name, dtype);
     this.#hasParams = hasParams;
     this.#kernels = kernels;
-    this.#columnSums = abi.columnSums;
   }
 
-  forward<T extends HostArray | Matrix>(x: T, options: Params<T> & { out?: T | undefined } = {}): Forward<T> {
+  forward<T extends HostArray | Matrix>(x: T, options: ForwardOptions<T> = {}): Result<T> {
     const call = this.#forward;
     const memory = this.#memory;
     const { size } = this;
     checkOptions(call, options);
-    const input = new Operand(call, "x", x, memory);
-    const rows = checkRows(call, input, size);
+    const { rowStride } = options;
+    const input = this.#batch(call, "x", x, rowStride);
+    const { rows } = input;
     const gain = this.#param(call, "gain", options.gain);
     const bias = this.#param(call, "bias", options.bias);
-    const given = this.#given(call, "out", options.out, input);
-    if (given) {
-      checkApart(call, given, input, true);
-      checkApart(call, given, gain);
-      checkApart(call, given, bias);
+    const residual = this.#given(call, "residual", options.residual, input, rowStride);
+    const sumGiven = this.#given(call, "sum", options.sum, input, rowStride);
+    const outGiven = this.#given(call, "out", options.out, input, rowStride);
+    if (sumGiven && !residual) throw typeError(call, "residual", "a batch to add, as there is a sum", undefined);
+    for (const output of [sumGiven, outGiven]) {
+      if (!output) continue;
+      checkApart(call, output, input, true);
+      checkApart(call, output, residual, true);
+      checkApart(call, output, gain);
+      checkApart(call, output, bias);
     }
+    if (outGiven) checkApart(call, outGiven, sumGiven);
 
     const [mean, rstd] = makeStats(rows, input.isMatrix);
     const made: LinearMatrix[] = [];
     try {
-      const output = given ?? this.#make(call, "y", input.isMatrix, rows, made);
-      const resident = input.isResident && output.isResident;
+      const output = outGiven ?? this.#make(call, "y", input, made);
+      const sum = residual && (sumGiven ?? this.#make(call, "sum", input, made));
+      const resident = input.isInPlace && output.isInPlace && !residual;
       const step = tileRows(rows, size, resident, 1);
       const layout = new Layout();
       const means = layout.take(step * 8);
       const rstds = layout.take(step * 8);
-      const gainColumn = layout.take(gain ? size * 4 : 0);
-      const biasColumn = layout.take(bias ? size * 4 : 0);
-      const tile = layout.take(resident ? 0 : step * size * 4);
+      const params = this.#takeParams(layout, gain, bias);
+      const main = takeTile(layout, step, [input, output, ...(sum ? [sum] : [])]);
+      const other = takeTile(layout, step, residual ? [residual] : []);
       const base = memory.scratch(call, layout.bytes);
 
-      const gainAt = gain ? gain.read(0, size, base + gainColumn) : 0;
-      const biasAt = bias ? bias.read(0, size, base + biasColumn) : 0;
+      const gainAt = gain ? gain.read(0, 1, placed(params.gain, base)) : 0;
+      const biasAt = bias ? bias.read(0, 1, placed(params.bias, base)) : 0;
+      const tile = placed(main, base);
       for (let row = 0; row < rows; row += step) {
         const count = Math.min(step, rows - row);
-        const start = row * size;
-        const length = count * size;
-        const xAt = input.read(start, length, base + tile);
-        const yAt = output.target(start, base + tile);
-        this.#kernels.forward(xAt, size * 4, gainAt, biasAt, yAt, size * 4, base + means, base + rstds, count);
-        output.write(start, length, base + tile);
+        let source = input;
+        let at = input.read(row, count, tile);
+        if (residual && sum) {
+          const residualAt = residual.read(row, count, placed(other, base));
+          const sumAt = sum.target(row, tile);
+          const { kernelStride: stride } = input;
+          memory.abi.addRows(at, stride, residualAt, residual.kernelStride, sumAt, sum.kernelStride, count, size);
+          sum.write(row, count, tile);
+          // What is normalised is what the caller gets, rounded to its storage: so backward finds the same rows.
+          source = sum;
+          at = sum.isRounded ? sum.read(row, count, tile) : sumAt;
+        }
+        const to = output.target(row, tile);
+        this.#kernels.forward(
+          at,
+          source.kernelStride,
+          gainAt,
+          biasAt,
+          to,
+          output.kernelStride,
+          base + means,
+          base + rstds,
+          count,
+        );
+        output.write(row, count, tile);
         memory.fetch(mean, row, base + means, count);
         memory.fetch(rstd, row, base + rstds, count);
       }
-      return { y: output.result() as T, mean, rstd };
-    } catch (error) {
-      for (const matrix of made) matrix.free();
-      throw error;
-    } finally {
-      memory.release();
-    }
-  }
-
-  backward<T extends HostArray | Matrix>(
-    dy: T,
-    x: T,
-    stats?: RowStats,
-    options: Params<T> & { out?: Partial<Backward<T>> | undefined; accumulate?: boolean | undefined } = {},
-  ): Backward<T> {
-    const call = this.#backward;
-    const memory = this.#memory;
-    const { size } = this;
-    checkOptions(call, options);
-    const upstream = new Operand(call, "dy", dy, memory);
-    const rows = checkRows(call, upstream, size);
-    const input = new Operand(call, "x", x, memory);
-    checkRows(call, input, size);
-    checkLike(call, input, upstream);
-    const found = this.#stats(call, stats, rows);
-    const gain = this.#param(call, "gain", options.gain);
-    const bias = this.#param(call, "bias", options.bias);
-    const { out = {}, accumulate = false } = options;
-    checkOptions(call, out, "out");
-    checkBoolean(call, "accumulate", accumulate);
-    const dxGiven = this.#given(call, "out.dx", out.dx, upstream);
-    const dGainGiven = this.#param(call, "out.dGain", out.dGain);
-    const dBiasGiven = this.#param(call, "out.dBias", out.dBias);
-    if (accumulate && gain && !dGainGiven) throw typeError(call, "out.dGain", "an array to add onto", undefined);
-    if (accumulate && bias && !dBiasGiven) throw typeError(call, "out.dBias", "an array to add onto", undefined);
-    const inputs = [gain, bias, found && spanOf("stats.mean", found.mean), found && spanOf("stats.rstd", found.rstd)];
-    checkOutputs(call, dxGiven, [dGainGiven, dBiasGiven], [upstream, input], inputs);
-
-    const made: LinearMatrix[] = [];
-    try {
-      const dx = dxGiven ?? this.#make(call, "dx", upstream.isMatrix, rows, made);
-      const dGain = dGainGiven ?? (gain && this.#make(call, "dGain", upstream.isMatrix, 1, made));
-      const dBias = dBiasGiven ?? (bias && this.#make(call, "dBias", upstream.isMatrix, 1, made));
-      const sums = dGain !== undefined || dBias !== undefined;
-      const resident = upstream.isResident && input.isResident && dx.isResident;
-      const step = tileRows(rows, size, resident, sums ? ROW_BLOCK : 1);
-      const layout = new Layout();
-      const means = layout.take(step * 8);
-      const rstds = layout.take(step * 8);
-      const gainColumn = layout.take(gain ? size * 4 : 0);
-      const column = layout.take(sums ? size * 4 : 0);
-      const columns = layout.take(sums ? columnsBytes(size) : 0);
-      const xTile = layout.take(input.isResident ? 0 : step * size * 4);
-      const tile = layout.take(upstream.isResident && dx.isResident ? 0 : step * size * 4);
-      const base = memory.scratch(call, layout.bytes);
-
-      const gainAt = gain ? gain.read(0, size, base + gainColumn) : 0;
-      const columnsAt = sums ? base + columns : 0;
-      if (sums) memory.clear(columnsAt, columnsBytes(size));
-      for (let row = 0; row < rows; row += step) {
-        const count = Math.min(step, rows - row);
-        const start = row * size;
-        const length = count * size;
-        const xAt = input.read(start, length, base + xTile);
-        const dyAt = upstream.read(start, length, base + tile);
-        const dxAt = dx.target(start, base + tile);
-        if (found) {
-          memory.place(found.mean, row, base + means, count);
-          memory.place(found.rstd, row, base + rstds, count);
-        } else {
-          this.#kernels.statistics(xAt, size * 4, base + means, base + rstds, count);
-        }
-        this.#kernels.backward(
-          dyAt,
-          size * 4,
-          xAt,
-          size * 4,
-          gainAt,
-          base + means,
-          base + rstds,
-          dxAt,
-          size * 4,
-          columnsAt,
-          row,
-          count,
-        );
-        dx.write(start, length, base + tile);
-      }
-      const result: Backward<T> = { dx: dx.result() as T };
-      if (dGain) result.dGain = this.#addUp(columnsAt, false, dGain, base + column, accumulate);
-      if (dBias) result.dBias = this.#addUp(columnsAt, true, dBias, base + column, accumulate);
+      const result = { y: output.result() as T, mean, rstd } as Result<T>;
+      if (sum) result.sum = sum.result() as T;
       return result;
     } catch (error) {
       for (const matrix of made) matrix.free();
@@ -188,29 +135,151 @@ export class LinearNorm implements Norm {
     }
   }
 
-  /** gain or bias, or the gradient of one; of `size` elements, and only for a norm that has them. */
-  #param(call: string, argument: string, value: unknown): Operand | undefined {
+  backward<T extends HostArray | Matrix>(dy: T, x: T, stats?: RowStats, options: BackwardOptions<T> = {}): Backward<T> {
+    const call = this.#backward;
+    const memory = this.#memory;
+    const { size } = this;
+    checkOptions(call, options);
+    const { out = {}, accumulate = false, rowStride } = options;
+    const upstream = this.#batch(call, "dy", dy, rowStride);
+    const { rows } = upstream;
+    const input = this.#batch(call, "x", x, rowStride);
+    checkLike(call, input, upstream, this.#dtype);
+    const found = this.#stats(call, stats, rows);
+    const gain = this.#param(call, "gain", options.gain);
+    const bias = this.#param(call, "bias", options.bias);
+    const dSum = this.#given(call, "dSum", options.dSum, upstream, rowStride);
+    checkOptions(call, out, "out");
+    checkBoolean(call, "accumulate", accumulate);
+    const dxGiven = this.#given(call, "out.dx", out.dx, upstream, rowStride, "dx");
+    const dGainGiven = this.#param(call, "out.dGain", out.dGain, true);
+    const dBiasGiven = this.#param(call, "out.dBias", out.dBias, true);
+    if (accumulate && gain && !dGainGiven) throw typeError(call, "out.dGain", "an array to add onto", undefined);
+    if (accumulate && bias && !dBiasGiven) throw typeError(call, "out.dBias", "an array to add onto", undefined);
+    const inputs = [gain, bias, found && spanOf("stats.mean", found.mean), found && spanOf("stats.rstd", found.rstd)];
+    const batches = dSum ? [upstream, input, dSum] : [upstream, input];
+    checkOutputs(call, dxGiven, [dGainGiven, dBiasGiven], batches, inputs);
+
+    const made: LinearMatrix[] = [];
+    try {
+      const dx = dxGiven ?? this.#make(call, "dx", upstream, made);
+      const dGain = dGainGiven ?? (gain && this.#makeColumn(call, "dGain", upstream, made));
+      const dBias = dBiasGiven ?? (bias && this.#makeColumn(call, "dBias", upstream, made));
+      const sums = dGain !== undefined || dBias !== undefined;
+      const resident = upstream.isInPlace && input.isInPlace && dx.isInPlace && !dSum;
+      const step = tileRows(rows, size, resident, sums ? ROW_BLOCK : 1);
+      const layout = new Layout();
+      const means = layout.take(step * 8);
+      const rstds = layout.take(step * 8);
+      const params = this.#takeParams(layout, gain, undefined);
+      const column = layout.take(sums ? size * 4 : 0);
+      const columns = layout.take(sums ? columnsBytes(size) : 0);
+      const inputTile = takeTile(layout, step, [input]);
+      const main = takeTile(layout, step, [upstream, dx], dSum !== undefined);
+      const other = takeTile(layout, step, dSum ? [dSum] : []);
+      const base = memory.scratch(call, layout.bytes);
+
+      const gainAt = gain ? gain.read(0, 1, placed(params.gain, base)) : 0;
+      const columnsAt = sums ? base + columns : 0;
+      if (sums) memory.clear(columnsAt, columnsBytes(size));
+      const tile = placed(main, base);
+      for (let row = 0; row < rows; row += step) {
+        const count = Math.min(step, rows - row);
+        const xAt = input.read(row, count, placed(inputTile, base));
+        const dyAt = upstream.read(row, count, tile);
+        if (found) {
+          memory.place(found.mean, row, base + means, count);
+          memory.place(found.rstd, row, base + rstds, count);
+        } else {
+          this.#kernels.statistics(xAt, input.kernelStride, base + means, base + rstds, count);
+        }
+        // To what dSum is added the gradient goes by way of the tile: the one may lie where the other is to go.
+        const dxAt = dSum ? tile.f32 : dx.target(row, tile);
+        const dxStride = dSum ? size * 4 : dx.kernelStride;
+        this.#kernels.backward(
+          dyAt,
+          upstream.kernelStride,
+          xAt,
+          input.kernelStride,
+          gainAt,
+          base + means,
+          base + rstds,
+          dxAt,
+          dxStride,
+          columnsAt,
+          row,
+          count,
+        );
+        if (dSum) {
+          const dSumAt = dSum.read(row, count, placed(other, base));
+          const to = dx.target(row, tile);
+          memory.abi.addRows(dxAt, dxStride, dSumAt, dSum.kernelStride, to, dx.kernelStride, count, size);
+        }
+        dx.write(row, count, tile);
+      }
+      const result: Backward<T> = { dx: dx.result() as T };
+      const at = { f32: base + column, bits: 0 };
+      if (dGain) result.dGain = this.#addUp(columnsAt, 0, dGain, at, accumulate);
+      if (dBias) result.dBias = this.#addUp(columnsAt, 1, dBias, at, accumulate);
+      return result;
+    } catch (error) {
+      for (const matrix of made) matrix.free();
+      throw error;
+    } finally {
+      memory.release();
+    }
+  }
+
+  #batch(call: string, argument: string, value: unknown, rowStride: unknown, name = argument): Operand {
+    const { size } = this;
+    return new Operand(call, argument, value, this.#memory, this.#dtype, size, strideOf(call, rowStride, name, size));
+  }
+
+  /** A batch that the caller may leave out, of the kind and shape of `model`. `name` is what rowStride calls it. */
+  #given(
+    call: string,
+    argument: string,
+    value: unknown,
+    model: Operand,
+    rowStride: unknown,
+    name = argument,
+  ): Operand | undefined {
     if (value === undefined) return undefined;
+    const operand = this.#batch(call, argument, value, rowStride, name);
+    checkLike(call, operand, model, this.#dtype);
+    return operand;
+  }
+
+  /** gain or bias, or the gradient of one, which is f32; of `size` elements, and only for a norm that has them. */
+  #param(call: string, argument: string, value: unknown, isGradient = false): Operand | undefined {
+    if (value === undefined) return undefined;
+    const { size } = this;
     if (!this.#hasParams) throw typeError(call, argument, `none, as ${this.#name} has no gain and no bias`, value);
-    const operand = new Operand(call, argument, value, this.#memory);
-    checkColumn(call, operand, this.size);
-    return operand;
+    const isFloat = isGradient || holds(value, "f32") || (value instanceof LinearMatrix && value.dtype === "f32");
+    return Operand.column(call, argument, value, this.#memory, isFloat ? "f32" : this.#dtype, size);
   }
 
-  /** The place that the caller gave for a result, of the kind and shape of `model`. */
-  #given(call: string, argument: string, value: unknown, model: Operand): Operand | undefined {
-    if (value === undefined) return undefined;
-    const operand = new Operand(call, argument, value, this.#memory);
-    checkLike(call, operand, model);
-    return operand;
+  /** A new place for a batch of results; matrices are noted in `made`, to be freed should the call fail. */
+  #make(call: string, argument: string, model: Operand, made: LinearMatrix[]): Operand {
+    const { size } = this;
+    const { rows, value } = model;
+    if (!(value instanceof LinearMatrix)) return this.#batch(call, argument, arrayLike(value, rows * size), undefined);
+    const matrix = new LinearMatrix(call, this.#memory, rows, size, this.#dtype);
+    made.push(matrix);
+    return this.#batch(call, argument, matrix, undefined);
   }
 
-  /** A new place for a result; matrices are noted in `made`, to be freed should the call fail. */
-  #make(call: string, argument: string, matrix: boolean, rows: number, made: LinearMatrix[]): Operand {
-    if (!matrix) return new Operand(call, argument, new Float32Array(rows * this.size), this.#memory);
-    const value = new LinearMatrix(call, this.#memory, rows, this.size);
-    made.push(value);
-    return new Operand(call, argument, value, this.#memory);
+  /** A new place for the gradient of gain or bias. */
+  #makeColumn(call: string, argument: string, model: Operand, made: LinearMatrix[]): Operand {
+    const { size } = this;
+    if (!model.isMatrix) return Operand.column(call, argument, new Float32Array(size), this.#memory, "f32", size);
+    const matrix = new LinearMatrix(call, this.#memory, 1, size, "f32");
+    made.push(matrix);
+    return Operand.column(call, argument, matrix, this.#memory, "f32", size);
+  }
+
+  #takeParams(layout: Layout, gain: Operand | undefined, bias: Operand | undefined) {
+    return { gain: takeTile(layout, 1, gain ? [gain] : []), bias: takeTile(layout, 1, bias ? [bias] : []) };
   }
 
   #stats(call: string, stats: unknown, rows: number): RowStats | undefined {
@@ -224,15 +293,15 @@ export class LinearNorm implements Norm {
   }
 
   /** Rounds the sums over all rows into where they go, or adds them onto what is there. */
-  #addUp(columns: number, bias: boolean, out: Operand, scratch: number, accumulate: boolean): Float32Array | Matrix {
-    const at = accumulate ? out.read(0, this.size, scratch) : out.target(0, scratch);
-    this.#columnSums(columns, bias ? 1 : 0, at, this.size, accumulate ? 1 : 0);
-    out.write(0, this.size, scratch);
-    return out.result();
+  #addUp(columns: number, bias: 0 | 1, out: Operand, tile: Tile, accumulate: boolean): Float32Array | Matrix {
+    const at = accumulate ? out.read(0, 1, tile) : out.target(0, tile);
+    this.#memory.abi.columnSums(columns, bias, at, this.size, accumulate ? 1 : 0);
+    out.write(0, 1, tile);
+    return out.result() as Float32Array | Matrix;
   }
 }
 
-/** Refuses results of backward that overlap each other or an input; dx may be dy or x itself. */
+/** Refuses results of backward that overlap each other or an input; dx may be a batch of the inputs itself. */
 function checkOutputs(
   call: string,
   dx: Operand | undefined,

@@ -1,150 +1,260 @@
-import { checkAttached, isFloat32Array, rangeError, typeError } from "./checks.js";
+import { rangeError, typeError } from "./checks.js";
+import { arrayLike, arraysOf, BYTES, CODES, type Elements, elementsOf, holds } from "./dtypes.js";
 import { LinearMatrix } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
-
-/** Which bytes of which buffer an argument takes up. */
-export interface Span {
-  argument: string;
-  buffer: ArrayBufferLike;
-  start: number;
-  end: number;
-}
-
-export function spanOf(argument: string, array: Float32Array | Float64Array): Span {
-  return { argument, buffer: array.buffer, start: array.byteOffset, end: array.byteOffset + array.byteLength };
-}
+import type { Span } from "./overlap.js";
+import type { Tile } from "./tiles.js";
+import type { DType, HostArray } from "./types.js";
 
 /**
- * An argument of a call, and where its elements lie: in linear memory, where kernels use them in place, or with the
- * caller, from where they pass through the scratch area tile by tile.
+ * A batch that a call was given, `rows x size`, and where its elements lie: in linear memory, or with the caller, from
+ * where they pass through the scratch area tile by tile. What is f32 and in linear memory is used in place; anything else
+ * is brought into a tile of f32 before a kernel runs, and from there to where it belongs.
  */
 export class Operand {
   readonly argument: string;
-  readonly value: Float32Array | LinearMatrix;
-  readonly length: number;
+  readonly value: HostArray | LinearMatrix;
+  readonly rows: number;
+  readonly size: number;
+  /** From the start of one row to that of the next, in elements. */
+  readonly stride: number;
   /** Byte offset in linear memory; undefined for elements with the caller. */
   readonly pointer: number | undefined;
+  /** Whether kernels use it where it lies. */
+  readonly isInPlace: boolean;
+  /** Between the rows that kernels see, in bytes. */
+  readonly kernelStride: number;
   readonly #memory: LinearMemory;
+  readonly #dtype: DType;
+  /** The caller's elements; for a matrix none. */
+  readonly #elements: Elements | undefined;
+  readonly #length: number;
 
   /**
-   * @throws TypeError when the value is neither a Float32Array nor a live Matrix of this memory.
+   * @param stride undefined where the caller gave none: the length of a row.
+   * @param isColumn one row, which a matrix may hold in any shape.
+   * @throws TypeError when the value is neither an array of the dtype nor a live Matrix of it and of this memory;
+   * RangeError when it does not consist of rows.
    */
-  constructor(call: string, argument: string, value: unknown, memory: LinearMemory) {
+  constructor(
+    call: string,
+    argument: string,
+    value: unknown,
+    memory: LinearMemory,
+    dtype: DType,
+    size: number,
+    stride?: number,
+    isColumn = false,
+  ) {
     this.argument = argument;
+    this.size = size;
     this.#memory = memory;
+    this.#dtype = dtype;
     if (value instanceof LinearMatrix) {
       this.pointer = LinearMatrix.pointerOf(call, argument, value, memory);
-      this.length = value.rows * value.cols;
+      if (value.dtype !== dtype) {
+        throw typeError(call, argument, `a Matrix of ${dtype}`, value, ` of ${value.dtype}`);
+      }
+      if (!isColumn && value.cols !== (stride ?? size)) {
+        const expected = stride === undefined ? `rows of size ${size}` : `rows of rowStride ${stride}`;
+        throw rangeError(call, argument, expected, `${value.rows} x ${value.cols}`);
+      }
       this.value = value;
-    } else if (isFloat32Array(value)) {
-      checkAttached(call, argument, value);
+      this.#elements = undefined;
+      this.#length = value.rows * value.cols;
+    } else if (holds(value, dtype)) {
+      const elements = elementsOf(call, argument, value);
       // A view of this very memory (a matrix's data, say) is used where it lies: growth would detach the view itself.
-      this.pointer = value.buffer === memory.buffer ? value.byteOffset : undefined;
-      this.length = value.length;
+      this.pointer = elements.buffer === memory.buffer ? elements.byteOffset : undefined;
       this.value = value;
+      this.#elements = elements;
+      this.#length = elements.length;
     } else {
-      throw typeError(call, argument, "a Float32Array or a Matrix", value);
+      throw typeError(call, argument, `${arraysOf(dtype)} or a Matrix`, value);
     }
+    this.rows =
+      isColumn || value instanceof LinearMatrix
+        ? this.#length / (stride ?? size)
+        : rowsIn(call, argument, this.#length, size, stride);
+    if (isColumn && this.#length !== size) {
+      const shape = value instanceof LinearMatrix ? `${value.rows} x ${value.cols}` : `${this.#length}`;
+      throw rangeError(call, argument, `${size} elements`, shape);
+    }
+    this.stride = stride ?? size;
+    this.isInPlace = dtype === "f32" && this.pointer !== undefined;
+    this.kernelStride = (this.isInPlace ? this.stride : size) * 4;
+  }
+
+  /** gain or bias, or the gradient of one: `size` elements. */
+  static column(
+    call: string,
+    argument: string,
+    value: unknown,
+    memory: LinearMemory,
+    dtype: DType,
+    size: number,
+  ): Operand {
+    return new Operand(call, argument, value, memory, dtype, size, size, true);
   }
 
   get isMatrix(): boolean {
     return this.value instanceof LinearMatrix;
   }
 
-  /** Whether the elements lie in linear memory. */
-  get isResident(): boolean {
-    return this.pointer !== undefined;
+  /** Whether what is written to it is rounded to fewer bits than kernels give. */
+  get isRounded(): boolean {
+    return this.#dtype !== "f32";
   }
 
-  /** Where a kernel finds `count` elements from `start` on: in place, or copied to `scratch`. */
-  read(start: number, count: number, scratch: number): number {
-    if (this.pointer !== undefined) return this.pointer + start * 4;
-    const array = this.value as Float32Array;
-    this.#memory.f32.set(count === array.length ? array : array.subarray(start, start + count), scratch / 4);
-    return scratch;
+  /** Whether its rows pass through 16 bits of the scratch area. */
+  get needsBits(): boolean {
+    return this.#dtype !== "f32" && this.pointer === undefined;
   }
 
-  /** Where a kernel is to put elements from `start` on: in place, or in `scratch`, for {@link write} to fetch. */
-  target(start: number, scratch: number): number {
-    return this.pointer !== undefined ? this.pointer + start * 4 : scratch;
+  /** Where a kernel finds `count` rows from `row` on, as f32: in place, or in the tile, to which they are brought. */
+  read(row: number, count: number, tile: Tile): number {
+    if (this.isInPlace) return this.#at(row);
+    const code = CODES[this.#dtype];
+    if (this.pointer === undefined) this.#place(row, count, code ? tile.bits : tile.f32);
+    if (code) {
+      const { widenRows } = this.#memory.abi;
+      widenRows(code, this.#bitsAt(row, tile), this.#bitsStride, tile.f32, this.size * 4, count, this.size);
+    }
+    return tile.f32;
   }
 
-  /** Hands `count` elements that a kernel put into `scratch` to the caller's array. */
-  write(start: number, count: number, scratch: number): void {
-    if (this.pointer !== undefined) return;
-    (this.value as Float32Array).set(this.#memory.f32.subarray(scratch / 4, scratch / 4 + count), start);
+  /** Where a kernel is to put rows from `row` on: in place, or in the tile, from which {@link write} takes them. */
+  target(row: number, tile: Tile): number {
+    return this.isInPlace ? this.#at(row) : tile.f32;
+  }
+
+  /** Hands `count` rows that a kernel put into the tile to where they belong. */
+  write(row: number, count: number, tile: Tile): void {
+    if (this.isInPlace) return;
+    const code = CODES[this.#dtype];
+    if (code) {
+      const { narrowRows } = this.#memory.abi;
+      narrowRows(code, tile.f32, this.size * 4, this.#bitsAt(row, tile), this.#bitsStride, count, this.size);
+    }
+    if (this.pointer === undefined) this.#fetch(row, count, code ? tile.bits : tile.f32);
   }
 
   /** The argument as the caller gets it back: a view that growth has detached in the meantime is made anew. */
-  result(): Float32Array | LinearMatrix {
-    const { value, pointer, length } = this;
-    if (pointer === undefined || value instanceof LinearMatrix || value.length === length) return value;
-    return this.#memory.view(pointer, length);
+  result(): HostArray | LinearMatrix {
+    const { value, pointer } = this;
+    if (pointer === undefined || value instanceof LinearMatrix || value.length === this.#length) return value;
+    return arrayLike(value, this.#memory.buffer, pointer, this.#length);
+  }
+
+  /** Bytes from the first element to behind the last. */
+  get bytes(): number {
+    if (this.rows === 0) return 0;
+    return ((this.rows - 1) * this.stride + this.size) * BYTES[this.#dtype];
   }
 
   get span(): Span {
-    const { argument, value, pointer, length } = this;
-    if (pointer === undefined) return spanOf(argument, value as Float32Array);
-    return { argument, buffer: this.#memory.buffer, start: pointer, end: pointer + length * 4 };
+    const bytes = BYTES[this.#dtype];
+    const start = this.pointer ?? (this.#elements as Elements).byteOffset;
+    return {
+      argument: this.argument,
+      buffer: this.pointer === undefined ? (this.#elements as Elements).buffer : this.#memory.buffer,
+      start,
+      end: start + this.bytes,
+      run: this.size * bytes,
+      stride: this.stride * bytes,
+    };
+  }
+
+  /** The batch's shape, in words. */
+  get shape(): string {
+    if (this.isMatrix) return `${this.rows} x ${this.size}`;
+    return this.stride === this.size ? `${this.#length}` : `${this.rows} x ${this.size}, rows ${this.stride} apart`;
+  }
+
+  /** Where a row lies in linear memory. */
+  #at(row: number): number {
+    return (this.pointer as number) + row * this.stride * BYTES[this.#dtype];
+  }
+
+  /** Where the 16-bit elements of a row lie in linear memory: their own, or the scratch area's. */
+  #bitsAt(row: number, tile: Tile): number {
+    return this.pointer === undefined ? tile.bits : this.#at(row);
+  }
+
+  get #bitsStride(): number {
+    return (this.pointer === undefined ? this.size : this.stride) * BYTES[this.#dtype];
+  }
+
+  /** Copies rows of the caller's array into linear memory. */
+  #place(row: number, count: number, to: number): void {
+    const { size, stride } = this;
+    const elements = this.#elements as Elements;
+    const place = this.#memory.elements(this.#dtype);
+    const at = to / BYTES[this.#dtype];
+    if (stride === size) {
+      const length = count * size;
+      place.set(length === elements.length ? elements : elements.subarray(row * size, row * size + length), at);
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      const start = (row + i) * stride;
+      place.set(elements.subarray(start, start + size), at + i * size);
+    }
+  }
+
+  /** Copies rows from linear memory into the caller's array. */
+  #fetch(row: number, count: number, from: number): void {
+    const { size, stride } = this;
+    const elements = this.#elements as Elements;
+    const place = this.#memory.elements(this.#dtype);
+    const at = from / BYTES[this.#dtype];
+    if (stride === size) {
+      elements.set(place.subarray(at, at + count * size), row * size);
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      elements.set(place.subarray(at + i * size, at + (i + 1) * size), (row + i) * stride);
+    }
   }
 }
 
-/** The number of rows in a batch of rows of `size`. */
-export function checkRows(call: string, operand: Operand, size: number): number {
-  const { argument, value, length } = operand;
-  if (value instanceof LinearMatrix) {
-    if (value.cols !== size) throw rangeError(call, argument, `rows of size ${size}`, `${value.rows} x ${value.cols}`);
-  } else if (length % size !== 0) {
-    throw rangeError(call, argument, `a length that is a multiple of size ${size}`, `${length}`);
+/** The number of rows in so many elements. What follows the last row, less than a stride, need not be there. */
+function rowsIn(call: string, argument: string, length: number, size: number, stride = size): number {
+  const rest = length % stride;
+  if (rest !== 0 && rest < size) {
+    const expected =
+      stride === size
+        ? `a length that is a multiple of size ${size}`
+        : `a length of whole rows of size ${size}, rowStride ${stride} apart`;
+    throw rangeError(call, argument, expected, `${length}`);
   }
-  return length / size;
+  return Math.ceil(length / stride);
 }
 
 /** Refuses a batch that is of another kind (array, matrix) or another shape than the model. */
-export function checkLike(call: string, operand: Operand, model: Operand): void {
+export function checkLike(call: string, operand: Operand, model: Operand, modelDType: DType): void {
   if (operand.isMatrix !== model.isMatrix) {
-    const kind = model.isMatrix ? "a Matrix" : "a Float32Array";
+    const kind = model.isMatrix ? "a Matrix" : arraysOf(modelDType);
     throw typeError(call, operand.argument, `${kind}, as ${model.argument} is`, operand.value);
   }
-  if (operand.length !== model.length || colsOf(operand) !== colsOf(model)) {
-    throw rangeError(call, operand.argument, `the shape of ${model.argument}, ${shapeOf(model)}`, shapeOf(operand));
+  if (operand.rows !== model.rows) {
+    throw rangeError(call, operand.argument, `the shape of ${model.argument}, ${model.shape}`, operand.shape);
   }
-}
-
-/** Refuses anything but `size` elements. */
-export function checkColumn(call: string, operand: Operand, size: number): void {
-  if (operand.length !== size) throw rangeError(call, operand.argument, `${size} elements`, shapeOf(operand));
-}
-
-/** The length of a matrix's rows; arrays have none of their own. */
-function colsOf({ value }: Operand): number | undefined {
-  return value instanceof LinearMatrix ? value.cols : undefined;
-}
-
-function shapeOf(operand: Operand): string {
-  const { value, length } = operand;
-  return value instanceof LinearMatrix ? `${value.rows} x ${value.cols}` : `${length}`;
 }
 
 /**
- * Refuses an output that shares memory with another argument, of which one would be overwritten before it is read.
- * Where `same` is set, both may be one and the same.
+ * The stride that a call's `rowStride` gives for one of its batches: it is one number for all of them, or one for each by
+ * name; undefined where there is none.
  */
-export function checkApart(call: string, output: Operand, other: Operand | Span | undefined, same = false): void {
-  if (other === undefined || areApart(output, other)) return;
-  const a = output.span;
-  const b = other instanceof Operand ? other.span : other;
-  if (a.buffer !== b.buffer || Math.max(a.start, b.start) >= Math.min(a.end, b.end)) return;
-  if (same && a.start === b.start && a.end === b.end) return;
-  const expected = same ? `${b.argument} itself, or memory apart from it` : `memory apart from ${b.argument}`;
-  throw rangeError(call, output.argument, expected, `bytes ${a.start} to ${a.end} over bytes ${b.start} to ${b.end}`);
-}
-
-/** What most checks come to, in less time than it takes to ask for a buffer: two places in linear memory, or one outside. */
-function areApart(a: Operand, b: Operand | Span): boolean {
-  if (!(b instanceof Operand)) return false;
-  const { pointer: p } = a;
-  const { pointer: q } = b;
-  if (p === undefined || q === undefined) return p !== q;
-  return Math.max(p, q) >= Math.min(p + a.length * 4, q + b.length * 4);
+export function strideOf(call: string, rowStride: unknown, argument: string, size: number): number | undefined {
+  if (rowStride === undefined) return undefined;
+  const named = typeof rowStride === "object" && rowStride !== null;
+  const stride = named ? (rowStride as Record<string, unknown>)[argument] : rowStride;
+  if (named && stride === undefined) return undefined;
+  const name = named ? `rowStride.${argument}` : "rowStride";
+  if (typeof stride !== "number") throw typeError(call, name, `an integer >= size ${size}`, stride);
+  if (!Number.isSafeInteger(stride) || stride < size) {
+    throw rangeError(call, name, `an integer >= size ${size}`, stride);
+  }
+  return stride;
 }

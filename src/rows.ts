@@ -1,9 +1,10 @@
 import type { Abi } from "./abi.js";
-import { checkInteger, checkOneOf, checkOptions, checkStorage } from "./checks.js";
+import { checkInteger, checkOneOf, checkOptions } from "./checks.js";
+import { checkDType } from "./dtypes.js";
 import type { LinearMemory } from "./memory.js";
-import { checkRows, Operand } from "./operand.js";
-import { Layout, tileRows } from "./tiles.js";
-import type { HostArray, Matrix, Rows } from "./types.js";
+import { Operand } from "./operand.js";
+import { Layout, placed, takeTile, tileRows } from "./tiles.js";
+import type { DType, HostArray, Matrix, Rows } from "./types.js";
 
 type Batch = HostArray | Matrix;
 
@@ -12,10 +13,12 @@ export class LinearRows implements Rows {
   readonly #abi: Abi;
   readonly #memory: LinearMemory;
   readonly #size: number;
+  readonly #dtype: DType;
 
-  constructor(abi: Abi, memory: LinearMemory, size: unknown, options: object = {}) {
+  constructor(abi: Abi, memory: LinearMemory, size: unknown, options: { dtype?: DType | undefined } = {}) {
     checkOptions("rows", options);
-    checkStorage("rows", options);
+    const { dtype = "f32" } = options;
+    this.#dtype = checkDType("rows", dtype);
     this.#abi = abi;
     this.#memory = memory;
     this.#size = checkInteger("rows", "size", size, 1);
@@ -92,19 +95,20 @@ export class LinearRows implements Rows {
     const call = `rows.${name}`;
     const memory = this.#memory;
     const size = this.#size;
-    const input = new Operand(call, "x", x, memory);
-    const rows = checkRows(call, input, size);
+    const input = new Operand(call, "x", x, memory, this.#dtype, size);
+    const { rows } = input;
     const results: [Float64Array, Float64Array] = [new Float64Array(rows), new Float64Array(rows)];
-    const step = tileRows(rows, size, input.isResident, 1);
+    const step = tileRows(rows, size, input.isInPlace, 1);
     const layout = new Layout();
     const first = layout.take(step * 8);
     const second = layout.take(step * 8);
-    const tile = layout.take(input.isResident ? 0 : step * size * 4);
+    const taken = takeTile(layout, step, [input]);
     try {
       const base = memory.scratch(call, layout.bytes);
+      const tile = placed(taken, base);
       for (let row = 0; row < rows; row += step) {
         const count = Math.min(step, rows - row);
-        kernel(input.read(row * size, count * size, base + tile), base + first, base + second, count);
+        kernel(input.read(row, count, tile), base + first, base + second, count);
         memory.fetch(results[0], row, base + first, count);
         memory.fetch(results[1], row, base + second, count);
       }

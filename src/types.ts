@@ -5,15 +5,37 @@
  * axes.
  */
 
-/** An array that the caller owns: `rows * size` elements, row after row, or the `size` elements of a gain or bias. */
-export type HostArray = Float32Array;
+/**
+ * How elements are stored: `"f32"`, IEEE 754 binary32; `"f16"`, binary16 (5 bits of exponent, 10 of fraction); `"bf16"`,
+ * bfloat16, the upper half of an f32. Arithmetic is in f32 or better whatever the storage, statistics are in double
+ * precision, and a result is rounded once: to the nearest, ties to even, to infinity where it is too large.
+ */
+export type DType = "f32" | "f16" | "bf16";
 
-/** A batch of f32 in the module's linear memory: calls on it copy nothing. Made by {@link Kernels.matrix}. */
-export interface Matrix {
+/** A `Float16Array` where the program's libraries declare it: those of ES2025 do. */
+export type HalfArray = typeof globalThis extends { Float16Array: { prototype: infer Half } } ? Half & object : never;
+
+/**
+ * An array that the caller owns: `rows * size` elements, row after row, or the `size` elements of a gain or bias. f32 are in
+ * a Float32Array; f16 are in a Float16Array, or as their bits in a Uint16Array; bf16 as their bits in a Uint16Array.
+ */
+export type HostArray = Float32Array | Uint16Array | HalfArray;
+
+/** The array that elements of a dtype are in: Float32Array, or Uint16Array with their bits. */
+export type ElementArray<D extends DType> = D extends "f32" ? Float32Array : Uint16Array;
+
+/**
+ * A batch in the module's linear memory: calls on it copy nothing. Made by {@link Kernels.matrix}.
+ *
+ * @typeParam D the element type.
+ */
+export interface Matrix<D extends DType = DType> {
   /** Number of rows, 0 or more. */
   readonly rows: number;
   /** Number of elements in a row, 1 or more. */
   readonly cols: number;
+  /** How the elements are stored. */
+  readonly dtype: D;
   /**
    * The elements, `rows * cols` of them, as a live view: writing to it writes to the matrix. Read it afresh after every
    * call that may allocate: when the memory grows, views taken before are detached and read as empty. A view keeps its
@@ -21,13 +43,19 @@ export interface Matrix {
    *
    * @throws TypeError when the matrix was freed.
    */
-  readonly data: Float32Array;
+  readonly data: ElementArray<D>;
   /**
    * A copy of the elements that the caller owns.
    *
    * @throws TypeError when the matrix was freed.
    */
-  toArray(): Float32Array;
+  toArray(): ElementArray<D>;
+  /**
+   * A copy of the elements as floats, for the caller to own: exact, as f32 holds every f16 and bf16.
+   *
+   * @throws TypeError when the matrix was freed; RangeError when memory runs out.
+   */
+  toFloat32(): Float32Array;
   /** Gives the memory back. Every later use of the matrix throws; a second `free()` does nothing. */
   free(): void;
   /** The same as {@link free}, for `using m = kernels.matrix(...)`. */
@@ -68,6 +96,11 @@ export interface StatsOptions {
   detachMean?: boolean | undefined;
   /** Hold the standard deviation constant in backward. Default false; true for detachNorm. */
   detachStd?: boolean | undefined;
+  /**
+   * How x, y, dy and dx are stored, and whatever else is of their shape. Default `"f32"`. gain and bias may be of this type
+   * or f32; their gradients are f32.
+   */
+  dtype?: DType | undefined;
 }
 
 /** Options of adaNorm: those of every norm, and the three of phi, what y is multiplied by. */
@@ -97,7 +130,7 @@ export interface Params<_T extends HostArray | Matrix = HostArray | Matrix> {
  * What forward returns: the result, and the statistics for backward, which come with the caution of {@link RowStats}:
  * copy them before transferring their buffers.
  *
- * @typeParam T the kind of x: Float32Array or {@link Matrix}.
+ * @typeParam T the kind of x: an array or {@link Matrix}.
  */
 export interface Forward<T> extends RowStats {
   /** The result, `rows x size`, of the kind and shape of x; `out` itself where that was given. */
@@ -105,9 +138,56 @@ export interface Forward<T> extends RowStats {
 }
 
 /**
+ * From the start of one row to that of the next, in elements: an integer, `size` or more. One number for every batch that
+ * the call is given, or one for each by name, those not named having rows one behind the other. Nothing between the rows
+ * is read or written. An array may end with its last row; a matrix's `cols` are its rowStride.
+ *
+ * @typeParam Name the batches of the call.
+ */
+export type RowStride<Name extends string> = number | { readonly [Batch in Name]?: number | undefined };
+
+/**
+ * What forward takes besides x. All may be left out.
+ *
+ * @typeParam T the kind of x.
+ */
+export interface ForwardOptions<T extends HostArray | Matrix> extends Params<T> {
+  /** Where the result goes: of the kind and shape of x; x or the residual itself if wanted. Default: a new one. */
+  out?: T | undefined;
+  /** Added to x before the norm, of its kind and shape. Default: none. */
+  residual?: T | undefined;
+  /** Where x + residual goes: of their kind and shape, either of them if wanted. Default: a new one. */
+  sum?: T | undefined;
+  /** The rows' distances, where they do not follow one another. Default: `size`. */
+  rowStride?: RowStride<"x" | "residual" | "sum" | "out"> | undefined;
+}
+
+/**
+ * What backward takes besides dy, x and the statistics. All may be left out.
+ *
+ * @typeParam T the kind of dy and x.
+ */
+export interface BackwardOptions<T extends HostArray | Matrix> extends Params<T> {
+  /**
+   * Where the results go; dx may be dy, x or dSum itself. Asks for dGain and dBias too. Default: new arrays, or new
+   * matrices where dy and x are matrices.
+   */
+  out?: Partial<Backward<T>> | undefined;
+  /** Add dGain and dBias onto what `out.dGain` and `out.dBias` hold. Default false. */
+  accumulate?: boolean | undefined;
+  /**
+   * The gradient that reaches x, the sum of a residual connection, from elsewhere: it is added to dx. Of the kind and
+   * shape of dy. Default: none.
+   */
+  dSum?: T | undefined;
+  /** The rows' distances, where they do not follow one another. Default: `size`. */
+  rowStride?: RowStride<"dy" | "x" | "dSum" | "dx"> | undefined;
+}
+
+/**
  * What backward returns: gradients, `out`'s own arrays and matrices where those were given.
  *
- * @typeParam T the kind of dy and x: Float32Array or {@link Matrix}.
+ * @typeParam T the kind of dy and x: an array or {@link Matrix}.
  */
 export interface Backward<T> {
   /** The gradient with respect to x, `rows x size`, of the kind and shape of x. */
@@ -129,39 +209,43 @@ export interface Norm {
   /** H, the length of one row. */
   readonly size: number;
   /**
-   * Normalises every row of x.
+   * Normalises every row of x + residual.
    *
    * An array gives an array, a {@link Matrix} gives a Matrix.
    *
-   * @typeParam T the kind of x, and so of y: Float32Array or {@link Matrix}.
+   * @typeParam T the kind of x, and so of y and sum: an array or {@link Matrix}.
    * @param x `rows x size` elements.
-   * @param options gain and bias, for norms that have them; `out`, where the result goes: of the kind and shape of x,
-   * and x itself if that is wanted. Default: a new array or matrix.
-   * @returns y, and the mean and rstd of each row, which backward takes as its `stats`.
+   * @param options see {@link ForwardOptions}; here with a residual.
+   * @returns y, the mean and rstd of each row, which backward takes as its `stats`, and sum = x + residual, rounded to the
+   * dtype, which is what backward takes as its x: y is what forward gives for it.
    * @throws TypeError when an argument is of the wrong kind, freed, or a matrix of other kernels; RangeError when shapes
-   * disagree, when `out` overlaps an input in part, or when memory runs out. Nothing has been written then.
+   * disagree, when an output overlaps an input in part, or when memory runs out. Nothing has been written then.
    */
-  forward<T extends HostArray | Matrix>(x: T, options?: Params<T> & { out?: T | undefined }): Forward<T>;
+  forward<T extends HostArray | Matrix>(x: T, options: ForwardOptions<T> & { residual: T }): Forward<T> & { sum: T };
+  /**
+   * Normalises every row of x.
+   *
+   * @typeParam T the kind of x, and so of y: an array or {@link Matrix}.
+   * @param x `rows x size` elements.
+   * @param options see {@link ForwardOptions}.
+   * @returns y, and the mean and rstd of each row, which backward takes as its `stats`.
+   * @throws as with a residual.
+   */
+  forward<T extends HostArray | Matrix>(x: T, options?: ForwardOptions<T>): Forward<T>;
   /**
    * The gradient with respect to x, and to the parameters that are given.
    *
-   * @typeParam T the kind of dy and x, and so of dx: Float32Array or {@link Matrix}.
+   * @typeParam T the kind of dy and x, and so of dx: an array or {@link Matrix}.
    * @param dy the gradient with respect to what forward returned, `rows x size`.
-   * @param x what forward was given, `rows x size`.
+   * @param x what forward was given, or the sum that it returned, `rows x size`.
    * @param stats what forward returned with it. Default: found again from x, to the same bytes.
-   * @param options the gain and bias that forward was given; `out`, where the results go, dx being allowed to be dy or x
-   * itself; `accumulate`, to add dGain and dBias onto what `out.dGain` and `out.dBias` hold. Defaults: none, new
-   * arrays (matrices, where dy and x are matrices), false.
-   * @returns dx; dGain and dBias where they were asked for.
+   * @param options see {@link BackwardOptions}; gain and bias are those that forward was given.
+   * @returns dx, which with a residual is the gradient of x and of the residual alike; dGain and dBias where they were
+   * asked for.
    * @throws TypeError and RangeError as {@link forward} does; TypeError also where `accumulate` is set and there is nothing
    * to add onto.
    */
-  backward<T extends HostArray | Matrix>(
-    dy: T,
-    x: T,
-    stats?: RowStats,
-    options?: Params<T> & { out?: Partial<Backward<T>> | undefined; accumulate?: boolean | undefined },
-  ): Backward<T>;
+  backward<T extends HostArray | Matrix>(dy: T, x: T, stats?: RowStats, options?: BackwardOptions<T>): Backward<T>;
 }
 
 /**
@@ -263,27 +347,49 @@ export interface Kernels {
    * Reductions over rows of `size` elements: sums, means, norms, extremes.
    *
    * @param size H, the length of one row: an integer, 1 or more.
-   * @throws TypeError when size is no number; RangeError when it is not an integer of 1 or more.
+   * @param options `dtype`, how x is stored: default `"f32"`.
+   * @throws TypeError or RangeError that names the argument, what was expected and what came.
    */
-  rows(size: number): Rows;
+  rows(size: number, options?: { dtype?: DType | undefined }): Rows;
 
   /**
-   * A batch in linear memory, filled with zeros.
+   * A batch of zeros in linear memory.
    *
+   * @typeParam D the element type.
    * @param rows an integer, 0 or more.
    * @param cols an integer, 1 or more.
-   * @throws TypeError when an argument is no number; RangeError when one is out of range or memory runs out.
+   * @param dtype how the elements are stored. Default `"f32"`.
+   * @throws TypeError when an argument is of the wrong kind; RangeError when one is out of range or memory runs out.
    */
-  matrix(rows: number, cols: number): Matrix;
+  matrix<D extends DType = "f32">(rows: number, cols: number, dtype?: D): Matrix<D>;
+  /**
+   * A copy of `source` in linear memory, `source.length / cols` rows: of f32.
+   *
+   * @param source the elements, row after row; a multiple of cols of them.
+   * @param cols an integer, 1 or more.
+   * @throws TypeError when an argument is of the wrong kind; RangeError when one is out of range, the length of source no
+   * multiple of cols, or memory runs out.
+   */
+  matrix(source: Float32Array, cols: number): Matrix<"f32">;
+  /**
+   * A copy of `source` in linear memory, `source.length / cols` rows, converted to `dtype` where it is of another.
+   *
+   * @typeParam D the element type.
+   * @param source the elements, row after row; a multiple of cols of them. Those of a Uint16Array are bits of the dtype.
+   * @param cols an integer, 1 or more.
+   * @param dtype how the elements are to be stored.
+   * @throws as without `dtype`; TypeError also where a Uint16Array is to become f32, for its bits might be f16 or bf16.
+   */
+  matrix<D extends DType>(source: HostArray, cols: number, dtype: D): Matrix<D>;
   /**
    * A copy of `source` in linear memory, `source.length / cols` rows.
    *
    * @param source the elements, row after row; a multiple of cols of them.
    * @param cols an integer, 1 or more.
-   * @throws TypeError when source is no Float32Array; RangeError when its length is no multiple of cols, or memory runs
-   * out.
+   * @param dtype how the elements are to be stored. Default: as in source, `"f32"` or `"f16"`; required for a Uint16Array.
+   * @throws as above.
    */
-  matrix(source: HostArray, cols: number): Matrix;
+  matrix(source: HostArray, cols: number, dtype?: DType): Matrix;
 
   /** Which build runs: `"relaxed-simd"` where that was asked for and the engine has it. */
   readonly simd: "simd128" | "relaxed-simd";

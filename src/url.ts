@@ -10,7 +10,12 @@ import type { Kernels, LoadOptions } from "./types.js";
 export type {
   AdaNormOptions,
   Backward,
+  BackwardOptions,
+  DType,
+  ElementArray,
   Forward,
+  ForwardOptions,
+  HalfArray,
   HostArray,
   Kernels,
   LoadOptions,
@@ -18,6 +23,7 @@ export type {
   Norm,
   Params,
   RowStats,
+  RowStride,
   Rows,
   StatsOptions,
 } from "./types.js";

@@ -2,7 +2,7 @@
  * Where results go and how a batch is cut up changes no byte of them: results in place of inputs, arrays or matrices,
  * tiles, rows split over calls. What would overwrite an input before it is read is refused.
  */
-import { type HostArray, loadSync, type Matrix, type RowStats } from "adanorm";
+import { loadSync, type Matrix, type RowStats } from "adanorm";
 import { type NormName, backward as referenceBackward } from "adanorm/reference";
 import { describe, expect, test } from "vitest";
 import {
@@ -38,12 +38,13 @@ function batch({ name, rows, size }: { name: NormName; rows: number; size: numbe
   return { x, dy, params, norm: makeNorm(kernels, name, { size }) };
 }
 
-const KINDS: [kind: string, of: (source: HostArray, cols: number) => HostArray | Matrix][] = [
+const KINDS: [kind: string, of: (source: Float32Array, cols: number) => Float32Array | Matrix][] = [
   ["an array", (source) => source.slice()],
   ["a matrix", (source, cols) => kernels.matrix(source, cols)],
 ];
-const elements = (value: HostArray | Matrix): Float32Array => (value instanceof Float32Array ? value : value.toArray());
-const release = (...values: (HostArray | Matrix | undefined)[]) => {
+const elements = (value: Float32Array | Matrix): Float32Array =>
+  value instanceof Float32Array ? value : value.toFloat32();
+const release = (...values: (Float32Array | Matrix | undefined)[]) => {
   for (const value of values) if (value && "free" in value) value.free();
 };
 
@@ -115,12 +116,13 @@ test.each(KINDS)("backward of %s takes the statistics that it is given, row for 
 
 test.each(KINDS)("of %s, what is no result is never written to", (_kind, of) => {
   const { x, dy, params, norm } = batch({ name: "layerNorm", rows: 403, size: 101 });
-  const sources = [dy, x, params.gain as HostArray];
+  const sources = [dy, x, params.gain as Float32Array];
   const [upstream, input, gain] = sources.map((source) => of(source, 101)) as [Matrix, Matrix, Matrix];
   const stats = norm.forward(input, { gain });
   const { mean, rstd } = norm.forward(x);
   norm.backward(upstream, input, stats, { gain });
-  for (const [i, each] of [upstream, input, gain].entries()) expectSameBytes(elements(each), sources[i] as HostArray);
+  for (const [i, each] of [upstream, input, gain].entries())
+    expectSameBytes(elements(each), sources[i] as Float32Array);
   expectSameBytes(stats.mean, mean, "mean");
   expectSameBytes(stats.rstd, rstd, "rstd");
 });
@@ -157,8 +159,8 @@ describe.each(["layerNorm", "rmsNorm"] as const)("%s: dGain and dBias", (name) =
         dBias: of(new Float32Array(size).fill(7), size),
       };
       norm.backward(dy, x, undefined, { ...given, out });
-      expectSameBytes(elements(out.dGain), whole.dGain as HostArray, "dGain");
-      expectSameBytes(elements(out.dBias), whole.dBias as HostArray, "dBias");
+      expectSameBytes(elements(out.dGain), whole.dGain as Float32Array, "dGain");
+      expectSameBytes(elements(out.dBias), whole.dBias as Float32Array, "dBias");
     }
   });
 });
@@ -174,7 +176,7 @@ describe.each(["the caller's memory", "linear memory"])("in %s", (where) => {
   const stats = { mean: new Float64Array(2), rstd: new Float64Array(2).fill(1) };
   const forward = (out: number, options: { gain?: Float32Array; bias?: Float32Array } = {}) =>
     norm.forward(at(64), { ...options, out: at(out) });
-  const backward = (out: { dx?: HostArray; dGain?: HostArray; dBias?: HostArray }, given: RowStats = stats) =>
+  const backward = (out: { dx?: Float32Array; dGain?: Float32Array; dBias?: Float32Array }, given: RowStats = stats) =>
     norm.backward(at(32), at(64), given, { gain: at(96, 1), bias: at(112, 1), out });
 
   const refused: [output: string, other: string, call: () => unknown][] = [
@@ -219,8 +221,8 @@ describe.each(["the caller's memory", "linear memory"])("in %s", (where) => {
       arena().set(normal(256, 1));
       backward({ dx: at(dx), dGain: at(104, 1), dBias: at(120, 1) }, want);
       expectSameBytes(at(dx), wantBack.dx, `dx at ${dx}`);
-      expectSameBytes(at(104, 1), wantBack.dGain as HostArray, "dGain between gain and bias");
-      expectSameBytes(at(120, 1), wantBack.dBias as HostArray, "dBias behind bias");
+      expectSameBytes(at(104, 1), wantBack.dGain as Float32Array, "dGain between gain and bias");
+      expectSameBytes(at(120, 1), wantBack.dBias as Float32Array, "dBias behind bias");
     }
     for (const y of [80, 48, 64]) {
       arena().set(x, 64);

@@ -3,7 +3,7 @@
  * uses nothing but them and Web Crypto, and makes its numbers by integer arithmetic, sums and products, which every engine
  * rounds alike (unlike Math.sin or Math.log).
  */
-import type { AdaNormOptions, HostArray, Kernels, Matrix, Norm, Params, RowStats } from "adanorm";
+import type { AdaNormOptions, Kernels, Matrix, Norm, Params, RowStats } from "adanorm";
 
 /** How a batch reaches the kernels: as arrays, as matrices, or as arrays split into calls of a few rows each. */
 export type Route = "arrays" | "matrices" | { rowsInCall: number };
@@ -135,8 +135,8 @@ interface Outcome extends RowStats {
   dBias?: Float32Array;
 }
 
-function toArray(value: HostArray | Matrix | undefined): Float32Array | undefined {
-  return value === undefined || ArrayBuffer.isView(value) ? value : value.toArray();
+function toArray(value: Float32Array | Matrix | undefined): Float32Array | undefined {
+  return value === undefined || ArrayBuffer.isView(value) ? value : value.toFloat32();
 }
 
 /** Forward and backward by one of the routes. */

@@ -7,6 +7,8 @@ import { type Kernels, load, loadSync, type Matrix } from "adanorm";
 import { afterEach, describe, expect, test } from "vitest";
 import { makeNorm, NORMS, normal } from "./support.js";
 
+type Floats = Matrix<"f32">;
+
 /** Lets a test pass what the types forbid. */
 // biome-ignore lint/suspicious/noExplicitAny: that is its purpose
 const any = (value?: unknown): any => value;
@@ -18,9 +20,11 @@ const [norm, plain, rows] = [kernels.layerNorm({ size: 4 }), kernels.adaNorm({ s
 
 const [x, dy, out] = [normal(8, 1), normal(8, 2), normal(8, 3)];
 const [four, six, twelve] = [normal(4, 4), normal(6, 5), normal(12, 6)];
-const [mx, my, taller] = [x, out, twelve].map((array) => kernels.matrix(array, 4)) as [Matrix, Matrix, Matrix];
+const [mx, my, taller] = [x, out, twelve].map((array) => kernels.matrix(array, 4)) as [Floats, Floats, Floats];
 const [wider, narrow] = [kernels.matrix(x, 8), kernels.matrix(x, 2)];
 const foreign = loadSync().matrix(x, 4);
+const bits = Uint16Array.from({ length: 8 }, (_, i) => 0x3c00 + i);
+const mHalf = kernels.matrix(bits, 4, "f16");
 const freed = kernels.matrix(x, 4);
 freed.free();
 const detached = normal(8, 7);
@@ -30,12 +34,13 @@ kernels.matrix(1, 2 ** 20).free();
 const detachedStats = { mean: new Float64Array(2), rstd: new Float64Array(2) };
 structuredClone(detachedStats.rstd, { transfer: [detachedStats.rstd.buffer as ArrayBuffer] });
 
-const bytes = (a: Float32Array | Float64Array) => Buffer.from(a.buffer, a.byteOffset, a.byteLength).toString("hex");
+const bytes = (a: Float32Array | Float64Array | Uint16Array) =>
+  Buffer.from(a.buffer, a.byteOffset, a.byteLength).toString("hex");
 
 /** All that a refused call must leave alone. */
 function state(): unknown[] {
-  const matrices = [mx, my, taller, wider, narrow, foreign].map(({ data }) => data);
-  return [[x, dy, out, four, six, twelve, ...matrices].map(bytes), kernels.memory.used];
+  const matrices = [mx, my, taller, wider, narrow, foreign, mHalf].map(({ data }) => data);
+  return [[x, dy, out, four, six, twelve, bits, ...matrices].map(bytes), kernels.memory.used];
 }
 
 /** What kernels make of some calls, to the byte. */
@@ -113,6 +118,79 @@ describe("an array or matrix of the wrong kind", () => {
   refuses(T, {
     "Matrix.data: expected a live Matrix, got one that was freed": () => freed.data,
     "Matrix.toArray: expected a live Matrix, got one that was freed": () => freed.toArray(),
+    "Matrix.toFloat32: expected a live Matrix, got one that was freed": () => freed.toFloat32(),
+  });
+});
+
+describe("an argument of another element type", () => {
+  const half = kernels.layerNorm({ size: 4, dtype: "f16" });
+  const brain = kernels.layerNorm({ size: 4, dtype: "bf16" });
+  refuses(T, {
+    "layerNorm.forward: x: expected a Float32Array or a Matrix, got Uint16Array of 8": () => norm.forward(bits),
+    "layerNorm.forward: x: expected a Matrix of f32, got a Matrix of f16": () => norm.forward(any(mHalf)),
+    "layerNorm.forward: x: expected a Uint16Array or Float16Array or a Matrix, got Float32Array of 8": () =>
+      half.forward(x),
+    "layerNorm.forward: x: expected a Matrix of f16, got a Matrix of f32": () => half.forward(mx),
+    "layerNorm.forward: x: expected a Uint16Array or a Matrix, got Float32Array of 8": () => brain.forward(x),
+    "layerNorm.forward: x: expected a Matrix of bf16, got a Matrix of f16": () => brain.forward(any(mHalf)),
+    "layerNorm.forward: bias: expected a Matrix of bf16, got a Matrix of f16": () =>
+      brain.forward(bits, { bias: any(mHalf) }),
+    "layerNorm.backward: out.dGain: expected a Float32Array or a Matrix, got Uint16Array of 4": () =>
+      half.backward(bits, bits, undefined, { out: { dGain: any(new Uint16Array(4)) } }),
+    "rows.sum: x: expected a Float32Array or a Matrix, got Uint16Array of 8": () => rows.sum(bits),
+  });
+});
+
+describe("a residual", () => {
+  const wide = new Float32Array(24);
+  refuses(T, {
+    "layerNorm.forward: residual: expected a batch to add, as there is a sum, got undefined": () =>
+      norm.forward(x, { sum: out }),
+    "layerNorm.forward: residual: expected a Matrix, as x is, got Float32Array of 8": () =>
+      norm.forward(mx, any({ residual: x })),
+    "layerNorm.forward: sum: expected a Float32Array or a Matrix, got an Array of 8": () =>
+      norm.forward(x, any({ residual: x, sum: Array.from(x) })),
+    "layerNorm.backward: dSum: expected a Float32Array or a Matrix, got null": () =>
+      norm.backward(dy, x, undefined, any({ dSum: null })),
+  });
+  refuses(R, {
+    "layerNorm.forward: residual: expected the shape of x, 8, got 12": () => norm.forward(x, { residual: twelve }),
+    "layerNorm.forward: sum: expected the shape of x, 8, got 12": () => norm.forward(x, { residual: x, sum: twelve }),
+    "layerNorm.backward: dSum: expected the shape of dy, 8, got 12": () =>
+      norm.backward(dy, x, undefined, { dSum: twelve }),
+    "layerNorm.forward: out: expected memory apart from sum, got bytes 0 to 32 over bytes 0 to 32": () =>
+      norm.forward(x, { residual: dy, sum: out, out }),
+    "layerNorm.forward: sum: expected x itself, or memory apart from it, got bytes 0 to 32 over bytes 16 to 48": () =>
+      norm.forward(wide.subarray(4, 12), { residual: x, sum: wide.subarray(0, 8) }),
+    "layerNorm.forward: sum: expected residual itself, or memory apart from it, got bytes 0 to 32 over bytes 16 to 48":
+      () => norm.forward(x, { residual: wide.subarray(4, 12), sum: wide.subarray(0, 8) }),
+    "layerNorm.backward: out.dx: expected dSum itself, or memory apart from it, got bytes 0 to 32 over bytes 16 to 48":
+      () => norm.backward(dy, x, undefined, { dSum: wide.subarray(4, 12), out: { dx: wide.subarray(0, 8) } }),
+  });
+});
+
+describe("a rowStride", () => {
+  const wide = new Float32Array(24);
+  const at = (rowStride: unknown, input: unknown = wide) => norm.forward(any(input), any({ rowStride }));
+  refuses(T, {
+    'layerNorm.forward: rowStride: expected an integer >= size 4, got "8"': () => at("8"),
+    "layerNorm.forward: rowStride: expected an integer >= size 4, got null": () => at(null),
+    "layerNorm.forward: rowStride.x: expected an integer >= size 4, got true": () => at({ x: true }),
+  });
+  refuses(R, {
+    "layerNorm.forward: rowStride: expected an integer >= size 4, got 3": () => at(3),
+    "layerNorm.forward: rowStride: expected an integer >= size 4, got 4.5": () => at(4.5),
+    "layerNorm.forward: rowStride.x: expected an integer >= size 4, got Infinity": () => at({ x: Infinity }),
+    "layerNorm.forward: x: expected a length of whole rows of size 4, rowStride 7 apart, got 24": () => at(7),
+    "layerNorm.forward: x: expected rows of rowStride 8, got 2 x 4": () => at(8, mx),
+    "layerNorm.forward: out: expected the shape of x, 3 x 4, rows 8 apart, got 8": () =>
+      norm.forward(wide, { rowStride: { x: 8 }, out }),
+    "layerNorm.backward: x: expected the shape of dy, 8, got 3 x 4, rows 8 apart": () =>
+      norm.backward(dy, wide, undefined, { rowStride: { x: 8 } }),
+    "layerNorm.forward: out: expected x itself, or memory apart from it, got bytes 8 to 88 over bytes 0 to 80": () =>
+      norm.forward(wide, { rowStride: 8, out: wide.subarray(2) }),
+    "layerNorm.forward: out: expected x itself, or memory apart from it, got bytes 0 to 48 over bytes 0 to 80": () =>
+      norm.forward(wide, { rowStride: { x: 8 }, out: wide.subarray(0, 12) }),
   });
 });
 
@@ -126,7 +204,7 @@ describe("a shape that disagrees", () => {
     "layerNorm.forward: bias: expected 4 elements, got 2 x 4": () => norm.forward(x, { bias: mx }),
     "layerNorm.forward: out: expected the shape of x, 8, got 12": () => norm.forward(x, { out: twelve }),
     "layerNorm.forward: out: expected the shape of x, 2 x 4, got 3 x 4": () => norm.forward(mx, { out: taller }),
-    "layerNorm.forward: out: expected the shape of x, 2 x 4, got 1 x 8": () => norm.forward(mx, { out: wider }),
+    "layerNorm.forward: out: expected rows of size 4, got 1 x 8": () => norm.forward(mx, { out: wider }),
     "layerNorm.backward: dy: expected a length that is a multiple of size 4, got 6": () => norm.backward(six, six),
     "layerNorm.backward: x: expected rows of size 4, got 4 x 2": () => norm.backward(mx, narrow),
     "layerNorm.backward: x: expected the shape of dy, 8, got 12": () => norm.backward(dy, twelve),
@@ -189,7 +267,7 @@ describe.each(NORMS)("an option of %s", (make) => {
     ["ddof", "number", "0 or 1", [2, -1, 0.5, nan, "1", true, null]],
     ["detachMean", "boolean", "true or false", [1, "true", null]],
     ["detachStd", "boolean", "true or false", [0, "false", null]],
-    ["dtype", "string", '"f32"', ["f16", 16]],
+    ["dtype", "string", '"f32" or "f16" or "bf16"', ["f64", "F16", 16, null]],
   ];
   const ada: typeof options = [
     ["k", "number", "a finite number >= 0", [-0.1, nan, infinity, "0.1", null]],
@@ -209,18 +287,22 @@ describe("an argument of rows or matrix", () => {
   refusesValues("rows: size: expected an integer >= 1", "number", sizes, (value) => kernels.rows(any(value)));
   refusesValues("matrix: cols: expected an integer >= 1", "number", sizes, (value) => matrix(3, value));
   refusesValues("matrix: rows: expected an integer >= 0", "number", [-1, 1.5, nan], (value) => matrix(value, 2));
-  const source = "matrix: source: expected a Float32Array or a number of rows";
+  const source = "matrix: source: expected a Float32Array, Uint16Array or Float16Array, or a number of rows";
   refusesValues(source, "object", ["3", undefined, true], (value) => matrix(value, 4));
   refuses(T, {
     [`${source}, got Float64Array of 2`]: () => matrix(new Float64Array(2), 4),
+    'matrix: dtype: expected "f16" or "bf16", as the bits of a Uint16Array may be either, got undefined': () =>
+      matrix(bits, 4),
+    'matrix: dtype: expected "f16" or "bf16", as the bits of a Uint16Array may be either, got "f32"': () =>
+      matrix(bits, 4, "f32"),
     "matrix: source: expected an array with its buffer, got a detached one": () => matrix(detached, 4),
   });
   refuses(R, {
     "matrix: source: expected a length that is a multiple of cols 4, got 6": () => matrix(six, 4),
     "matrix: memory: expected room for 4398046511104 bytes more, got none": () => matrix(2 ** 20, 2 ** 20),
     "matrix: memory: expected room for": () => matrix(2 ** 53 - 1, 2 ** 53 - 1),
-    'matrix: dtype: expected "f32", got "f16"': () => matrix(2, 4, "f16"),
-    'rows: dtype: expected "f32", got "f16"': () => any(kernels).rows(4, { dtype: "f16" }),
+    'matrix: dtype: expected "f32" or "f16" or "bf16", got "f64"': () => matrix(2, 4, "f64"),
+    'rows: dtype: expected "f32" or "f16" or "bf16", got "f64"': () => any(kernels).rows(4, { dtype: "f64" }),
   });
 });
 

@@ -52,7 +52,7 @@ describe("growth", () => {
   test("within matrix() does not lose the view that is copied", () => {
     const kernels = loadSync();
     const live = [kernels.matrix(given.x, 1)];
-    const view = (live[0] as Matrix).data;
+    const view = (live[0] as Matrix<"f32">).data;
     while (view.length > 0) live.push(kernels.matrix(view, 1));
     expect(live.length).toBeGreaterThan(1);
     for (const matrix of live) expectSameBytes(matrix.data, given.x);
@@ -68,7 +68,7 @@ describe("matrices", () => {
       const { y } = norm.forward(x);
       const { dx, dGain } = norm.backward(y, x, undefined, { gain: new Float32Array(100) });
       expect(kernels.memory.used).toBe(4 * (3 * 50 * 100 + 100));
-      for (const matrix of [x, y, dx, dGain as Matrix]) matrix.free();
+      for (const matrix of [x, y, dx, dGain as Matrix<"f32">]) matrix.free();
     };
     round();
     const before = kernels.memory;
@@ -79,7 +79,7 @@ describe("matrices", () => {
   test("keep apart and keep their contents, in whatever order they come and go", () => {
     const kernels = loadSync();
     const next = random(1);
-    const live: { matrix: Matrix; seed: number }[] = [];
+    const live: { matrix: Matrix<"f32">; seed: number }[] = [];
     const retire = (index: number) => {
       const [one] = live.splice(index, 1) as [(typeof live)[number]];
       expectSameBytes(one.matrix.data, new Float32Array(one.matrix.rows).fill(one.seed), `matrix ${one.seed}`);
@@ -183,7 +183,7 @@ describe("the linear memory does not grow with", () => {
     const before = kernels.memory.size;
     expect(before).toBeLessThan(64 * MIB);
     // All of it but 4 MiB is there for matrices afterwards, and theirs alone.
-    const matrices: Matrix[] = [];
+    const matrices: Matrix<"f32">[] = [];
     while (kernels.memory.size === before) matrices.push(kernels.matrix(row.subarray(0, 100_000), 1));
     expect(kernels.memory.used).toBeGreaterThan(before - 5 * MIB);
     for (let i = 0; i < 2; i++) expectSameBytes(run(), dx);
@@ -199,9 +199,9 @@ describe("under maximumBytes", () => {
   /** Kernels without a byte to spare but for `holes` rows, matrices in them, and a reserve that can be freed. */
   function crowded(holes: number) {
     const kernels = loadSync({ maximumBytes: MIB + 65535 });
-    const [x, dy, out, sums] = rows.map((row) => kernels.matrix(row, size)) as [Matrix, Matrix, Matrix, Matrix];
+    const [x, dy, out, sums] = rows.map((row) => kernels.matrix(row, size)) as [Matrix, Matrix, Matrix, Matrix<"f32">];
     const reserve = Array.from({ length: 12 }, () => kernels.matrix(1, size));
-    const fillers: Matrix[] = [];
+    const fillers: Matrix<"f32">[] = [];
     for (const length of [4096, 256, 1]) {
       const fill = () => {
         for (let i = 0; i < 1000; i++) fillers.push(kernels.matrix(1, length));
@@ -220,7 +220,7 @@ describe("under maximumBytes", () => {
       norm.backward(dy, x, undefined, { gain, out: { dx: out, dGain: sums }, accumulate: true }),
   };
   const contents = (result: object) =>
-    Object.values(result as Record<string, Matrix | Float32Array | Float64Array>).map((one) => {
+    Object.values(result as Record<string, Matrix<"f32"> | Float32Array | Float64Array>).map((one) => {
       const { buffer, byteOffset, byteLength } = "data" in one ? one.data : one;
       return Buffer.from(buffer, byteOffset, byteLength).toString("base64");
     });

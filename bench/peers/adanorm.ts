@@ -16,7 +16,7 @@ import { versionOf } from "./version.ts";
 type Batch = Float32Array | Matrix;
 
 function numbersOf(batch: Batch): Float32Array {
-  return batch instanceof Float32Array ? batch.slice() : batch.toArray();
+  return batch instanceof Float32Array ? batch.slice() : batch.toFloat32();
 }
 
 function makeNorm(kernels: Kernels, { norm, size }: ForwardJob | BackwardJob) {

@@ -6,17 +6,22 @@
  * A tensor of any rank whose trailing axes are normalised is such a batch: size = product of those axes.
  */
 
-/** An array the caller owns. */
-export type HostArray = Float32Array;
+/** An array the caller owns. f16 and bf16 travel as their 16-bit patterns (see dtype). */
+export type HostArray = Float32Array | Uint16Array; // and Float16Array where the runtime has it
+
+export type DType = "f32" | "f16" | "bf16";
 
 /** A batch that lives in the module's linear memory: calls on it copy nothing. */
 export interface Matrix {
   readonly rows: number;
   readonly cols: number;
+  readonly dtype: DType;
   /** A live view, derived afresh at every read, so memory growth can never leave it detached or stale. */
-  readonly data: Float32Array;
+  readonly data: Float32Array | Uint16Array;
   /** A copy that the caller owns. */
-  toArray(): Float32Array;
+  toArray(): Float32Array | Uint16Array;
+  /** A copy as floats. */
+  toFloat32(): Float32Array;
   /** Gives the memory back. A later use of this matrix throws; a second free() is harmless. */
   free(): void;
   [Symbol.dispose](): void;
@@ -40,6 +45,8 @@ export interface StatsOptions {
   /** Treat the statistic as a constant in backward. Default: neither (both, for detachNorm). */
   detachMean?: boolean;
   detachStd?: boolean;
+  /** Storage of x, y, dy, dx given as Uint16Array. Default "f32". Arithmetic is never below f32. */
+  dtype?: DType;
 }
 
 export interface AdaNormOptions extends StatsOptions {
@@ -109,11 +116,11 @@ export interface Kernels {
   adaNorm(options: AdaNormOptions): Norm;
   /** y = gain * x / sqrt(mean(x^2) + eps) + bias; gain and bias each optional. */
   rmsNorm(options: StatsOptions): Norm;
-  rows(size: number): Rows;
+  rows(size: number, options?: { dtype?: DType }): Rows;
 
   /** A zero-filled batch in linear memory, or a copy of `source` there. */
-  matrix(rows: number, cols: number): Matrix;
-  matrix(source: HostArray, cols: number): Matrix;
+  matrix(rows: number, cols: number, dtype?: DType): Matrix;
+  matrix(source: HostArray, cols: number, dtype?: DType): Matrix;
 
   /** "simd128", or "relaxed-simd" where that was asked for and the engine has it. */
   readonly simd: "simd128" | "relaxed-simd";

@@ -81,8 +81,16 @@ export function making(kernels: Kernels): void {
   expectType<Norm>()(kernels.detachNorm({ size: 4, detachStd: false }));
   expectType<Norm>()(kernels.adaNorm({ size: 4, scale: 2, k: 0.1, detachScale: undefined }));
   expectType<Norm>()(kernels.rmsNorm({ size: 4 }));
-  expectType<Matrix>()(kernels.matrix(2, 4));
-  expectType<Matrix>()(kernels.matrix(new Float32Array(8), 4));
+  expectType<Matrix<"f32">>()(kernels.matrix(2, 4));
+  expectType<Matrix<"f32">>()(kernels.matrix(new Float32Array(8), 4));
+  expectType<Matrix<"bf16">>()(kernels.matrix(2, 4, "bf16"));
+  expectType<Matrix<"f16">>()(kernels.matrix(new Float32Array(8), 4, "f16"));
+  expectType<Matrix<"f16">>()(kernels.matrix(new Uint16Array(8), 4, "f16"));
+  expectType<Uint16Array>()(kernels.matrix(2, 4, "f16").data);
+  expectType<Float32Array>()(kernels.matrix(2, 4).toArray());
+  expectType<Float32Array>()(kernels.matrix(2, 4, "f16").toFloat32());
+  // @ts-expect-error: no such element type
+  kernels.matrix(2, 4, "f64");
   expectType<"simd128" | "relaxed-simd">()(kernels.simd);
   expectType<{ used: number; size: number }>()(kernels.memory);
   // @ts-expect-error: size has no default
@@ -125,6 +133,17 @@ export function norms(norm: Norm, x: Float32Array, matrix: Matrix): void {
   expectType<Float32Array<ArrayBuffer>>()(norm.forward(new Float32Array(8)).y);
   norm.forward(x, { gain: x, bias: matrix, out: x });
   norm.forward(matrix, { gain: undefined, bias: undefined, out: undefined });
+
+  const summed = norm.forward(x, { residual: x, sum: x, rowStride: { x: 8, residual: 8, sum: 4, out: undefined } });
+  expectType<Float32Array>()(summed.sum);
+  expectType<Uint16Array>()(norm.forward(new Uint16Array(8) as Uint16Array, { rowStride: 4 }).y);
+  // @ts-expect-error: without a residual there is no sum
+  of.sum;
+  // @ts-expect-error: a residual is of x's kind
+  norm.forward(x, { residual: matrix });
+  // @ts-expect-error: no such batch in forward
+  norm.forward(x, { rowStride: { dy: 4 } });
+  norm.backward(x, x, of, { dSum: x, rowStride: { dy: 4, x: 8, dSum: 8, dx: 8 } });
 
   const back = norm.backward(x, x, of, { gain: x, out: { dx: x, dGain: x, dBias: matrix }, accumulate: true });
   expectType<Float32Array>()(back.dx);

@@ -1,0 +1,62 @@
+/** Batches in linear memory: zeros, or copies of arrays, converted where they are to be of another element type. */
+import { checkInteger, rangeError } from "./checks.js";
+import { checkDType, dtypeOf, elementsOf, holds } from "./dtypes.js";
+import { LinearMatrix } from "./matrix.js";
+import type { LinearMemory } from "./memory.js";
+import { Operand } from "./operand.js";
+import { Layout, placed, takeTile, tileRows } from "./tiles.js";
+import type { DType, HostArray } from "./types.js";
+
+/** A matrix of zeros, or a copy of an array. */
+export function createMatrix(
+  memory: LinearMemory,
+  rowsOrSource: unknown,
+  cols: unknown,
+  dtype?: unknown,
+): LinearMatrix {
+  const call = "matrix";
+  const width = checkInteger(call, "cols", cols, 1);
+  const asked = dtype === undefined ? undefined : checkDType(call, dtype);
+  if (typeof rowsOrSource === "number") {
+    const rows = checkInteger(call, "rows", rowsOrSource, 0);
+    const matrix = new LinearMatrix(call, memory, rows, width, asked ?? "f32");
+    matrix.data.fill(0);
+    return matrix;
+  }
+  return copyOf(call, memory, rowsOrSource, width, asked);
+}
+
+function copyOf(call: string, memory: LinearMemory, source: unknown, cols: number, asked?: DType): LinearMatrix {
+  const to = asked ?? dtypeOf(call, source);
+  // The bits of a Uint16Array are what they are asked to be; of other arrays it is known what they hold.
+  const from = holds(source, to) ? to : dtypeOf(call, source, to);
+  const { length } = elementsOf(call, "source", source as HostArray);
+  if (length % cols !== 0) throw rangeError(call, "source", `a length that is a multiple of cols ${cols}`, `${length}`);
+  const rows = length / cols;
+  const given = new Operand(call, "source", source, memory, from, cols);
+  const matrix = new LinearMatrix(call, memory, rows, cols, to);
+  try {
+    if (from === to) {
+      // Growth has detached a source that lies in this very memory: it is taken from where it was.
+      matrix.data.set(elementsOf(call, "source", given.result() as HostArray));
+      return matrix;
+    }
+    const made = new Operand(call, "matrix", matrix, memory, to, cols);
+    const step = tileRows(rows, cols, false, 1);
+    const layout = new Layout();
+    const taken = takeTile(layout, step, [given, made]);
+    const tile = placed(taken, memory.scratch(call, layout.bytes));
+    for (let row = 0; row < rows; row += step) {
+      const count = Math.min(step, rows - row);
+      // Straight to where it is to lie, or from where it lies, on the side that kernels see as it is.
+      const at = given.read(row, count, { f32: made.target(row, tile), bits: tile.bits });
+      made.write(row, count, { f32: at, bits: tile.bits });
+    }
+    return matrix;
+  } catch (error) {
+    matrix.free();
+    throw error;
+  } finally {
+    memory.release();
+  }
+}

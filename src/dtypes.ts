@@ -1,0 +1,64 @@
+/** Element types: how wide they are, what the kernels call them, and which arrays hold them. */
+import { checkAttached, checkOneOf, typeError } from "./checks.js";
+import type { DType, HostArray } from "./types.js";
+
+/** What holds elements as the kernels see them: a Float16Array goes by its bits. */
+export type Elements = Float32Array | Uint16Array;
+
+/** The kernels' numbers for the storages: 0 is what they compute with. */
+export const CODES: Record<DType, number> = { f32: 0, f16: 1, bf16: 2 };
+
+/** Bytes of an element. */
+export const BYTES: Record<DType, number> = { f32: 4, f16: 2, bf16: 2 };
+
+const DTYPES: readonly DType[] = ["f32", "f16", "bf16"];
+
+const ARRAYS: Record<DType, readonly string[]> = {
+  f32: ["Float32Array"],
+  f16: ["Uint16Array", "Float16Array"],
+  bf16: ["Uint16Array"],
+};
+
+export function checkDType(call: string, dtype: unknown): DType {
+  return checkOneOf(call, "dtype", dtype, DTYPES);
+}
+
+/** The name of an array's kind. */
+function tagOf(array: ArrayBufferView): string {
+  return (array as Float32Array)[Symbol.toStringTag];
+}
+
+/** Arrays that hold a dtype, in words. */
+export function arraysOf(dtype: DType): string {
+  return `a ${ARRAYS[dtype].join(" or ")}`;
+}
+
+/**
+ * Whether the value is an array that can hold the dtype. By its tag rather than its constructor, so that arrays from
+ * another realm (a frame, a vm context) pass.
+ */
+export function holds(value: unknown, dtype: DType): value is HostArray {
+  return ArrayBuffer.isView(value) && ARRAYS[dtype].includes(tagOf(value));
+}
+
+/** The elements of an array: itself, or the bits of a Float16Array. */
+export function elementsOf(call: string, argument: string, array: HostArray): Elements {
+  checkAttached(call, argument, array);
+  if (tagOf(array) !== "Float16Array") return array as Elements;
+  return new Uint16Array(array.buffer, array.byteOffset, array.length);
+}
+
+/** What an array holds, where that is not open. `asked` is what it was to become, if anything was said. */
+export function dtypeOf(call: string, source: unknown, asked?: DType): DType {
+  if (holds(source, "f32")) return "f32";
+  if (!holds(source, "f16")) {
+    throw typeError(call, "source", "a Float32Array, Uint16Array or Float16Array, or a number of rows", source);
+  }
+  if (tagOf(source) === "Float16Array") return "f16";
+  throw typeError(call, "dtype", '"f16" or "bf16", as the bits of a Uint16Array may be either', asked);
+}
+
+/** A new array of another one's kind, or of its kind over memory that is there. */
+export function arrayLike(model: HostArray, ...of: [length: number] | [ArrayBuffer, number, number]): HostArray {
+  return new (model.constructor as new (...of: unknown[]) => HostArray)(...of);
+}

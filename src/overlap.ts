@@ -1,0 +1,50 @@
+/** Whether arguments share memory. */
+import { rangeError } from "./checks.js";
+import type { Operand } from "./operand.js";
+
+/** Which bytes of which buffer an argument takes up: all of them, or `run` bytes at every `stride`. */
+export interface Span {
+  argument: string;
+  buffer: ArrayBufferLike;
+  start: number;
+  end: number;
+  run: number;
+  stride: number;
+}
+
+/** All the bytes of an array. */
+export function spanOf(argument: string, array: Float64Array): Span {
+  const { buffer, byteOffset: start, byteLength } = array;
+  return { argument, buffer, start, end: start + byteLength, run: byteLength, stride: byteLength };
+}
+
+/**
+ * Refuses an output that shares memory with another argument, of which one would be overwritten before it is read.
+ * Where `same` is set, both may be one and the same.
+ */
+export function checkApart(call: string, output: Operand, other: Operand | Span | undefined, same = false): void {
+  if (other === undefined || areApart(output, other)) return;
+  const a = output.span;
+  const b = "span" in other ? other.span : other;
+  if (a.buffer !== b.buffer || Math.max(a.start, b.start) >= Math.min(a.end, b.end)) return;
+  if (same && a.start === b.start && a.end === b.end && a.stride === b.stride) return;
+  if (areInterleaved(a, b)) return;
+  const expected = same ? `${b.argument} itself, or memory apart from it` : `memory apart from ${b.argument}`;
+  throw rangeError(call, output.argument, expected, `bytes ${a.start} to ${a.end} over bytes ${b.start} to ${b.end}`);
+}
+
+/** What most checks come to, in less time than it takes to ask for a buffer: two places in linear memory, or one outside. */
+function areApart(a: Operand, b: Operand | Span): boolean {
+  if (!("span" in b)) return false;
+  const { pointer: p } = a;
+  const { pointer: q } = b;
+  if (p === undefined || q === undefined) return p !== q;
+  return Math.max(p, q) >= Math.min(p + a.bytes, q + b.bytes);
+}
+
+/** Whether both are slices of the same wider rows, one beside the other. */
+function areInterleaved(a: Span, b: Span): boolean {
+  if (a.stride !== b.stride) return false;
+  const distance = (((b.start - a.start) % a.stride) + a.stride) % a.stride;
+  return distance >= a.run && a.stride - distance >= b.run;
+}

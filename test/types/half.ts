@@ -1,0 +1,8 @@
+/** Checked by the compiler alone, where the program's libraries have Float16Array: it goes in and comes out. */
+import type { HalfArray, Kernels, Matrix, Norm } from "adanorm";
+
+export function halves(kernels: Kernels, norm: Norm, x: Float16Array<ArrayBuffer>): HalfArray {
+  const matrix: Matrix<"bf16"> = kernels.matrix(x, 4, "bf16");
+  const { y, sum }: { y: Float16Array; sum: Float16Array } = norm.forward(x, { residual: x, gain: x, bias: matrix });
+  return norm.backward(y, sum).dx;
+}
