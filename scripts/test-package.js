@@ -23,6 +23,7 @@ const EXPECTED = [
   "build/index.d.ts",
   "build/index.js",
   "build/reference.d.ts",
+  "build/half.d.ts",
   "build/reference.js",
   "build/relaxed.js",
   "build/types.d.ts",

@@ -21,9 +21,8 @@ function tagOf(value: object): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
 
-/** `more` says what the value's own description leaves open. */
-export function typeError(call: string, argument: string, expected: string, got: unknown, more = ""): TypeError {
-  return new TypeError(`${call}: ${argument}: expected ${expected}, got ${describe(got)}${more}`);
+export function typeError(call: string, argument: string, expected: string, got: unknown): TypeError {
+  return new TypeError(`${call}: ${argument}: expected ${expected}, got ${describe(got)}`);
 }
 
 /** `got` as text stands as it is: a length or a shape that was put into words already. */

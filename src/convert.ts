@@ -5,7 +5,7 @@ import { LinearMatrix } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
 import { Operand } from "./operand.js";
 import { Layout, placed, takeTile, tileRows } from "./tiles.js";
-import type { DType, HostArray } from "./types.js";
+import type { DType } from "./types.js";
 
 /** A matrix of zeros, or a copy of an array. */
 export function createMatrix(
@@ -30,21 +30,21 @@ function copyOf(call: string, memory: LinearMemory, source: unknown, cols: numbe
   const to = asked ?? dtypeOf(call, source);
   // The bits of a Uint16Array are what they are asked to be; of other arrays it is known what they hold.
   const from = holds(source, to) ? to : dtypeOf(call, source, to);
-  const { length } = elementsOf(call, "source", source as HostArray);
+  const { length } = elementsOf(call, "source", source, from);
   if (length % cols !== 0) throw rangeError(call, "source", `a length that is a multiple of cols ${cols}`, `${length}`);
   const rows = length / cols;
-  const given = new Operand(call, "source", source, memory, from, cols);
+  const given = new Operand(call, "source", source, memory, from, cols, cols, false);
   const matrix = new LinearMatrix(call, memory, rows, cols, to);
   try {
     if (from === to) {
       // Growth has detached a source that lies in this very memory: it is taken from where it was.
-      matrix.data.set(elementsOf(call, "source", given.result() as HostArray));
+      matrix.data.set(elementsOf(call, "source", given.result(), from));
       return matrix;
     }
-    const made = new Operand(call, "matrix", matrix, memory, to, cols);
+    const made = new Operand(call, "matrix", matrix, memory, to, cols, cols, false);
     const step = tileRows(rows, cols, false, 1);
     const layout = new Layout();
-    const taken = takeTile(layout, step, [given, made]);
+    const taken = takeTile(layout, step, given, made);
     const tile = placed(taken, memory.scratch(call, layout.bytes));
     for (let row = 0; row < rows; row += step) {
       const count = Math.min(step, rows - row);

@@ -41,11 +41,16 @@ export function holds(value: unknown, dtype: DType): value is HostArray {
   return ArrayBuffer.isView(value) && ARRAYS[dtype].includes(tagOf(value));
 }
 
-/** The elements of an array: itself, or the bits of a Float16Array. */
-export function elementsOf(call: string, argument: string, array: HostArray): Elements {
-  checkAttached(call, argument, array);
-  if (tagOf(array) !== "Float16Array") return array as Elements;
-  return new Uint16Array(array.buffer, array.byteOffset, array.length);
+/**
+ * The elements of an array: itself, or the bits of a Float16Array.
+ *
+ * @throws TypeError when it is no array of the dtype, or a detached one.
+ */
+export function elementsOf(call: string, argument: string, value: unknown, dtype: DType): Elements {
+  if (!holds(value, dtype)) throw typeError(call, argument, `${arraysOf(dtype)} or a Matrix`, value);
+  checkAttached(call, argument, value);
+  if (dtype !== "f16" || tagOf(value) !== "Float16Array") return value as Elements;
+  return new Uint16Array(value.buffer, value.byteOffset, value.length);
 }
 
 /** What an array holds, where that is not open. `asked` is what it was to become, if anything was said. */

@@ -91,13 +91,16 @@ export class LinearMatrix implements Matrix {
     return "Matrix";
   }
 
-  /** Where the matrix lies in `memory`. */
-  static pointerOf(call: string, argument: string, matrix: LinearMatrix, memory: LinearMemory): number {
+  /** Where the matrix, of the dtype, lies in `memory`. */
+  static pointerOf(call: string, argument: string, matrix: LinearMatrix, memory: LinearMemory, dtype: DType): number {
     if (matrix.#giveBack === undefined) {
       throw new TypeError(`${call}: ${argument}: expected a live Matrix, got one that was freed`);
     }
     if (matrix.#memory !== memory) {
       throw new TypeError(`${call}: ${argument}: expected a Matrix of these kernels, got one of another instance`);
+    }
+    if (matrix.dtype !== dtype) {
+      throw new TypeError(`${call}: ${argument}: expected a Matrix of ${dtype}, got a Matrix of ${matrix.dtype}`);
     }
     return matrix.#pointer;
   }

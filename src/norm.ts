@@ -3,7 +3,7 @@ import { checkBoolean, checkOptions, checkStat, typeError } from "./checks.js";
 import { arrayLike, checkDType, holds } from "./dtypes.js";
 import { LinearMatrix } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
-import { bindNorm, type NormKernels, type NormName } from "./norms.js";
+import { bindNorm, type NormKernels } from "./norms.js";
 import { checkLike, Operand, strideOf } from "./operand.js";
 import { checkApart, type Span, spanOf } from "./overlap.js";
 import { makeStats } from "./stats.js";
@@ -18,6 +18,7 @@ import type {
   HostArray,
   Matrix,
   Norm,
+  NormName,
   RowStats,
   StatsOptions,
 } from "./types.js";
@@ -67,14 +68,11 @@ export class LinearNorm implements Norm {
     const sumGiven = this.#given(call, "sum", options.sum, input, rowStride);
     const outGiven = this.#given(call, "out", options.out, input, rowStride);
     if (sumGiven && !residual) throw typeError(call, "residual", "a batch to add, as there is a sum", undefined);
-    for (const output of [sumGiven, outGiven]) {
-      if (!output) continue;
-      checkApart(call, output, input, true);
-      checkApart(call, output, residual, true);
-      checkApart(call, output, gain);
-      checkApart(call, output, bias);
+    if (sumGiven) checkOutput(call, sumGiven, input, residual, gain, bias);
+    if (outGiven) {
+      checkOutput(call, outGiven, input, residual, gain, bias);
+      checkApart(call, outGiven, sumGiven);
     }
-    if (outGiven) checkApart(call, outGiven, sumGiven);
 
     const [mean, rstd] = makeStats(rows, input.isMatrix);
     const made: LinearMatrix[] = [];
@@ -87,8 +85,8 @@ export class LinearNorm implements Norm {
       const means = layout.take(step * 8);
       const rstds = layout.take(step * 8);
       const params = this.#takeParams(layout, gain, bias);
-      const main = takeTile(layout, step, [input, output, ...(sum ? [sum] : [])]);
-      const other = takeTile(layout, step, residual ? [residual] : []);
+      const main = takeTile(layout, step, input, output, sum);
+      const other = takeTile(layout, step, residual);
       const base = memory.scratch(call, layout.bytes);
 
       const gainAt = gain ? gain.read(0, 1, placed(params.gain, base)) : 0;
@@ -174,9 +172,9 @@ export class LinearNorm implements Norm {
       const params = this.#takeParams(layout, gain, undefined);
       const column = layout.take(sums ? size * 4 : 0);
       const columns = layout.take(sums ? columnsBytes(size) : 0);
-      const inputTile = takeTile(layout, step, [input]);
-      const main = takeTile(layout, step, [upstream, dx], dSum !== undefined);
-      const other = takeTile(layout, step, dSum ? [dSum] : []);
+      const inputTile = takeTile(layout, step, input);
+      const main = takeTile(layout, step, upstream, dx, undefined, dSum !== undefined);
+      const other = takeTile(layout, step, dSum);
       const base = memory.scratch(call, layout.bytes);
 
       const gainAt = gain ? gain.read(0, 1, placed(params.gain, base)) : 0;
@@ -232,7 +230,8 @@ export class LinearNorm implements Norm {
 
   #batch(call: string, argument: string, value: unknown, rowStride: unknown, name = argument): Operand {
     const { size } = this;
-    return new Operand(call, argument, value, this.#memory, this.#dtype, size, strideOf(call, rowStride, name, size));
+    const stride = strideOf(call, rowStride, name, size);
+    return new Operand(call, argument, value, this.#memory, this.#dtype, size, stride, false);
   }
 
   /** A batch that the caller may leave out, of the kind and shape of `model`. `name` is what rowStride calls it. */
@@ -255,7 +254,8 @@ export class LinearNorm implements Norm {
     if (value === undefined) return undefined;
     const { size } = this;
     if (!this.#hasParams) throw typeError(call, argument, `none, as ${this.#name} has no gain and no bias`, value);
-    const isFloat = isGradient || holds(value, "f32") || (value instanceof LinearMatrix && value.dtype === "f32");
+    // Gradients are f32; gain and bias may be, whatever the batch is.
+    const isFloat = isGradient || (value instanceof LinearMatrix ? value.dtype === "f32" : holds(value, "f32"));
     return Operand.column(call, argument, value, this.#memory, isFloat ? "f32" : this.#dtype, size);
   }
 
@@ -279,7 +279,7 @@ export class LinearNorm implements Norm {
   }
 
   #takeParams(layout: Layout, gain: Operand | undefined, bias: Operand | undefined) {
-    return { gain: takeTile(layout, 1, gain ? [gain] : []), bias: takeTile(layout, 1, bias ? [bias] : []) };
+    return { gain: takeTile(layout, 1, gain), bias: takeTile(layout, 1, bias) };
   }
 
   #stats(call: string, stats: unknown, rows: number): RowStats | undefined {
@@ -299,6 +299,21 @@ export class LinearNorm implements Norm {
     out.write(0, 1, tile);
     return out.result() as Float32Array | Matrix;
   }
+}
+
+/** Refuses a result of forward that overlaps an input; it may be x or the residual itself. */
+function checkOutput(
+  call: string,
+  output: Operand,
+  input: Operand,
+  residual: Operand | undefined,
+  gain: Operand | undefined,
+  bias: Operand | undefined,
+): void {
+  checkApart(call, output, input, true);
+  checkApart(call, output, residual, true);
+  checkApart(call, output, gain);
+  checkApart(call, output, bias);
 }
 
 /** Refuses results of backward that overlap each other or an input; dx may be a batch of the inputs itself. */

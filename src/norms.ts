@@ -1,9 +1,6 @@
 import type { Abi } from "./abi.js";
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions } from "./checks.js";
-import type { AdaNormOptions, StatsOptions } from "./types.js";
-
-/** The norms, by the names that they have in `Kernels`. */
-export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
+import type { AdaNormOptions, NormName, StatsOptions } from "./types.js";
 
 /** The kernels of one norm, its options bound: what is left are where batches lie, their strides in bytes, and rows. */
 export interface NormKernels {

@@ -1,5 +1,5 @@
 import { rangeError, typeError } from "./checks.js";
-import { arrayLike, arraysOf, BYTES, CODES, type Elements, elementsOf, holds } from "./dtypes.js";
+import { arrayLike, arraysOf, BYTES, CODES, type Elements, elementsOf } from "./dtypes.js";
 import { LinearMatrix } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
 import type { Span } from "./overlap.js";
@@ -20,18 +20,15 @@ export class Operand {
   readonly stride: number;
   /** Byte offset in linear memory; undefined for elements with the caller. */
   readonly pointer: number | undefined;
-  /** Whether kernels use it where it lies. */
-  readonly isInPlace: boolean;
-  /** Between the rows that kernels see, in bytes. */
-  readonly kernelStride: number;
   readonly #memory: LinearMemory;
   readonly #dtype: DType;
   /** The caller's elements; for a matrix none. */
   readonly #elements: Elements | undefined;
+  /** Of the caller's array, which may be detached since. */
   readonly #length: number;
 
   /**
-   * @param stride undefined where the caller gave none: the length of a row.
+   * @param stride from row to row; the length of a row where the caller says nothing.
    * @param isColumn one row, which a matrix may hold in any shape.
    * @throws TypeError when the value is neither an array of the dtype nor a live Matrix of it and of this memory;
    * RangeError when it does not consist of rows.
@@ -43,46 +40,30 @@ export class Operand {
     memory: LinearMemory,
     dtype: DType,
     size: number,
-    stride?: number,
-    isColumn = false,
+    stride: number,
+    isColumn: boolean,
   ) {
     this.argument = argument;
     this.size = size;
+    this.stride = stride;
     this.#memory = memory;
     this.#dtype = dtype;
+    this.value = value as HostArray | LinearMatrix;
     if (value instanceof LinearMatrix) {
-      this.pointer = LinearMatrix.pointerOf(call, argument, value, memory);
-      if (value.dtype !== dtype) {
-        throw typeError(call, argument, `a Matrix of ${dtype}`, value, ` of ${value.dtype}`);
-      }
-      if (!isColumn && value.cols !== (stride ?? size)) {
-        const expected = stride === undefined ? `rows of size ${size}` : `rows of rowStride ${stride}`;
-        throw rangeError(call, argument, expected, `${value.rows} x ${value.cols}`);
-      }
-      this.value = value;
+      this.pointer = LinearMatrix.pointerOf(call, argument, value, memory, dtype);
+      this.rows = value.cols === stride ? value.rows : rowsOfShape(call, argument, value, size, stride, isColumn);
       this.#elements = undefined;
-      this.#length = value.rows * value.cols;
-    } else if (holds(value, dtype)) {
-      const elements = elementsOf(call, argument, value);
+      this.#length = 0;
+      if (isColumn && this.rows !== 1) throw notColumn(call, argument, size, `${value.rows} x ${value.cols}`);
+    } else {
+      const elements = elementsOf(call, argument, value, dtype);
       // A view of this very memory (a matrix's data, say) is used where it lies: growth would detach the view itself.
       this.pointer = elements.buffer === memory.buffer ? elements.byteOffset : undefined;
-      this.value = value;
       this.#elements = elements;
       this.#length = elements.length;
-    } else {
-      throw typeError(call, argument, `${arraysOf(dtype)} or a Matrix`, value);
+      if (isColumn && elements.length !== size) throw notColumn(call, argument, size, `${elements.length}`);
+      this.rows = rowsIn(call, argument, elements.length, size, stride);
     }
-    this.rows =
-      isColumn || value instanceof LinearMatrix
-        ? this.#length / (stride ?? size)
-        : rowsIn(call, argument, this.#length, size, stride);
-    if (isColumn && this.#length !== size) {
-      const shape = value instanceof LinearMatrix ? `${value.rows} x ${value.cols}` : `${this.#length}`;
-      throw rangeError(call, argument, `${size} elements`, shape);
-    }
-    this.stride = stride ?? size;
-    this.isInPlace = dtype === "f32" && this.pointer !== undefined;
-    this.kernelStride = (this.isInPlace ? this.stride : size) * 4;
   }
 
   /** gain or bias, or the gradient of one: `size` elements. */
@@ -95,6 +76,16 @@ export class Operand {
     size: number,
   ): Operand {
     return new Operand(call, argument, value, memory, dtype, size, size, true);
+  }
+
+  /** Whether kernels use it where it lies. */
+  get isInPlace(): boolean {
+    return this.pointer !== undefined && this.#dtype === "f32";
+  }
+
+  /** Between the rows that kernels see, in bytes. */
+  get kernelStride(): number {
+    return (this.isInPlace ? this.stride : this.size) * 4;
   }
 
   get isMatrix(): boolean {
@@ -218,8 +209,26 @@ export class Operand {
   }
 }
 
+/** The rows of a matrix whose columns are not one of them each: none but a column has them. */
+function rowsOfShape(
+  call: string,
+  argument: string,
+  { rows, cols }: LinearMatrix,
+  size: number,
+  stride: number,
+  isColumn: boolean,
+): number {
+  if (isColumn) return (rows * cols) / size;
+  const expected = stride === size ? `rows of size ${size}` : `rows of rowStride ${stride}`;
+  throw rangeError(call, argument, expected, `${rows} x ${cols}`);
+}
+
+function notColumn(call: string, argument: string, size: number, shape: string): RangeError {
+  return rangeError(call, argument, `${size} elements`, shape);
+}
+
 /** The number of rows in so many elements. What follows the last row, less than a stride, need not be there. */
-function rowsIn(call: string, argument: string, length: number, size: number, stride = size): number {
+function rowsIn(call: string, argument: string, length: number, size: number, stride: number): number {
   const rest = length % stride;
   if (rest !== 0 && rest < size) {
     const expected =
@@ -244,13 +253,13 @@ export function checkLike(call: string, operand: Operand, model: Operand, modelD
 
 /**
  * The stride that a call's `rowStride` gives for one of its batches: it is one number for all of them, or one for each by
- * name; undefined where there is none.
+ * name; rows follow one another where it gives none.
  */
-export function strideOf(call: string, rowStride: unknown, argument: string, size: number): number | undefined {
-  if (rowStride === undefined) return undefined;
+export function strideOf(call: string, rowStride: unknown, argument: string, size: number): number {
+  if (rowStride === undefined) return size;
   const named = typeof rowStride === "object" && rowStride !== null;
   const stride = named ? (rowStride as Record<string, unknown>)[argument] : rowStride;
-  if (named && stride === undefined) return undefined;
+  if (named && stride === undefined) return size;
   const name = named ? `rowStride.${argument}` : "rowStride";
   if (typeof stride !== "number") throw typeError(call, name, `an integer >= size ${size}`, stride);
   if (!Number.isSafeInteger(stride) || stride < size) {

@@ -1,6 +1,6 @@
 /** Whether arguments share memory. */
 import { rangeError } from "./checks.js";
-import type { Operand } from "./operand.js";
+import { Operand } from "./operand.js";
 
 /** Which bytes of which buffer an argument takes up: all of them, or `run` bytes at every `stride`. */
 export interface Span {
@@ -25,7 +25,7 @@ export function spanOf(argument: string, array: Float64Array): Span {
 export function checkApart(call: string, output: Operand, other: Operand | Span | undefined, same = false): void {
   if (other === undefined || areApart(output, other)) return;
   const a = output.span;
-  const b = "span" in other ? other.span : other;
+  const b = other instanceof Operand ? other.span : other;
   if (a.buffer !== b.buffer || Math.max(a.start, b.start) >= Math.min(a.end, b.end)) return;
   if (same && a.start === b.start && a.end === b.end && a.stride === b.stride) return;
   if (areInterleaved(a, b)) return;
@@ -35,7 +35,7 @@ export function checkApart(call: string, output: Operand, other: Operand | Span 
 
 /** What most checks come to, in less time than it takes to ask for a buffer: two places in linear memory, or one outside. */
 function areApart(a: Operand, b: Operand | Span): boolean {
-  if (!("span" in b)) return false;
+  if (!(b instanceof Operand)) return false;
   const { pointer: p } = a;
   const { pointer: q } = b;
   if (p === undefined || q === undefined) return p !== q;

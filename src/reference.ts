@@ -19,8 +19,11 @@
  * @module adanorm/reference
  */
 
-/** The norms, by the names that they have in `Kernels`. */
-export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
+import { decode, encode } from "./half.js";
+import type { DType, NormName } from "./types.js";
+
+export type { DType, NormName } from "./types.js";
+export { decode, encode };
 
 /** The options of all norms, with the same meanings and defaults as in `Kernels`; gain and bias among them. */
 export interface ReferenceOptions {
@@ -46,12 +49,22 @@ export interface ReferenceOptions {
   gain?: ArrayLike<number> | undefined;
   /** layerNorm's and rmsNorm's bias, `size` numbers. Default: all 0. */
   bias?: ArrayLike<number> | undefined;
+  /** Added to x before the norm, `rows x size` numbers. Default: none. */
+  residual?: ArrayLike<number> | undefined;
+  /** Added to dx, `rows x size` numbers. Default: none. */
+  dSum?: ArrayLike<number> | undefined;
+  /** How x + residual is stored, and so rounded before it is normalised. Default `"f32"`. */
+  dtype?: DType | undefined;
+  /** From row to row in x, dy, residual and dSum, in elements. Default: size. Results have rows one behind the other. */
+  rowStride?: number | undefined;
 }
 
 /** What {@link forward} returns. */
 export interface ReferenceForward {
   /** The result, z in the formulas: `rows x size`. */
   y: Float64Array;
+  /** What was normalised: x + residual, or x. `rows x size`. */
+  sum: Float64Array;
   /** The mean of each row; all zero for rmsNorm. Length `rows`. */
   mean: Float64Array;
   /** 1 / sigma of each row. Length `rows`. */
@@ -74,6 +87,25 @@ function sum(values: Float64Array): number {
   return total;
 }
 
+/** The rows one behind the other, whatever lies between them. */
+function rowsOf(batch: ArrayLike<number>, { size, rowStride = size }: ReferenceOptions): Float64Array {
+  const rows = Math.ceil(batch.length / rowStride);
+  return Float64Array.from(
+    { length: rows * size },
+    (_, i) => batch[Math.floor(i / size) * rowStride + (i % size)] as number,
+  );
+}
+
+/** x + residual as it is stored, or x. */
+function sumOf(x: ArrayLike<number>, options: ReferenceOptions): Float64Array {
+  const { residual, dtype = "f32" } = options;
+  const rows = rowsOf(x, options);
+  if (residual === undefined) return rows;
+  const other = rowsOf(residual, options);
+  const sums = rows.map((value, i) => value + (other[i] as number));
+  return decode(encode(sums, dtype), dtype);
+}
+
 /** Mean, variance and sigma of one row. */
 function statistics(norm: NormName, row: Float64Array, options: ReferenceOptions) {
   const { size, eps = 1e-5, epsAt = "variance", ddof = 0 } = options;
@@ -91,15 +123,17 @@ function statistics(norm: NormName, row: Float64Array, options: ReferenceOptions
  *
  * @param norm which norm.
  * @param x `rows x size` numbers, row-major.
- * @param options size, and what differs from the defaults; gain and bias too.
- * @returns z, and the mean and 1 / sigma of each row.
+ * @param options size, and what differs from the defaults; gain, bias and residual too.
+ * @returns z, what was normalised, and the mean and 1 / sigma of each row.
  */
 export function forward(norm: NormName, x: ArrayLike<number>, options: ReferenceOptions): ReferenceForward {
   const { size, scale = 1, k = 1 / 10, gain, bias } = options;
-  const rows = x.length / size;
-  const result = { y: new Float64Array(x.length), mean: new Float64Array(rows), rstd: new Float64Array(rows) };
+  const input = sumOf(x, options);
+  const rows = input.length / size;
+  const y = new Float64Array(input.length);
+  const result = { y, sum: input, mean: new Float64Array(rows), rstd: new Float64Array(rows) };
   for (let r = 0; r < rows; r++) {
-    const row = Float64Array.from({ length: size }, (_, i) => x[r * size + i] as number);
+    const row = input.slice(r * size, (r + 1) * size);
     const { mean, sigma } = statistics(norm, row, options);
     result.mean[r] = mean;
     result.rstd[r] = 1 / sigma;
@@ -126,7 +160,7 @@ export function forward(norm: NormName, x: ArrayLike<number>, options: Reference
  * @param norm which norm.
  * @param dy dL/dz, `rows x size` numbers.
  * @param x what forward was given, `rows x size` numbers.
- * @param options what forward was given.
+ * @param options what forward was given, and dSum, which is added to dx.
  * @returns the gradients with respect to x, gain and bias. Arguments are not checked.
  */
 export function backward(
@@ -138,11 +172,14 @@ export function backward(
   const { size, epsAt = "variance", scale = 1, k = 1 / 10, detachScale = true, gain } = options;
   const { detachMean = norm === "detachNorm", detachStd = norm === "detachNorm" } = options;
   const ddof = norm === "rmsNorm" ? 0 : (options.ddof ?? 0);
-  const rows = x.length / size;
-  const result = { dx: new Float64Array(x.length), dGain: new Float64Array(size), dBias: new Float64Array(size) };
+  const input = sumOf(x, options);
+  const upstream = rowsOf(dy, options);
+  const onto = options.dSum && rowsOf(options.dSum, options);
+  const rows = input.length / size;
+  const result = { dx: new Float64Array(input.length), dGain: new Float64Array(size), dBias: new Float64Array(size) };
   for (let r = 0; r < rows; r++) {
-    const row = Float64Array.from({ length: size }, (_, i) => x[r * size + i] as number);
-    const u = Float64Array.from({ length: size }, (_, i) => dy[r * size + i] as number);
+    const row = input.slice(r * size, (r + 1) * size);
+    const u = upstream.slice(r * size, (r + 1) * size);
     const { mean, variance, sigma } = statistics(norm, row, options);
     const y = row.map((value) => (value - mean) / sigma);
 
@@ -158,7 +195,8 @@ export function backward(
     const s = detachStd ? 0 : (kappa * sum(e.map((value, i) => value * (y[i] as number)))) / (size - ddof);
 
     for (let i = 0; i < size; i++) {
-      result.dx[r * size + i] = ((e[i] as number) - a - s * (y[i] as number)) / sigma;
+      const dx = ((e[i] as number) - a - s * (y[i] as number)) / sigma;
+      result.dx[r * size + i] = dx + (onto?.[r * size + i] ?? 0);
       result.dGain[i] = (result.dGain[i] as number) + (u[i] as number) * (y[i] as number);
       result.dBias[i] = (result.dBias[i] as number) + (u[i] as number);
     }

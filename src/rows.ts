@@ -95,14 +95,14 @@ export class LinearRows implements Rows {
     const call = `rows.${name}`;
     const memory = this.#memory;
     const size = this.#size;
-    const input = new Operand(call, "x", x, memory, this.#dtype, size);
+    const input = new Operand(call, "x", x, memory, this.#dtype, size, size, false);
     const { rows } = input;
     const results: [Float64Array, Float64Array] = [new Float64Array(rows), new Float64Array(rows)];
     const step = tileRows(rows, size, input.isInPlace, 1);
     const layout = new Layout();
     const first = layout.take(step * 8);
     const second = layout.take(step * 8);
-    const taken = takeTile(layout, step, [input]);
+    const taken = takeTile(layout, step, input);
     try {
       const base = memory.scratch(call, layout.bytes);
       const tile = placed(taken, base);

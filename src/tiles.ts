@@ -34,20 +34,27 @@ export class Layout {
   }
 }
 
-/** What a call's tiles come to where nothing passes through them. */
+/** What a tile comes to where nothing passes through it. */
 const NONE: Tile = { f32: 0, bits: 0 };
 
 /** Room for `rows` rows of any of the operands, one after the other; with `always`, even if all are used in place. */
-export function takeTile(layout: Layout, rows: number, operands: readonly Operand[], always = false): Tile {
-  const [first] = operands;
-  if (first === undefined || !(always || operands.some((operand) => !operand.isInPlace))) return NONE;
-  const { size } = first;
-  const f32 = layout.take(rows * size * 4);
-  const bits = layout.take(operands.some((operand) => operand.needsBits) ? rows * size * 2 : 0);
-  return { f32, bits };
+export function takeTile(
+  layout: Layout,
+  rows: number,
+  first: Operand | undefined,
+  second?: Operand,
+  third?: Operand,
+  always = false,
+): Tile {
+  if (first === undefined) return NONE;
+  if (!always && first.isInPlace && (second?.isInPlace ?? true) && (third?.isInPlace ?? true)) return NONE;
+  const elements = rows * first.size;
+  const f32 = layout.take(elements * 4);
+  const needsBits = first.needsBits || second?.needsBits || third?.needsBits;
+  return { f32, bits: needsBits ? layout.take(elements * 2) : 0 };
 }
 
 /** A tile of the scratch area that begins at `base`. */
 export function placed(tile: Tile, base: number): Tile {
-  return { f32: base + tile.f32, bits: base + tile.bits };
+  return tile === NONE ? NONE : { f32: base + tile.f32, bits: base + tile.bits };
 }

@@ -5,6 +5,9 @@
  * axes.
  */
 
+/** The norms, by the names that they have in {@link Kernels}. */
+export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
+
 /**
  * How elements are stored: `"f32"`, IEEE 754 binary32; `"f16"`, binary16 (5 bits of exponent, 10 of fraction); `"bf16"`,
  * bfloat16, the upper half of an f32. Arithmetic is in f32 or better whatever the storage, statistics are in double

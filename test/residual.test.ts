@@ -1,0 +1,145 @@
+/**
+ * Residuals and gradients of residual streams: the sum is that of the reference to the bit, y is what forward gives for that
+ * sum, dSum is added to dx, and it does not matter where any of them goes.
+ */
+import { type DType, type HostArray, loadSync, type Matrix } from "adanorm";
+import * as reference from "adanorm/reference";
+import { describe, expect, test } from "vitest";
+import {
+  backwardBounds,
+  expectSameBytes,
+  expectWithin,
+  forwardBounds,
+  hasParams,
+  makeNorm,
+  NORMS,
+  normal,
+  ULP,
+} from "./support.js";
+
+const kernels = loadSync();
+const DTYPES: readonly DType[] = ["f32", "f16", "bf16"];
+const SHAPES = [
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 65, 67, 70, 130].map((size) => ({ rows: 5, size })),
+  { rows: 407, size: 101 }, // more than a tile holds
+];
+
+type Batch = HostArray | Matrix;
+type Elements = Float32Array | Uint16Array;
+
+const elements = (value: Batch) => ("toArray" in value ? value.toArray() : value) as Elements;
+const release = (...values: (Batch | undefined)[]) => {
+  for (const value of values) if (value && "free" in value) value.free();
+};
+
+const PLACES = ["arrays", "matrices"] as const;
+
+describe.each(DTYPES)("%s", (dtype) => {
+  describe.each(PLACES)("%s", (places) => {
+    const place = (values: Elements, size: number): Batch =>
+      places === "arrays" ? values.slice() : kernels.matrix(values, size, dtype);
+    const make = (length: number, seed: number, std = 1) => reference.encode(normal(length, seed, 0, std), dtype);
+
+    test.each(NORMS)("%s", (name) => {
+      const used = kernels.memory.used;
+      for (const { rows, size } of SHAPES) {
+        const what = `${name}, ${rows} x ${size}`;
+        const [x, residual, dy, dSum] = [
+          make(rows * size, 1, 3),
+          make(rows * size, 2),
+          make(rows * size, 3),
+          make(rows * size, 4),
+        ];
+        const params = hasParams(name) ? { gain: normal(size, 5), bias: normal(size, 6) } : {};
+        const norm = makeNorm(kernels, name, { size, dtype });
+        const [xs, rs] = [x, residual].map((bits) => reference.decode(bits, dtype)) as [Float64Array, Float64Array];
+        const exact = reference.forward(name, xs, { size, dtype, residual: rs, ...params });
+        const sum = reference.encode(exact.sum, dtype);
+        const alone = norm.forward(sum, params);
+
+        /** One choice of where results go: by name, or to a place of their own, or wherever forward likes. */
+        const check = (sumTo: "x" | "residual" | "own" | undefined, yTo: "x" | "residual" | "own" | undefined) => {
+          const where = `${what}, sum to ${sumTo}, y to ${yTo}`;
+          const given = { x: place(x, size), residual: place(residual, size) };
+          const own = () => place(make(rows * size, 9), size);
+          const to = { ...given, own: undefined };
+          const sumPlace = sumTo && (to[sumTo] ?? own());
+          const yPlace = yTo && (to[yTo] ?? own());
+          const got = norm.forward(given.x, { ...params, residual: given.residual, sum: sumPlace, out: yPlace });
+          if (sumPlace) expect(got.sum, where).toBe(sumPlace);
+          if (yPlace) expect(got.y, where).toBe(yPlace);
+          expect(elements(got.sum), where).toEqual(sum);
+          expect(elements(got.y), where).toEqual(alone.y);
+          expectSameBytes(got.mean, alone.mean, where);
+          expectSameBytes(got.rstd, alone.rstd, where);
+          for (const key of ["x", "residual"] as const) {
+            if (sumTo !== key && yTo !== key) expect(elements(given[key]), where).toEqual({ x, residual }[key]);
+          }
+          release(given.x, given.residual, got.sum, got.y);
+        };
+        check(undefined, undefined);
+        check("x", undefined);
+        check("residual", "x");
+        check("x", "residual");
+        check("own", "own");
+        check("own", "x");
+
+        // Backward takes the sum; with and without the statistics it gives the same, to which dSum is added.
+        const back = norm.backward(dy, sum, alone, params);
+        const [dys, dSums] = [dy, dSum].map((bits) => reference.decode(bits, dtype)) as [Float64Array, Float64Array];
+        const plain = makeNorm(kernels, name, { size });
+        const unrounded = plain.backward(Float32Array.from(dys), Float32Array.from(exact.sum), alone, params);
+        const total = reference.encode(
+          Float32Array.from(unrounded.dx, (value, i) => value + (dSums[i] as number)),
+          dtype,
+        );
+        for (const to of [undefined, "dSum", "dy", "sum", "own"] as const) {
+          const given = { dSum: place(dSum, size), dy: place(dy, size), sum: place(sum, size) };
+          const own = to === "own" ? place(make(rows * size, 9), size) : undefined;
+          const dx = to === undefined ? undefined : to === "own" ? own : given[to];
+          const got = norm.backward(given.dy, given.sum, to === "dy" ? undefined : alone, {
+            ...params,
+            dSum: given.dSum,
+            out: dx ? { dx } : {},
+          });
+          if (dx) expect(got.dx).toBe(dx);
+          expect(elements(got.dx), `${what}, dx to ${to}`).toEqual(total);
+          for (const key of ["dGain", "dBias"] as const) {
+            const column = got[key];
+            if (column) expect(elements(column), what).toEqual(back[key]);
+          }
+          release(given.dSum, given.dy, given.sum, own, got.dx, got.dGain as Batch, got.dBias as Batch);
+        }
+
+        // And all of it is right.
+        if (dtype !== "f32") continue;
+        const options = { size, ...params };
+        const floats = Float32Array.from(exact.sum);
+        expectWithin(alone.y, exact.y, forwardBounds(name, floats, options), `${what}: y`);
+        const truth = reference.backward(name, dys, xs, { ...options, dtype, residual: rs, dSum: dSums });
+        const { dx: bounds } = backwardBounds(name, dy as Float32Array, floats, options);
+        const rounding = bounds.map((bound, i) => bound + ULP * Math.abs(truth.dx[i] as number));
+        expectWithin(total, truth.dx, rounding, `${what}: dx + dSum`);
+      }
+      expect(kernels.memory.used).toBe(used);
+    });
+  });
+});
+
+test("a batch of no rows has a sum of no rows", () => {
+  const norm = kernels.rmsNorm({ size: 4 });
+  const none = new Float32Array(0);
+  const { y, sum } = norm.forward(none, { residual: none });
+  expect([y, sum, norm.backward(none, none, undefined, { dSum: none }).dx]).toEqual([none, none, none]);
+});
+
+test("where there is no memory for the sum nothing is lost", () => {
+  const small = loadSync({ maximumBytes: 2 ** 20 });
+  const norm = small.layerNormSimple({ size: 64 });
+  const x = small.matrix(normal(1024 * 64, 1), 64);
+  const residual = small.matrix(normal(1024 * 64, 2), 64);
+  const before = [x.toArray(), residual.toArray(), small.memory.used];
+  expect(() => norm.forward(x, { residual })).toThrow(/^layerNormSimple.forward: memory: expected room for/);
+  expect([x.toArray(), residual.toArray(), small.memory.used]).toEqual(before);
+  expect(norm.forward(x, { residual, sum: residual, out: x }).sum).toBe(residual);
+});
