@@ -39,6 +39,13 @@ export class F32 {
   }
 }
 
+/** Ones in each of eight 16-bit lanes where the f32 is NaN. */
+// @ts-ignore: a decorator of AssemblyScript's
+@inline
+function areNaN(v: v128, w: v128): v128 {
+  return i16x8.narrow_i32x4_s(f32x4.ne(v, v), f32x4.ne(w, w));
+}
+
 /** IEEE 754 binary16: 5 bits of exponent, 10 of fraction. */
 @unmanaged
 @final
@@ -48,14 +55,12 @@ export class F16 {
   }
   /** Sign-extended halves to f32. No subnormal enters a product, for which some processors take a hundred times as long. */
   @inline widen(halves: v128): v128 {
-    const magnitude = v128.and(i32x4.shl(halves, 13), i32x4.splat(0x0fffe000));
-    // Infinity and NaN keep an exponent of ones. A subnormal is read as 2^-14 more than it is, and then put right.
-    const special = i32x4.gt_s(magnitude, i32x4.splat(0x0f7fffff));
-    const subnormal = i32x4.lt_s(magnitude, i32x4.splat(0x00800000));
-    const bias = v128.bitselect(i32x4.splat(0x70000000), i32x4.splat(0x38000000), special); // 224 << 23, 112 << 23
-    const normal = i32x4.sub(i32x4.add(magnitude, bias), i32x4.shl(subnormal, 23));
-    const widened = f32x4.sub(normal, v128.and(subnormal, i32x4.splat(0x38800000)));
-    return v128.or(widened, v128.and(halves, i32x4.splat(<i32>0x80000000)));
+    // The exponent 224 too large: infinity and NaN get one of ones, which the product leaves, as it puts the others right.
+    const magnitude = v128.or(v128.and(i32x4.shl(halves, 13), i32x4.splat(0x0fffe000)), i32x4.splat(0x70000000));
+    const a = f32x4.mul(magnitude, f32x4.splat(1.925929944387236e-34)); // 2^-112
+    // A subnormal m 2^-24 comes out as 2^-15 + m 2^-25: what that lacks to 2^-14 is too much in it. Others lack nothing.
+    const excess = f32x4.pmax(f32x4.splat(0), f32x4.sub(f32x4.splat(6.103515625e-5), a)); // 2^-14
+    return v128.or(f32x4.sub(a, excess), v128.and(halves, i32x4.splat(<i32>0x80000000)));
   }
   @inline load4(p: usize): v128 {
     return this.widen(v128.load16x4_s(p));
@@ -69,7 +74,7 @@ export class F16 {
   @inline loadSplat(p: usize): v128 {
     return this.load1(p);
   }
-  /** The magnitudes of f32 as halves, in 32 bits each. */
+  /** The magnitudes of f32 as halves, in 32 bits each; NaN as infinity. */
   @inline magnitude(v: v128): v128 {
     // What is 2^16 or more is infinite: so is what lies between, after rounding. As integers, NaN is more too.
     const a = i32x4.min_s(v128.and(v, i32x4.splat(0x7fffffff)), i32x4.splat(0x47800000));
@@ -78,13 +83,13 @@ export class F16 {
     const exponent = i32x4.max_s(v128.and(a, i32x4.splat(0x7f800000)), i32x4.splat(0x38800000)); // 2^-14
     const power = i32x4.add(exponent, i32x4.splat(0x06800000)); // 13 << 23
     const rounded = i32x4.sub(f32x4.add(a, power), power);
-    const half = i32x4.add(rounded, i32x4.sub(i32x4.shr_u(exponent, 13), i32x4.splat(0x1c400))); // 113 << 10
-    return v128.or(half, v128.and(f32x4.ne(v, v), i32x4.splat(0x200)));
+    return i32x4.add(rounded, i32x4.sub(i32x4.shr_u(exponent, 13), i32x4.splat(0x1c400))); // 113 << 10
   }
   /** Eight f32 as halves. */
   @inline narrow(v: v128, w: v128): v128 {
     const signs = v128.and(i16x8.narrow_i32x4_s(i32x4.shr_s(v, 16), i32x4.shr_s(w, 16)), i16x8.splat(<i16>0x8000));
-    return v128.or(i16x8.narrow_i32x4_s(this.magnitude(v), this.magnitude(w)), signs);
+    const quiet = v128.and(areNaN(v, w), i16x8.splat(0x200));
+    return v128.or(v128.or(i16x8.narrow_i32x4_s(this.magnitude(v), this.magnitude(w)), signs), quiet);
   }
   @inline store8(p: usize, v: v128, w: v128): void {
     v128.store(p, this.narrow(v, w));
@@ -119,27 +124,27 @@ export class BF16 {
   @inline loadSplat(p: usize): v128 {
     return this.load1(p);
   }
-  /** Four f32 as bfloat16, sign-extended to 32 bits. */
+  /** Four f32 as bfloat16, sign-extended to 32 bits; NaN as anything. */
   @inline round(v: v128): v128 {
     // Half of the last place, less one where the upper half is even: ties go to even.
     const odd = v128.and(i32x4.shr_u(v, 16), i32x4.splat(1));
-    const rounded = i32x4.add(i32x4.add(v, i32x4.splat(0x7fff)), odd);
-    // NaN stays what it is, made quiet: its fraction might have lain in the lower half alone, or be carried away.
-    const quiet = v128.or(v, i32x4.splat(0x00400000));
-    return i32x4.shr_s(v128.bitselect(rounded, quiet, f32x4.eq(v, v)), 16);
+    return i32x4.shr_s(i32x4.add(i32x4.add(v, i32x4.splat(0x7fff)), odd), 16);
+  }
+  /** Eight f32 as bfloat16. */
+  @inline narrow(v: v128, w: v128): v128 {
+    const quiet = v128.and(areNaN(v, w), i16x8.splat(0x7fc0));
+    return v128.or(i16x8.narrow_i32x4_s(this.round(v), this.round(w)), quiet);
   }
   @inline store8(p: usize, v: v128, w: v128): void {
-    v128.store(p, i16x8.narrow_i32x4_s(this.round(v), this.round(w)));
+    v128.store(p, this.narrow(v, w));
   }
   @inline store4(p: usize, v: v128): void {
-    const halves = this.round(v);
-    v128.store64_lane(p, i16x8.narrow_i32x4_s(halves, halves), 0);
+    v128.store64_lane(p, this.narrow(v, v), 0);
   }
   @inline store2(p: usize, v: v128): void {
-    const halves = this.round(v);
-    v128.store32_lane(p, i16x8.narrow_i32x4_s(halves, halves), 0);
+    v128.store32_lane(p, this.narrow(v, v), 0);
   }
   @inline store1(p: usize, v: v128): void {
-    v128.store16_lane(p, this.round(v), 0);
+    v128.store16_lane(p, this.narrow(v, v), 0);
   }
 }

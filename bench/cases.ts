@@ -128,6 +128,21 @@ const HOST: Record<string, Partial<ForwardJob>> = {
 };
 const IN_PLACE: Record<string, Partial<ForwardJob>> = { "in place": { inPlace: true }, "out of place": {} };
 
+/** 16-bit storage beside f32, and beside plain loops that convert; and what a residual costs. */
+function storageCase(rows: number, size: number): Case {
+  const contenders = [copy(rows, size)];
+  const add = (peer: string, norm: NormName, what: string, more: Partial<ForwardJob>) =>
+    contenders.push(contender(peer, { kind: "forward", norm, rows, size, ...more }, `${norm} ${what}`));
+  for (const norm of ["layerNorm", "adaNorm"] as const) {
+    add("adanorm", norm, "f32", {});
+    for (const dtype of ["f16", "bf16"] as const) add("adanorm", norm, dtype, { dtype });
+    add("adanorm", norm, "with a residual", { residual: "own sum" });
+    add("adanorm", norm, "with a residual, in place", { residual: "sum in place" });
+  }
+  for (const dtype of ["f16", "bf16"] as const) add("converting", "layerNorm", dtype, { dtype });
+  return { id: `storage ${rows}x${size}`, rows, size, contenders, derived: [] };
+}
+
 /** Rows that are no multiple of a vector beside rows that are. */
 function oddCase(): Case {
   const contenders = (["layerNorm", "layerNormSimple", "adaNorm"] as const).flatMap((norm) =>
@@ -162,6 +177,7 @@ export function allCases(quick: boolean): Case[] {
     backwardCase(1024, 768),
     placeCase("host", 1024, 768, HOST),
     placeCase("in place", 4096, 4096, IN_PLACE),
+    storageCase(1024, 768),
     oddCase(),
     engineCase(32, 768),
   ];

@@ -19,6 +19,10 @@ export interface ForwardJob extends Shape {
    */
   on?: "matrices" | "arrays" | "new arrays";
   inPlace?: boolean;
+  /** How x and y are stored. Default f32. */
+  dtype?: "f16" | "bf16";
+  /** A residual is added, and the sum goes to a place of its own, or where x is. Default: none. */
+  residual?: "own sum" | "sum in place";
   /** How many times over, each on the result of the one before. Default 1. */
   nodes?: number;
 }

@@ -47,6 +47,7 @@ const PROGRAMS: Record<string, Program> = {
   adanorm: { node: here, file: "adanorm" },
   copy: { node: here, file: "copy" },
   plain: { node: here, file: "plain" },
+  converting: { node: here, file: "converting" },
   tfjs: { node: here, file: "tfjs" },
   "onnxruntime-node": { node: here, file: "onnxruntime-node" },
   "onnxruntime-web": { node: here, file: "onnxruntime-web" },
@@ -65,7 +66,7 @@ async function startAll(names: Set<string>, result: Result): Promise<Map<string,
       const { process, about } = await PeerProcess.start(node, file, variant);
       started.set(name, process);
       if (node === NODE_24) result.node24 = about.node;
-      else if (file !== "copy" && file !== "plain") result.versions[name] = about.version;
+      else if (!["copy", "plain", "converting"].includes(file)) result.versions[name] = about.version;
     } catch (error) {
       started.set(name, (error as Error).message);
     }

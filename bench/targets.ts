@@ -98,6 +98,33 @@ const odd = (["layerNorm", "layerNormSimple", "adaNorm"] as const).map((norm): T
   };
 });
 
+const storage = (["layerNorm", "adaNorm"] as const).flatMap((norm) => {
+  const id = "storage 1024x768";
+  const alone = `adanorm ${norm} f32`;
+  return [
+    within(`${norm} 1024x768 in f16, to f32`, 3, id, `adanorm ${norm} f16`, alone),
+    within(`${norm} 1024x768 in bf16, to f32`, 1.8, id, `adanorm ${norm} bf16`, alone),
+    within(`${norm} 1024x768 with a residual, to the norm alone`, 1.5, id, `adanorm ${norm} with a residual`, alone),
+    within(
+      `${norm} 1024x768 with a residual, the sum in place, to the norm alone`,
+      1.5,
+      id,
+      `adanorm ${norm} with a residual, in place`,
+      alone,
+    ),
+  ];
+});
+
+const converting = (["f16", "bf16"] as const).map((dtype) =>
+  faster(
+    `layerNorm 1024x768 in ${dtype}, than plain loops that convert around f32`,
+    5,
+    "storage 1024x768",
+    `converting layerNorm ${dtype}`,
+    `adanorm layerNorm ${dtype}`,
+  ),
+);
+
 const relaxed = (["layerNorm", "layerNormSimple", "adaNorm"] as const).map((norm) =>
   faster(
     `${norm} 32x768, relaxed SIMD on Node 24, than the portable build`,
@@ -131,6 +158,8 @@ export const TARGETS: Target[] = [
   ...odd,
   ...places("host 1024x768", 1.7, "1024x768, arrays, to matrices", "arrays", "matrices"),
   ...places("in place 4096x4096", 1.5, "4096x4096 in place, in copies", "in place"),
+  ...storage,
+  ...converting,
   ...relaxed,
   startUp,
 ];

@@ -19,8 +19,10 @@ function numbersOf(batch: Batch): Float32Array {
   return batch instanceof Float32Array ? batch.slice() : batch.toFloat32();
 }
 
-function makeNorm(kernels: Kernels, { norm, size }: ForwardJob | BackwardJob) {
-  return norm === "adaNorm" ? kernels.adaNorm({ size, scale: SCALE, k: K }) : kernels[norm]({ size });
+function makeNorm(kernels: Kernels, job: ForwardJob | BackwardJob) {
+  const { norm, size } = job;
+  const { dtype } = job.kind === "forward" ? job : {};
+  return norm === "adaNorm" ? kernels.adaNorm({ size, dtype, scale: SCALE, k: K }) : kernels[norm]({ size, dtype });
 }
 
 /** The gain and bias that the norm has. */
@@ -35,13 +37,17 @@ function free(...batches: (Batch | undefined)[]): void {
 }
 
 function forward(kernels: Kernels, job: ForwardJob): Task {
-  const { size, on = "matrices", nodes = 1 } = job;
+  const { size, rows, on = "matrices", nodes = 1, dtype = "f32", residual } = job;
   const norm = makeNorm(kernels, job);
   const params = paramsOf(kernels, job);
   const source = inputs.x(job);
-  const x: Batch = on === "matrices" ? kernels.matrix(source, size) : source.slice();
-  const y: Batch = job.inPlace ? x : on === "matrices" ? kernels.matrix(job.rows, size) : source.slice();
-  const options = on === "new arrays" ? params : { ...params, out: y };
+  const x: Batch = on === "matrices" ? kernels.matrix(source, size, dtype) : source.slice();
+  const y: Batch = job.inPlace ? x : on === "matrices" ? kernels.matrix(rows, size, dtype) : source.slice();
+  // A residual of zeros, so that x stays what it is however often it is added in place.
+  const added = residual && kernels.matrix(rows, size, dtype);
+  const sum = residual === "own sum" ? kernels.matrix(rows, size, dtype) : residual && (x as Matrix);
+  const out = on === "new arrays" ? {} : { out: y };
+  const options = added ? { ...params, ...out, residual: added, sum } : { ...params, ...out };
   let last = norm.forward(x, options).y;
   return {
     run() {
@@ -49,11 +55,11 @@ function forward(kernels: Kernels, job: ForwardJob): Task {
       for (let node = 1; node < nodes; node++) norm.forward(y, options);
     },
     result() {
-      (x instanceof Float32Array ? x : x.data).set(source);
+      if (job.inPlace) (x instanceof Float32Array ? x : (x as Matrix<"f32">).data).set(source);
       this.run();
       return [numbersOf(last)];
     },
-    free: () => free(x, y, params.gain, params.bias),
+    free: () => free(x, y, added, sum, params.gain, params.bias),
   };
 }
 
