@@ -1,10 +1,12 @@
 /** The accuracy that is promised, on a part of what `npm run accuracy` measures; and the oracle that both rely on. */
+import { loadSync } from "adanorm";
 import { describe, expect, it, test } from "vitest";
 import { dot, type Pair, sum, twoProd, twoSum } from "./accuracy/double-double.ts";
 import { FAMILIES } from "./accuracy/families.ts";
 import { ColumnSums, gradient, momentsOf, quotient } from "./accuracy/oracle.ts";
 import { describeViolation, perform, planFor, violations } from "./accuracy/plan.ts";
 import { Random } from "./accuracy/random.ts";
+import { decode, encode, STORAGES, spacingAt } from "./accuracy/storage.ts";
 
 describe("the bounds hold", () => {
   test.each(FAMILIES.map((family) => [family.name, family] as const))("%s", (_, family) => {
@@ -112,5 +114,61 @@ describe("the oracle", () => {
     expect(Array.from(dx)).toEqual([3.5, 1.5]);
     gradient(dx, e, y, { ...terms, detachMean: true, detachStd: true });
     expect(Array.from(dx)).toEqual([1.5, 3.5]);
+  });
+
+  it.each(["f16", "bf16"] as const)("rounds to the nearest %s, ties to even", (dtype) => {
+    const { largest, most } = STORAGES[dtype];
+    const infinity = encode([Number.POSITIVE_INFINITY], dtype)[0] as number;
+    const values = decode(
+      Uint16Array.from({ length: infinity + 1 }, (_, i) => i),
+      dtype,
+    );
+    expect([values[0], values[infinity - 1], values[infinity]]).toEqual([0, largest, Number.POSITIVE_INFINITY]);
+    // Infinity is where the number after the largest would be.
+    const at = (i: number) => (i === infinity ? 2 ** (most + 1) : (values[i] as number));
+    const wrong: number[] = [];
+    for (let i = 0; i < infinity; i++) {
+      const [a, b] = [at(i), at(i + 1)];
+      const middle = (a + b) / 2;
+      const inputs = [a, b, middle, middle - (b - a) / 1024, middle + (b - a) / 1024];
+      const want = [i, i + 1, i % 2 ? i + 1 : i, i, i + 1];
+      const got = [
+        ...encode(inputs, dtype),
+        ...encode(
+          inputs.map((value) => -value),
+          dtype,
+        ),
+      ];
+      const both = [...want, ...want.map((bits) => bits + 0x8000)];
+      if (b - a !== spacingAt(a, STORAGES[dtype]) || got.join() !== both.join()) wrong.push(i);
+    }
+    expect(wrong).toEqual([]);
+    expect(decode(encode([Number.NaN], dtype), dtype)[0]).toBeNaN();
+    expect(decode(Uint16Array.of(infinity + 1, infinity + 0x8001), dtype)).toEqual(
+      new Float32Array(2).fill(Number.NaN),
+    );
+  });
+});
+
+describe("the kernels' conversions", () => {
+  it.each(["f16", "bf16"] as const)("are the oracle's, about every %s and every tie", (dtype) => {
+    const kernels = loadSync();
+    const all = Uint16Array.from({ length: 2 ** 16 }, (_, i) => i);
+    const values = decode(all, dtype);
+    expect(kernels.matrix(all, 256, dtype).toFloat32()).toEqual(values);
+    const finite = values.filter(Number.isFinite);
+    const middles = finite.map((value) => value + (spacingAt(value, STORAGES[dtype]) / 2) * (value < 0 ? -1 : 1));
+    // Each of them, and the f32 on either side.
+    const inputs = new Float32Array(6 * finite.length);
+    const words = new Int32Array(inputs.buffer);
+    for (const [i, value] of [...finite, ...middles].entries()) {
+      inputs.fill(value, 3 * i, 3 * i + 3);
+      words[3 * i] = (words[3 * i] as number) - 1;
+      words[3 * i + 2] = (words[3 * i + 2] as number) + 1;
+    }
+    const numbers = inputs.map((value) => (Number.isNaN(value) ? 0 : value));
+    const got = kernels.matrix(numbers, numbers.length, dtype).toArray();
+    const wrong = Array.from(encode(numbers, dtype), (bits, i) => (bits === got[i] ? -1 : i)).filter((i) => i >= 0);
+    expect(wrong.map((i) => numbers[i])).toEqual([]);
   });
 });

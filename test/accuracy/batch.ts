@@ -1,17 +1,24 @@
 /** Batches of random rows with the dL/dz, gain and bias that go with them. */
+import type { DType } from "adanorm";
 import type { Family, Upstream } from "./families.ts";
 import { momentsOf, quotient, rstdOf } from "./oracle.ts";
 import { Random } from "./random.ts";
+import { decode, type Elements, encode, held } from "./storage.ts";
 import type { Options, Params } from "./subjects.ts";
 
 export interface Batch {
   /** The options in words. */
   label: string;
   options: Options;
-  params: Required<Params>;
+  params: Record<keyof Params, Float32Array>;
+  /** What is normalised: x, or its sum with the residual, rounded to the storage. */
   x: Float32Array;
   dy: Float32Array;
+  /** The gradient that is added to that of x. There where there is a residual. */
+  dSum?: Float32Array;
   rows: number;
+  /** What the subjects are given: the same, as it is stored. */
+  given: { x: Elements; dy: Elements; params: Required<Params>; residual?: Elements; dSum?: Elements };
 }
 
 /** How statistics are made. One batch takes one of them, the next batch the next. */
@@ -53,18 +60,34 @@ function upstreamExponent(
   { rstd, rstdRms, std }: { rstd: number; rstdRms: number; std: number },
   largest: number,
   spread: number,
+  dtype: DType,
   random: Random,
 ): number {
   const log = Math.log2(rstd);
   const logRms = Math.log2(rstdRms);
   // As far from sigma as the spread allows as often as anywhere between.
   const away = spread * (random.uniform() < 0.5 ? random.sign() : random.between(-1, 1));
-  const start = (Math.abs(log) > 24 || spread > 0 ? -log : 0) + away;
+  const start = (Math.abs(log) > (dtype === "f16" ? 8 : 24) || spread > 0 ? -log : 0) + away;
   // Of y, which eps makes small where std is.
   const logY = std > 0 ? Math.min(Math.log2(std * rstd), 0) : 0;
-  const low = Math.max(-90, -80 - Math.min(log, logRms), -80 - logY);
-  const high = Math.min(largest, 100 - Math.max(log, logRms));
+  const low = Math.max(dtype === "f16" ? -14 : -90, -80 - Math.min(log, logRms), -80 - logY);
+  const high = Math.min(dtype === "f16" ? 12 : largest, 100 - Math.max(log, logRms));
   return Math.round(Math.min(Math.max(start, low), high));
+}
+
+/**
+ * Makes of a row two that add up to about it, and then the row their sum, rounded to the storage. As often as they are
+ * smaller than it they are larger, so that much cancels.
+ */
+function split(row: Float32Array, one: Float32Array, other: Float32Array, dtype: DType, random: Random): void {
+  const factor = 2 ** random.between(-6, 6);
+  for (let i = 0; i < row.length; i++) one[i] = (row[i] as number) * factor * random.normal();
+  one.set(held(one, dtype));
+  for (let i = 0; i < row.length; i++) other[i] = (row[i] as number) - (one[i] as number);
+  other.set(held(other, dtype));
+  // Exact, or with so many more digits than the storage that rounding it once more is as rounding once.
+  const sum = Float64Array.from(one, (value, i) => value + (other[i] as number));
+  row.set(decode(encode(sum, dtype), dtype));
 }
 
 /**
@@ -84,40 +107,73 @@ export function makeBatch(family: Family, size: number, rows: number, index: num
     scale: 1 + random.integer(2),
     k: [0.1, 0.3][random.integer(2)] as number,
     detachScale: true,
+    dtype: family.dtype ?? "f32",
   };
+  const { dtype } = options;
   // Two batches in a row, with eps and without, have the same kind of dL/dz.
   const kindTurn = first.integer(UPSTREAMS.length) + Math.floor(index / 2);
   const kind = family.columns?.upstream ?? (UPSTREAMS[kindTurn % UPSTREAMS.length] as Upstream);
   const x = new Float32Array(rows * size);
   const dy = new Float32Array(rows * size);
+  // With a residual, the two parts of x, and the gradient that is added to dx.
+  const [one, other, dSum] = [0, 1, 2].map(() => new Float32Array(family.residual ? rows * size : 0)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
   const t = new Float64Array(size);
   const rest = new Float64Array(size);
   // No sum over all rows of products with y, which is sqrt(size) at most, leaves the range of f32.
   const largest = 115 - Math.ceil(Math.log2(rows * size));
   let kept = 0;
   for (let attempt = 0; attempt < 2 * rows && kept < rows; attempt++) {
-    const row = x.subarray(kept * size, (kept + 1) * size);
+    const rowOf = (batch: Float32Array) => batch.subarray(kept * size, (kept + 1) * size);
+    const row = rowOf(x);
     family.fill(row, random);
+    if (dtype !== "f32") row.set(held(row, dtype));
+    if (family.residual) {
+      split(row, rowOf(one), rowOf(other), dtype, random);
+      if (!row.every(Number.isFinite)) continue;
+    }
     const { squares, originSquares, constant } = momentsOf(row, t, rest);
     if (constant && options.eps === 0) continue;
     const variance = quotient(squares, size - options.ddof);
     const rstd = rstdOf(variance, options);
     const rstds = { rstd, rstdRms: rstdOf(quotient(originSquares, size), options), std: Math.sqrt(variance) };
-    const scale = 2 ** upstreamExponent(rstds, largest, family.upstreamSpread ?? 0, random);
+    const scale = 2 ** upstreamExponent(rstds, largest, family.upstreamSpread ?? 0, dtype, random);
     for (let i = 0; i < size; i++) {
       dy[kept * size + i] = scale * upstreamOf(kind, (t[i] as number) * rstd, random);
     }
+    if (dtype !== "f32") rowOf(dy).set(held(rowOf(dy), dtype));
+    if (family.residual) {
+      // From next to nothing beside dx to nearly all of the total.
+      const typical = scale * rstd * 2 ** random.between(-8, 8);
+      const more = Float32Array.from({ length: size }, () => typical * random.normal());
+      rowOf(dSum).set(held(more, dtype));
+    }
     kept++;
   }
-  const gain = Float32Array.from({ length: size }, () => 1 + 0.3 * random.normal());
-  const bias = Float32Array.from({ length: size }, () => random.normal());
+  const numbers = (draw: () => number) => held(Float32Array.from({ length: size }, draw), dtype);
+  const gain = numbers(() => 1 + 0.3 * random.normal());
+  const bias = numbers(() => random.normal());
+  const end = kept * size;
+  const stored = (values: Float32Array) => encode(values.subarray(0, end), dtype);
+  // f32 in one batch, stored as the rows are in the next.
+  const param = (values: Float32Array) => (index % 2 === 0 ? values : encode(values, dtype));
   const { eps, epsAt, ddof, scale, k } = options;
   return {
     label: `eps ${eps} at ${epsAt}, ddof ${ddof}, C ${scale}, k ${k}, dy ${kind}, seed ${seed}, batch ${index}`,
     options,
     params: { gain, bias },
-    x: x.subarray(0, kept * size),
-    dy: dy.subarray(0, kept * size),
+    x: x.subarray(0, end),
+    dy: dy.subarray(0, end),
+    ...(family.residual && { dSum: dSum.subarray(0, end) }),
     rows: kept,
+    given: {
+      x: stored(family.residual ? one : x),
+      dy: stored(dy),
+      params: { gain: param(gain), bias: param(bias) },
+      ...(family.residual && { residual: stored(other), dSum: stored(dSum) }),
+    },
   };
 }

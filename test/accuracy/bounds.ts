@@ -1,3 +1,5 @@
+import { exponentOf } from "./storage.ts";
+
 /**
  * The bounds that the package promises, each in the unit that the quantity is measured in. They hold for rows of 1 to
  * 1,000,000 elements, for dGain and dBias for up to 1,000,000 rows.
@@ -12,10 +14,45 @@
  *                 as |u| max(1, |y|), the unit that goes with that of y: where all y of a column are near 0, the error of
  *                 the mean, which is relative to sigma, is all that is left of them
  *   constant      elements of a constant row that are not exactly 0, or the bias, for eps > 0
+ *
+ * Where batches are stored in 16 bits, or are the sums with a residual:
+ *
+ *   sum           elements that are not exactly x + residual, rounded once
+ *   y, z, dx      as above, beyond half a unit in the last place of the storage
+ *   total         dx + dSum: as dx, beyond half a unit in the last place of the total as f32 too
+ *   y ulp ...     the whole error in units in the last place of the storage, over the elements at which such a unit is more
+ *                 than 100 times the bound for f32, so that the rounding to the storage is all that matters
+ *   y any, z any  the same over all elements: no bound of its own, as that follows from the others
+ *   special       elements that are not what they must be where one row has NaN or infinity: NaN in that row, the bytes
+ *                 that they would have had in all others
  */
 export const QUANTITIES = ["mean", "variance", "rstd", "y", "z", "dx", "dGain", "dBias", "constant"] as const;
 
-export type Quantity = (typeof QUANTITIES)[number];
+/** The results that are as long as the rows. */
+export const ELEMENTWISE = ["y", "z", "dx", "total"] as const;
+
+export type Elementwise = (typeof ELEMENTWISE)[number];
+
+export type Quantity =
+  | (typeof QUANTITIES)[number]
+  | Elementwise
+  | `${Elementwise} ulp`
+  | "y any"
+  | "z any"
+  | "sum"
+  | "special";
+
+/** All that has a bound. */
+export const BOUNDED: readonly Quantity[] = [
+  ...QUANTITIES,
+  "total",
+  ...ELEMENTWISE.map((each) => `${each} ulp` as const),
+  "sum",
+  "special",
+];
+
+/** How many times the bound for f32 a unit in the last place is where the rounding to the storage is all that matters. */
+export const CLEAR = 100;
 
 /** 2^-23, the spacing of f32 at 1. */
 export const ULP = 2 ** -23;
@@ -30,21 +67,28 @@ export function boundOf(quantity: Quantity, size: number): number {
     case "y":
       return 3;
     case "dx":
+    case "total":
       return size <= 65536 ? 3 : 4;
     case "constant":
+    case "sum":
+    case "special":
       return 0;
+    case "y ulp":
+    case "z ulp":
+    case "dx ulp":
+    case "total ulp":
+      return 0.5 + 1 / CLEAR;
+    case "y any":
+    case "z any":
+      return Number.POSITIVE_INFINITY;
     default:
       return 1;
   }
 }
 
-const bits = new DataView(new ArrayBuffer(8));
-
 /** The spacing of f32 at a value, as if its exponents had no end. */
 export function ulpAt(value: number): number {
-  bits.setFloat64(0, value);
-  const exponent = ((bits.getUint32(0) >>> 20) & 0x7ff) - 1023;
-  return 2 ** (exponent - 23);
+  return 2 ** (exponentOf(value) - 23);
 }
 
 /** An error in units; an exact result has none whatever the unit, and what is no number is infinitely far off. */

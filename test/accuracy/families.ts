@@ -1,5 +1,7 @@
 /** The rows that accuracy is measured on. */
+import type { DType } from "adanorm";
 import type { Random } from "./random.ts";
+import { exponentOf, STORAGES } from "./storage.ts";
 
 /** How dL/dz is made of noise n and the row's y. */
 export type Upstream = "noise" | "correlated" | "biased" | "positive" | "aligned";
@@ -12,6 +14,15 @@ export interface Family {
   upstreamSpread?: number;
   /** Rows so many that dGain and dBias are what is measured. Default: rows of every size, and all norms. */
   columns?: { upstream: Upstream };
+  /** How batches are stored: rows are rounded to it, and what is beyond it becomes its largest. Default "f32". */
+  dtype?: DType;
+  /** Whether rows come as two, to be added, and gradients with one to be added to them. Default false. */
+  residual?: boolean;
+}
+
+/** Whether a family is there for its storage or its residual. */
+export function isStored({ dtype, residual }: Family): boolean {
+  return dtype !== undefined || residual === true;
 }
 
 /** The largest f32. */
@@ -48,15 +59,19 @@ function magnitude(scale: string): Family {
   return { name: `magnitude ${scale}`, fill: normal(() => ({ mean: 0, sigma: Number(scale) })) };
 }
 
-/** A value and its neighbours in f32, one step away. */
-function nearConstant(row: Float32Array, random: Random): void {
-  const value = Math.fround(random.sign() * 10 ** random.between(-3, 5));
-  const step = 2 ** (Math.floor(Math.log2(Math.abs(value))) - 23);
-  // From a third of the elements off on either side to one in a hundred.
-  const share = random.uniform() < 0.5 ? 1 / 3 : 10 ** random.between(-2, -0.5);
-  for (let i = 0; i < row.length; i++) {
-    row[i] = value + (random.uniform() < 2 * share ? random.sign() : 0) * step;
-  }
+/** A value and its neighbours, one step away. */
+function nearConstant(dtype: DType): Family["fill"] {
+  const { fraction } = STORAGES[dtype];
+  return (row, random) => {
+    const drawn = Math.fround(random.sign() * 10 ** random.between(-3, dtype === "f16" ? 4 : 5));
+    const step = 2 ** (exponentOf(drawn) - fraction);
+    const value = Math.round(drawn / step) * step;
+    // From a third of the elements off on either side to one in a hundred.
+    const share = random.uniform() < 0.5 ? 1 / 3 : 10 ** random.between(-2, -0.5);
+    for (let i = 0; i < row.length; i++) {
+      row[i] = value + (random.uniform() < 2 * share ? random.sign() : 0) * step;
+    }
+  };
 }
 
 function anyValue(random: Random): number {
@@ -75,7 +90,7 @@ function ramp(row: Float32Array, random: Random): void {
   for (let i = 0; i < row.length; i++) row[i] = slope * (start * row.length + i);
 }
 
-export const FAMILIES: readonly Family[] = [
+const FLOATS: readonly Family[] = [
   { name: "normal", fill: ordinary },
   { name: "uniform", fill: elements((random) => random.integer(2 ** 24) / 2 ** 24) },
   { name: "ramp", fill: ramp },
@@ -92,7 +107,7 @@ export const FAMILIES: readonly Family[] = [
   // Zeros, then one value to the end: what rounding adds is the same at every step.
   { name: "step", fill: (row, random) => row.fill(0).fill(anyValue(random), random.integer(row.length)) },
   { name: "constant", fill: (row, random) => row.fill(anyValue(random)) },
-  { name: "near-constant", fill: nearConstant },
+  { name: "near-constant", fill: nearConstant("f32") },
   {
     name: "offset 0.5 to 12 sigma",
     fill: normal((random) => ({ mean: random.sign() * 2 ** random.between(-1, 3.6), sigma: 1 })),
@@ -153,4 +168,66 @@ export const FAMILIES: readonly Family[] = [
     fill: elements((random) => 1 + 1e-4 * random.normal()),
     columns: { upstream: "aligned" },
   },
+];
+
+/** The families that are measured in 16 bits too. */
+const ALSO_STORED = [
+  "normal",
+  "uniform",
+  "heavy-tailed",
+  "one outlier",
+  "one-hot",
+  "step",
+  "constant",
+  "offset 0.5 to 12 sigma",
+  "offset 1e2 sigma",
+  "offset 1e3 sigma",
+];
+
+function named(name: string): Family {
+  return FLOATS.find((family) => family.name === name) as Family;
+}
+
+/** Rows of any magnitude that the storage has. */
+function anyMagnitude(dtype: DType): Family["fill"] {
+  const { least, fraction, most } = STORAGES[dtype];
+  const [low, high] = [Math.max(least - fraction, -100), Math.min(most - 2, 100)];
+  return normal((random) => {
+    const sigma = 2 ** random.between(low, high);
+    return { mean: random.between(-3, 3) * sigma, sigma };
+  });
+}
+
+function storedIn(dtype: "f16" | "bf16"): Family[] {
+  const { least, fraction, largest } = STORAGES[dtype];
+  const families: Family[] = [
+    ...ALSO_STORED.map(named),
+    { name: "near-constant", fill: nearConstant(dtype) },
+    // Gradients from the smallest that the storage has to those beyond it.
+    { name: "any magnitude", fill: anyMagnitude(dtype), upstreamSpread: dtype === "f16" ? 24 : 120 },
+    {
+      name: "subnormal",
+      fill: normal((random) => ({ mean: 0, sigma: 2 ** (least - random.between(0, fraction)) })),
+    },
+    { name: "largest", fill: elements((random) => random.sign() * largest) },
+    { name: "largest and 0", fill: elements((random) => (random.integer(3) - 1) * largest) },
+  ];
+  return families.map((family) => ({ ...family, name: `${dtype}: ${family.name}`, dtype }));
+}
+
+function withResidual(dtype: DType): Family[] {
+  const families: Family[] = [
+    named("normal"),
+    named("one outlier"),
+    named("offset 1e2 sigma"),
+    { name: "any magnitude", fill: anyMagnitude(dtype) },
+  ];
+  return families.map((family) => ({ ...family, name: `${dtype}, residual: ${family.name}`, dtype, residual: true }));
+}
+
+export const FAMILIES: readonly Family[] = [
+  ...FLOATS,
+  ...storedIn("f16"),
+  ...storedIn("bf16"),
+  ...(["f32", "f16", "bf16"] as const).flatMap(withResidual),
 ];

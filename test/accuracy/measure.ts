@@ -1,11 +1,12 @@
 /** The errors of one family of rows at one size. */
 import { type Batch, makeBatch } from "./batch.ts";
-import type { Quantity } from "./bounds.ts";
-import { inUnits, Tally, ULP, ulpAt, type Worst } from "./bounds.ts";
+import { boundOf, CLEAR, type Elementwise, inUnits, type Quantity, Tally, ULP, ulpAt, type Worst } from "./bounds.ts";
 import { difference } from "./double-double.ts";
-import type { Family } from "./families.ts";
+import { type Family, isStored } from "./families.ts";
 import { ColumnSums, gradient, kappaOf, type Moments, momentsOf, quotient, rstdOf } from "./oracle.ts";
-import { type Gradients, kernelsSubject, type NormName, type Options, plainSubject, type Subject } from "./subjects.ts";
+import { noteSpecial } from "./special.ts";
+import { decode, STORAGES, spacingAt } from "./storage.ts";
+import { kernelsSubject, type NormName, type Options, type Outputs, plainSubject, type Subject } from "./subjects.ts";
 
 export interface Measurement {
   family: string;
@@ -39,39 +40,68 @@ const COLUMN_CASES = CASES.filter((each) => each.params);
 /** Whether a norm takes the mean as 0. */
 const isOrigin = (norm: NormName) => norm === "rmsNorm";
 
+/** What forward returned, y as numbers. */
+interface Forward extends Omit<Outputs, "y"> {
+  y: Float32Array;
+}
+
+/** What backward returned, dx as numbers. */
+interface Backward {
+  dx: Float32Array;
+  dGain: Float32Array | undefined;
+  dBias: Float32Array | undefined;
+}
+
 /** What one subject returned for a batch. */
 interface Results {
   tally: Tally;
   subject: Subject;
   moments: ReturnType<Subject["moments"]>;
-  simple: ReturnType<Subject["forward"]>;
-  rms: ReturnType<Subject["forward"]>;
+  simple: Forward;
+  rms: Forward;
   /** Forward of adaNorm and of layerNorm with gain and bias, unless only the columns count. */
-  ada?: ReturnType<Subject["forward"]>;
-  affine?: ReturnType<Subject["forward"]>;
-  gradients: Gradients[];
+  ada?: Forward;
+  affine?: Forward;
+  gradients: Backward[];
 }
 
 function run(subject: Subject, tally: Tally, batch: Batch, cases: readonly Case[], onlyColumns: boolean): Results {
-  const { options, params, x, dy } = batch;
-  const simple = subject.forward("layerNormSimple", x, options);
-  const rms = subject.forward("rmsNorm", x, options);
+  const { options, given, label } = batch;
+  const { x, dy, params, residual, dSum } = given;
+  const { dtype } = options;
+  const forward = (norm: NormName, more = {}): Forward => {
+    const result = subject.forward(norm, x, options, residual ? { ...more, residual } : more);
+    if (residual) tally.note("sum", differingSums(result, batch), norm, label);
+    return { ...result, y: decode(result.y, dtype) };
+  };
+  const simple = forward("layerNormSimple");
+  const rms = forward("rmsNorm");
+  const input = simple.sum ?? x;
   const results: Results = {
     tally,
     subject,
-    moments: subject.moments(x, options.size, options.ddof),
+    moments: subject.moments(input, options),
     simple,
     rms,
-    gradients: cases.map(({ norm, detachScale = true, params: given }) => {
+    gradients: cases.map(({ norm, detachScale = true, params: has }) => {
       const stats = isOrigin(norm) ? rms : simple;
-      return subject.backward(norm, dy, x, stats, { ...options, detachScale }, given ? params : {});
+      const more = { ...(has && params), ...(dSum && { dSum }) };
+      const { dx, dGain, dBias } = subject.backward(norm, dy, input, stats, { ...options, detachScale }, more);
+      return { dx: decode(dx, dtype), dGain, dBias };
     }),
   };
   if (!onlyColumns) {
-    results.ada = subject.forward("adaNorm", x, options);
-    results.affine = subject.forward("layerNorm", x, options, params);
+    results.ada = forward("adaNorm");
+    results.affine = forward("layerNorm", params);
   }
   return results;
+}
+
+/** How many elements of a sum are not exactly what they must be, the sign of a zero included. */
+function differingSums({ sum }: Pick<Outputs, "sum">, { x, options }: Batch): number {
+  if (!sum) return x.length;
+  const values = decode(sum, options.dtype);
+  return x.reduce((count, value, i) => count + (Object.is(values[i], value) ? 0 : 1), 0);
 }
 
 /** The largest error over a row, in 2^-23 of the units. */
@@ -82,6 +112,56 @@ function worstOf(got: Float32Array, start: number, want: Float64Array, units: Fl
     if (error > worst) worst = error;
   }
   return worst;
+}
+
+/**
+ * Notes the errors of a row of results. What is stored in 16 bits is rounded to them: that may add half a unit in their
+ * last place, and the rest is held to the bound for f32. A total is rounded to f32 before.
+ */
+function noteRow(
+  tally: Tally,
+  quantity: Elementwise,
+  got: Float32Array,
+  start: number,
+  want: Float64Array,
+  units: Float64Array,
+  { size, dtype }: Options,
+  at: readonly [norm: string, batch: string, row: number],
+): void {
+  const isFloat = dtype === "f32";
+  const isTotal = quantity === "total";
+  if (isFloat && !isTotal) {
+    tally.note(quantity, worstOf(got, start, want, units), ...at);
+    return;
+  }
+  const storage = STORAGES[dtype];
+  const infinity = 2 ** (storage.most + 1);
+  const bound = boundOf(quantity, size);
+  let beyond = 0;
+  let clear = 0;
+  let any = 0;
+  for (let i = 0; i < want.length; i++) {
+    const exact = want[i] as number;
+    let value = got[start + i] as number;
+    // Infinity stands for the number that would follow the largest, and for all beyond.
+    if (Math.abs(value) === Number.POSITIVE_INFINITY) {
+      value = Math.sign(value) * (Math.sign(value) * exact > infinity ? Math.abs(exact) : infinity);
+    }
+    const error = Math.abs(value - exact);
+    const unit = ULP * (units[i] as number);
+    const spacing = spacingAt(exact, storage);
+    const first = isTotal ? spacingAt(exact, STORAGES.f32) / 2 : 0;
+    const rounding = isFloat ? first : first + spacing / 2;
+    const rest = inUnits(error <= rounding ? 0 : error - rounding, unit);
+    const ulps = inUnits(error, spacing);
+    if (rest > beyond) beyond = rest;
+    if (ulps > any) any = ulps;
+    if (ulps > clear && spacing > CLEAR * (bound * unit + first)) clear = ulps;
+  }
+  tally.note(quantity, beyond, ...at);
+  if (isFloat) return;
+  tally.note(`${quantity} ulp`, clear, ...at);
+  if (quantity === "y" || quantity === "z") tally.note(`${quantity} any`, any, ...at);
 }
 
 /** How many elements of a row differ from what they must be exactly: from 0, where nothing else is given. */
@@ -144,7 +224,7 @@ function checkForward(batch: Batch, row: number, exact: ExactRow, moments: Momen
   const { variance, square, rstd, rstdRms } = exact;
   const { tally, subject, simple, rms, ada, affine } = results;
   const start = row * size;
-  const [centred, origin] = ["layerNormSimple", "rmsNorm"];
+  const [centred, origin] = ["layerNormSimple", "rmsNorm"] as const;
 
   const meanUnit = ULP * Math.max(Math.abs(moments.mean.high), Math.sqrt(variance));
   const meanOff = difference(simple.mean[row] as number, moments.mean);
@@ -164,10 +244,10 @@ function checkForward(batch: Batch, row: number, exact: ExactRow, moments: Momen
   tally.note("rstd", inUnits(simpleRstd - rstd, ulpAt(rstd)), centred, label, row);
   tally.note("rstd", inUnits(rmsRstd - rstdRms, ulpAt(rstdRms)), origin, label, row);
 
-  tally.note("y", worstOf(simple.y, start, exact.y, exact.yUnits), centred, label, row);
-  tally.note("y", worstOf(rms.y, start, exact.yRms, exact.yRmsUnits), origin, label, row);
+  noteRow(tally, "y", simple.y, start, exact.y, exact.yUnits, options, [centred, label, row]);
+  noteRow(tally, "y", rms.y, start, exact.yRms, exact.yRmsUnits, options, [origin, label, row]);
   if (!ada || !affine) return;
-  tally.note("z", worstOf(ada.y, start, exact.z, exact.zUnits), "adaNorm", label, row);
+  noteRow(tally, "z", ada.y, start, exact.z, exact.zUnits, options, ["adaNorm", label, row]);
   if (moments.constant && options.eps > 0) {
     tally.note("constant", differing(simple.y, start, size), centred, label, row);
     tally.note("constant", differing(ada.y, start, size), "adaNorm", label, row);
@@ -177,7 +257,7 @@ function checkForward(batch: Batch, row: number, exact: ExactRow, moments: Momen
 
 /** Measures one batch; the errors go to the tallies of what was measured. */
 function measureBatch(batch: Batch, subjects: readonly [Subject, Tally][], onlyColumns: boolean): void {
-  const { options, params, x, dy, rows, label } = batch;
+  const { options, params, x, dy, dSum, rows, label } = batch;
   const { size, ddof, scale } = options;
   const cases = onlyColumns ? COLUMN_CASES : CASES;
   const all = subjects.map(([subject, tally]) => run(subject, tally, batch, cases, onlyColumns));
@@ -219,9 +299,10 @@ function measureBatch(batch: Batch, subjects: readonly [Subject, Tally][], onlyC
       });
       for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(s * (yOf[i] as number)));
       units.fill(rstd * largest);
+      if (dSum) for (let i = 0; i < size; i++) want[i] = (want[i] as number) + (dSum[start + i] as number);
       for (const { tally, gradients } of all) {
-        const { dx } = gradients[index] as Gradients;
-        tally.note("dx", worstOf(dx, start, want, units), name, label, row);
+        const { dx } = gradients[index] as Backward;
+        noteRow(tally, dSum ? "total" : "dx", dx, start, want, units, options, [name, label, row]);
       }
       gainSums[index]?.addRow(u, yOf);
     }
@@ -249,6 +330,9 @@ function worstColumn(got: Float32Array, sums: ColumnSums, units: Float64Array): 
   return worst;
 }
 
+/** Longer rows take the ways of these, and a long time. */
+const LONGEST_SPECIAL = 1000;
+
 /** Batches that a family is split into, each with conventions of its own. */
 const BATCHES = 8;
 
@@ -271,6 +355,10 @@ export function measure(family: Family, size: number, rows: number, seed: string
     const batch = makeBatch(family, size, Math.ceil((rows - index) / batches), index, seed);
     measured += batch.rows;
     if (batch.rows > 0) measureBatch(batch, subjects, onlyColumns);
+    // What becomes of NaN depends neither on conventions nor on numbers: one batch of each size will do.
+    if (batch.rows > 0 && index === 0 && size <= LONGEST_SPECIAL && isStored(family)) {
+      for (const [subject, tally] of subjects) noteSpecial(subject, tally, batch);
+    }
   }
   return { family: family.name, size, rows: measured, ours: ours.worst, plain: plain.worst };
 }

@@ -5,9 +5,14 @@
  *   dx = r (e - sum e / H - y sum(e y) / (H - ddof))
  */
 import type { RowStats } from "adanorm";
-import type { Gradients, NormName, Options, Params } from "./subjects.ts";
+import type { NormName, Options } from "./subjects.ts";
 
 const f32 = Math.fround;
+
+interface Params {
+  gain?: Float32Array;
+  bias?: Float32Array;
+}
 
 interface RowMoments {
   mean: number;
@@ -76,7 +81,7 @@ export function plainBackward(
   stats: RowStats,
   options: Options,
   params: Params = {},
-): Gradients {
+) {
   const { size, epsAt } = options;
   const { gain, bias } = params;
   const ddof = norm === "rmsNorm" ? 0 : options.ddof;

@@ -1,12 +1,37 @@
 /** The tables that show what was measured. */
-import { boundOf, QUANTITIES, type Quantity } from "./bounds.ts";
+import { BOUNDED, boundOf, QUANTITIES, type Quantity } from "./bounds.ts";
+import { FAMILIES, isStored } from "./families.ts";
 import type { Measurement } from "./measure.ts";
 
 /** What stands between the markers of a document. */
 
-function shown(value: number): string {
+/** What the table of storages shows in units in the last place, and what it calls it. */
+const ULPS: readonly [Quantity, string][] = [
+  ["sum", "sum"],
+  ["y ulp", "y"],
+  ["z ulp", "z"],
+  ["dx ulp", "dx"],
+  ["total ulp", "dx + dSum"],
+  ["y any", "any y"],
+  ["z any", "any z"],
+  ["special", "special"],
+];
+
+/** And what it shows of the rest. */
+const RESTS: readonly [Quantity, string][] = [
+  ["y", "y"],
+  ["z", "z"],
+  ["dx", "dx"],
+  ["total", "dx + dSum"],
+  ["dGain", "dGain"],
+  ["dBias", "dBias"],
+];
+
+function shown(value: number, quantity: Quantity): string {
   if (!Number.isFinite(value)) return "inf";
   if (value === 0) return "0";
+  // Where the half unit that rounding takes is the most of it, one digit more.
+  if (/ (ulp|any)$/.test(quantity) && value < 0.9995) return value.toFixed(3);
   if (value < 0.005) return "<0.01";
   if (value < 9.95) return value.toFixed(value < 0.995 ? 2 : 1);
   return value < 9999.5 ? value.toFixed(0) : value.toExponential(0).replace("+", "");
@@ -22,13 +47,17 @@ function furthest(measurements: readonly Measurement[], subject: "ours" | "plain
   return found;
 }
 
-function cells(measurements: readonly Measurement[], withSize: boolean): string[] {
-  return QUANTITIES.map((quantity) => {
+function cells(
+  measurements: readonly Measurement[],
+  withSize: boolean,
+  quantities: readonly Quantity[] = QUANTITIES,
+): string[] {
+  return quantities.map((quantity) => {
     const ours = furthest(measurements, "ours", quantity);
     const plain = furthest(measurements, "plain", quantity);
     if (!ours || !plain) return "";
     const size = withSize && ours.value > 0 ? ` (${ours.size})` : "";
-    return `${shown(ours.value)}${size} / ${shown(plain.value)}`;
+    return `${shown(ours.value, quantity)}${size} / ${shown(plain.value, quantity)}`;
   });
 }
 
@@ -45,32 +74,69 @@ function groups(measurements: readonly Measurement[], key: (one: Measurement) =>
   return [...found];
 }
 
-/** Both tables: a family a line, then a size a line. */
-export function tables(measurements: readonly Measurement[]): string {
-  const largest = Math.max(...measurements.map(({ size }) => size));
-  const bounds = QUANTITIES.map((quantity) => {
+/** The bounds of some quantities up to a length of rows. */
+function bounds(quantities: readonly Quantity[], largest: number): string[] {
+  return quantities.map((quantity) => {
     const small = boundOf(quantity, 1);
     const large = boundOf(quantity, largest);
+    if (small === Number.POSITIVE_INFINITY) return "";
     return small === large ? `${small}` : `${small}; ${large} where H > 65536`;
   });
-  const byFamily = groups(measurements, ({ family }) => family);
-  const rows = measurements.filter(({ family }) => !family.startsWith("many rows"));
-  const bySize = groups(rows, ({ size }) => `${size}`);
-  return [
-    "Largest error, kernels (H where it was) / plain two-pass f32 loop:",
-    "",
-    table(
-      ["rows", ...QUANTITIES],
-      [...byFamily.map(([name, some]) => [name, ...cells(some, true)]), ["**bound**", ...bounds]],
-    ),
-    "",
-    "The same over all of these rows but the many, for each H:",
-    "",
-    table(
-      ["H", ...QUANTITIES],
-      bySize.map(([size, some]) => [size, ...cells(some, false)]),
-    ),
-  ].join("\n");
+}
+
+/** All tables: a family a line, then a size a line; storages and residuals a family a line, and a kind a line. */
+export function tables(measurements: readonly Measurement[]): string {
+  const storedNames = new Set(FAMILIES.filter(isStored).map(({ name }) => name));
+  const floats = measurements.filter(({ family }) => !storedNames.has(family));
+  const stored = measurements.filter(({ family }) => storedNames.has(family));
+  const largest = Math.max(...measurements.map(({ size }) => size));
+  const rows = floats.filter(({ family }) => !family.startsWith("many rows"));
+  const lines: string[] = [];
+  if (floats.length > 0) {
+    lines.push(
+      "Largest error, kernels (H where it was) / plain two-pass f32 loop:",
+      "",
+      table(
+        ["rows", ...QUANTITIES],
+        [
+          ...groups(floats, ({ family }) => family).map(([name, some]) => [name, ...cells(some, true)]),
+          ["**bound**", ...bounds(QUANTITIES, largest)],
+        ],
+      ),
+    );
+  }
+  if (rows.length > 0) {
+    lines.push(
+      "",
+      "The same over all of these rows but the many, for each H:",
+      "",
+      table(
+        ["H", ...QUANTITIES],
+        groups(rows, ({ size }) => `${size}`).map(([size, some]) => [size, ...cells(some, false)]),
+      ),
+    );
+  }
+  if (stored.length > 0) {
+    const part = (of: readonly [Quantity, string][], withSize: boolean, key: (one: Measurement) => string) => {
+      const quantities = of.map(([quantity]) => quantity);
+      const body = groups(stored, key).map(([name, some]) => [name, ...cells(some, withSize, quantities)]);
+      return table(
+        ["rows", ...of.map(([, name]) => name)],
+        [...body, ["**bound**", ...bounds(quantities, Math.max(...stored.map(({ size }) => size)))]],
+      );
+    };
+    lines.push(
+      "",
+      "Stored in 16 bits, in units in the last place of the storage; of sums, the elements that are not exact:",
+      "",
+      part(ULPS, false, ({ family }) => family),
+      "",
+      "What is left of these errors without half a unit in the last place, in the units of the first table:",
+      "",
+      part(RESTS, true, ({ family }) => family.replace(/:.*/, "")),
+    );
+  }
+  return lines.join("\n").trim();
 }
 
 /** Everything as JSON; what is not finite, as a string. */
@@ -78,7 +144,7 @@ export function json(measurements: readonly Measurement[], about: Record<string,
   const bounds = measurements.map(({ family, size }) => ({
     family,
     size,
-    bounds: Object.fromEntries(QUANTITIES.map((quantity) => [quantity, boundOf(quantity, size)])),
+    bounds: Object.fromEntries(BOUNDED.map((quantity) => [quantity, boundOf(quantity, size)])),
   }));
   const results = measurements.map((one, i) => ({ ...one, bounds: bounds[i]?.bounds }));
   const replacer = (_: string, value: unknown) =>

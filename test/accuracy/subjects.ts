@@ -1,6 +1,7 @@
 /** What is measured: the kernels, and beside them the loop that people write themselves. */
-import { type Kernels, loadSync, type RowStats } from "adanorm";
+import { type DType, type Kernels, loadSync, type RowStats } from "adanorm";
 import { plainBackward, plainForward, plainMoments } from "./plain.ts";
+import { decode, type Elements, encode } from "./storage.ts";
 
 export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
 
@@ -13,49 +14,76 @@ export interface Options {
   scale: number;
   k: number;
   detachScale: boolean;
+  dtype: DType;
 }
 
 export interface Params {
-  gain?: Float32Array;
-  bias?: Float32Array;
+  gain?: Elements;
+  bias?: Elements;
 }
 
 export interface Gradients {
-  dx: Float32Array;
+  dx: Elements;
   dGain?: Float32Array | undefined;
   dBias?: Float32Array | undefined;
+}
+
+/** What forward gives; the sum where there was a residual. */
+export interface Outputs extends RowStats {
+  y: Elements;
+  sum?: Elements;
 }
 
 export interface Subject {
   /** Whether rstd is a double, so that 1 / rstd^2 with eps = 0 is the variance that the norm went by. */
   readonly showsVariance: boolean;
-  moments(x: Float32Array, size: number, ddof: 0 | 1): { mean: Float64Array; variance: Float64Array };
-  forward(norm: NormName, x: Float32Array, options: Options, params?: Params): RowStats & { y: Float32Array };
+  moments(x: Elements, options: Options): { mean: Float64Array; variance: Float64Array };
+  forward(norm: NormName, x: Elements, options: Options, given?: Params & { residual?: Elements }): Outputs;
   /** Where params are given, dGain and dBias too. */
   backward(
     norm: NormName,
-    dy: Float32Array,
-    x: Float32Array,
+    dy: Elements,
+    x: Elements,
     stats: RowStats,
     options: Options,
-    params?: Params,
+    given?: Params & { dSum?: Elements },
   ): Gradients;
 }
 
 export function kernelsSubject(kernels: Kernels = loadSync()): Subject {
   return {
     showsVariance: true,
-    moments: (x, size, ddof) => kernels.rows(size).moments(x, { ddof }),
-    forward: (norm, x, options, params) => kernels[norm](options).forward(x, params),
-    backward: (norm, dy, x, stats, options, params) => {
-      return kernels[norm](options).backward(dy, x, stats, params) as Gradients;
+    moments: (x, { size, ddof, dtype }) => kernels.rows(size, { dtype }).moments(x, { ddof }),
+    forward: (norm, x, options, given) => kernels[norm](options).forward<Elements>(x, given) as Outputs,
+    backward: (norm, dy, x, stats, options, given) => {
+      return kernels[norm](options).backward<Elements>(dy, x, stats, given) as Gradients;
     },
   };
 }
 
+/** a + b, every sum rounded to f32. */
+function added(a: Float32Array, b: Float32Array): Float32Array {
+  return a.map((value, i) => value + (b[i] as number));
+}
+
+function floats({ gain, bias }: Params, dtype: DType): { gain?: Float32Array; bias?: Float32Array } {
+  return { ...(gain && { gain: decode(gain, dtype) }), ...(bias && { bias: decode(bias, dtype) }) };
+}
+
+/** The loop in f32, what is stored in 16 bits converted before it and after it. */
 export const plainSubject: Subject = {
   showsVariance: false,
-  moments: plainMoments,
-  forward: plainForward,
-  backward: plainBackward,
+  moments: (x, { size, ddof, dtype }) => plainMoments(decode(x, dtype), size, ddof),
+  forward: (norm, x, options, { residual, ...params } = {}) => {
+    const { dtype } = options;
+    const sum = residual && encode(added(decode(x, dtype), decode(residual, dtype)), dtype);
+    const result = plainForward(norm, decode(sum ?? x, dtype), options, floats(params, dtype));
+    return { ...result, y: encode(result.y, dtype), ...(sum && { sum }) };
+  },
+  backward: (norm, dy, x, stats, options, { dSum, ...params } = {}) => {
+    const { dtype } = options;
+    const values = [decode(dy, dtype), decode(x, dtype)] as const;
+    const { dx, ...result } = plainBackward(norm, ...values, stats, options, floats(params, dtype));
+    return { ...result, dx: encode(dSum ? added(dx, decode(dSum, dtype)) : dx, dtype) };
+  },
 };
