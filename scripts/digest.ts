@@ -3,20 +3,22 @@
  * commits new ones to test/digest.json, which a change of the results' bytes calls for and nothing else does.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { isDeepStrictEqual, parseArgs } from "node:util";
 import { load } from "adanorm";
-import { digest } from "../test/digest.ts";
+import { type Digests, digest } from "../test/digest.ts";
 
 const { values } = parseArgs({ options: { write: { type: "boolean", default: false } } });
 const file = new URL("../test/digest.json", import.meta.url);
 const found = await digest(await load(), "arrays");
-console.log(`rows    ${found.rows}\ncolumns ${found.columns}`);
+const lines = (digests: Record<string, string>) =>
+  Object.entries(digests).map(([part, hash]) => `${part.padEnd(13)} ${hash}`);
+console.log(lines({ ...found }).join("\n"));
 if (values.write) {
   writeFileSync(file, `${JSON.stringify(found, null, 2)}\n`);
   console.log("written to test/digest.json");
 } else {
-  const committed = JSON.parse(readFileSync(file, "utf8"));
-  const same = committed.rows === found.rows && committed.columns === found.columns;
-  console.log(same ? "as committed" : `committed:\nrows    ${committed.rows}\ncolumns ${committed.columns}`);
+  const committed: Digests = JSON.parse(readFileSync(file, "utf8"));
+  const same = isDeepStrictEqual(found, committed);
+  console.log(same ? "as committed" : `committed:\n${lines({ ...committed }).join("\n")}`);
   process.exitCode = same ? 0 : 1;
 }

@@ -10,12 +10,14 @@ import { expectSameBytes, normal } from "./support.ts";
 const committed = JSON.parse(readFileSync(new URL("digest.json", import.meta.url), "utf8")) as Digests;
 
 describe("the digest of all results", () => {
-  it("is the committed one for arrays", async () => expect(await digest(loadSync(), "arrays")).toEqual(committed));
-
-  it("is the committed one for matrices", async () => expect(await digest(loadSync(), "matrices")).toEqual(committed));
+  it.each(["arrays", "matrices", "strided arrays", "strided matrices"] as const)(
+    "is the committed one for %s",
+    async (route) => expect(await digest(loadSync(), route)).toEqual(committed),
+  );
 
   it.each([1, 2, 3, 5])("is the committed one for calls of %i rows each", async (rowsInCall) => {
-    expect((await digest(loadSync(), { rowsInCall })).rows).toBe(committed.rows);
+    const { rows, stored } = await digest(loadSync(), { rowsInCall });
+    expect({ rows, stored }).toEqual({ rows: committed.rows, stored: committed.stored });
   });
 });
 

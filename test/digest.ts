@@ -3,16 +3,27 @@
  * uses nothing but them and Web Crypto, and makes its numbers by integer arithmetic, sums and products, which every engine
  * rounds alike (unlike Math.sin or Math.log).
  */
-import type { AdaNormOptions, Kernels, Matrix, Norm, Params, RowStats } from "adanorm";
+import type { AdaNormOptions, DType, Kernels, Matrix, Norm, Params, RowStats } from "adanorm";
 
-/** How a batch reaches the kernels: as arrays, as matrices, or as arrays split into calls of a few rows each. */
-export type Route = "arrays" | "matrices" | { rowsInCall: number };
+/**
+ * How a batch reaches the kernels: as arrays or as matrices, either with room between the rows if wanted, or as arrays
+ * split into calls of a few rows each.
+ */
+export type Route = "arrays" | "matrices" | "strided arrays" | "strided matrices" | { rowsInCall: number };
 
-/** `rows` covers what belongs to single rows (y, mean, rstd, dx, reductions), `columns` what sums over them. */
+/**
+ * `rows` covers what belongs to single rows (y, mean, rstd, dx, reductions), `columns` what sums over them: of f32.
+ * `stored` and `storedColumns` are the same of 16-bit batches, and of sums with a residual, with the conversions.
+ */
 export interface Digests {
   rows: string;
   columns: string;
+  stored: string;
+  storedColumns: string;
 }
+
+/** The elements of a batch, as the kernels take them in arrays that every engine has. */
+type Elements = Float32Array | Uint16Array;
 
 const SIZES = [1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 255, 256, 257, 511, 1023, 4099];
 const NAMES = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"] as const;
@@ -93,17 +104,19 @@ class Hash {
   #pieces: Uint8Array[] = [];
   #length = 0;
 
-  async add(array: Float32Array | Float64Array | undefined): Promise<void> {
+  async add(array: Float32Array | Float64Array | Uint16Array | undefined): Promise<void> {
     if (array === undefined) return;
     const copy = array.slice();
-    // Writing NaN leaves its payload to the engine: write the bits.
-    const words = new Uint32Array(copy.buffer);
-    const perElement = copy.BYTES_PER_ELEMENT / 4;
-    array.forEach((value, i) => {
-      if (!Number.isNaN(value)) return;
-      words[i * perElement] = perElement === 1 ? 0x7fc00000 : 0;
-      if (perElement === 2) words[i * 2 + 1] = 0x7ff80000;
-    });
+    if (!(copy instanceof Uint16Array)) {
+      // Writing NaN leaves its payload to the engine: write the bits.
+      const words = new Uint32Array(copy.buffer);
+      const perElement = copy.BYTES_PER_ELEMENT / 4;
+      array.forEach((value, i) => {
+        if (!Number.isNaN(value)) return;
+        words[i * perElement] = perElement === 1 ? 0x7fc00000 : 0;
+        if (perElement === 2) words[i * 2 + 1] = 0x7ff80000;
+      });
+    }
     this.#pieces.push(new Uint8Array(copy.buffer));
     this.#length += copy.byteLength;
     if (this.#length > 2 ** 20) await this.#flush();
@@ -128,53 +141,279 @@ class Hash {
   }
 }
 
-interface Outcome extends RowStats {
-  y: Float32Array;
-  dx: Float32Array;
-  dGain?: Float32Array;
-  dBias?: Float32Array;
+/** What goes into forward and backward; the residual and the gradient of the sum together or not at all. */
+interface Batches {
+  x: Elements;
+  dy: Elements;
+  residual?: Elements;
+  dSum?: Elements;
 }
 
-function toArray(value: Float32Array | Matrix | undefined): Float32Array | undefined {
+interface Outcome extends RowStats {
+  y: Elements;
+  sum?: Elements | undefined;
+  dx: Elements;
+  dGain?: Float32Array | undefined;
+  dBias?: Float32Array | undefined;
+}
+
+function floats(value: Float32Array | Matrix | undefined): Float32Array | undefined {
   return value === undefined || ArrayBuffer.isView(value) ? value : value.toFloat32();
+}
+
+/** What is between the rows of a batch with strides, and must still be there afterwards. */
+const BETWEEN = 7;
+
+/** The elements with their rows `stride` apart; `last`, what follows the last row. */
+function spread(elements: Elements, size: number, stride: number, last: number): Elements {
+  const rows = elements.length / size;
+  const made = new (elements.constructor as typeof Uint16Array)(rows * stride - (stride - size) + last).fill(BETWEEN);
+  for (let row = 0; row < rows; row++) made.set(elements.subarray(row * size, (row + 1) * size), row * stride);
+  return made;
+}
+
+/** The elements without what is between the rows. */
+function gathered(elements: Elements, rows: number, size: number, stride: number): Elements {
+  const made = new (elements.constructor as typeof Uint16Array)(rows * size);
+  elements.forEach((value, i) => {
+    const column = i % stride;
+    if (column < size) made[((i - column) / stride) * size + column] = value;
+    else if (value !== BETWEEN) throw new Error(`written between rows: ${value} at ${i}, rows ${stride} apart`);
+  });
+  return made;
+}
+
+/** The results as matrices give them. */
+function runMatrices(kernels: Kernels, norm: Norm, batches: Batches, params: Params, dtype: DType): Outcome {
+  const { size } = norm;
+  const place = (elements: Elements) => kernels.matrix(elements, size, dtype);
+  const [x, dy] = [place(batches.x), place(batches.dy)];
+  const residual = batches.residual && place(batches.residual);
+  const dSum = batches.dSum && place(batches.dSum);
+  const forward = norm.forward<Matrix>(x, { ...params, residual }) as ReturnType<typeof norm.forward<Matrix>> & {
+    sum?: Matrix;
+  };
+  const backward = norm.backward<Matrix>(dy, forward.sum ?? x, forward, { ...params, dSum });
+  const outcome = {
+    mean: forward.mean,
+    rstd: forward.rstd,
+    y: forward.y.toArray(),
+    sum: forward.sum?.toArray(),
+    dx: backward.dx.toArray(),
+    dGain: floats(backward.dGain),
+    dBias: floats(backward.dBias),
+  };
+  for (const one of [x, dy, residual, dSum, forward.y, forward.sum, backward.dx, backward.dGain, backward.dBias]) {
+    if (one !== undefined && !ArrayBuffer.isView(one)) one.free();
+  }
+  return outcome;
+}
+
+/** The results with room between the rows, each batch another, in arrays or in matrices. */
+function runStrided(
+  kernels: Kernels,
+  norm: Norm,
+  batches: Batches,
+  params: Params,
+  dtype: DType,
+  inMatrices: boolean,
+): Outcome {
+  const { size } = norm;
+  const rows = batches.x.length / size;
+  const made: Matrix[] = [];
+  const place = (elements: Elements, stride: number): Elements | Matrix => {
+    if (!inMatrices) return spread(elements, size, stride, 0);
+    const matrix = kernels.matrix(spread(elements, size, stride, stride - size), stride, dtype);
+    made.push(matrix);
+    return matrix;
+  };
+  const fetch = (value: Elements | Matrix, stride: number) =>
+    gathered(ArrayBuffer.isView(value) ? value : value.toArray(), rows, size, stride);
+  const { x, dy, residual, dSum } = batches;
+  const at = { x: size + 3, residual: size + 1, sum: size + 2, out: size + 5 };
+  const back = { dy: size + 1, x: residual ? at.sum : at.x, dSum: size + 4, dx: size + 2 };
+  const given = place(x, at.x);
+  const sum = residual && place(x, at.sum);
+  const out = place(x, at.out);
+  const { mean, rstd } = norm.forward<Elements | Matrix>(given, {
+    ...params,
+    out,
+    ...(residual && { residual: place(residual, at.residual), sum }),
+    rowStride: at,
+  });
+  const dx = place(dy, back.dx);
+  const { dGain, dBias } = norm.backward<Elements | Matrix>(
+    place(dy, back.dy),
+    sum ?? given,
+    { mean, rstd },
+    {
+      ...params,
+      out: { dx },
+      ...(dSum && { dSum: place(dSum, back.dSum) }),
+      rowStride: back,
+    },
+  );
+  const outcome = {
+    mean,
+    rstd,
+    y: fetch(out, at.out),
+    sum: sum && fetch(sum, at.sum),
+    dx: fetch(dx, back.dx),
+    dGain: floats(dGain),
+    dBias: floats(dBias),
+  };
+  fetch(given, at.x);
+  for (const one of [...made, dGain, dBias]) if (one !== undefined && !ArrayBuffer.isView(one)) one.free();
+  return outcome;
+}
+
+/** The results of calls of a few rows each, which take the place of what the calls were given. */
+function runSplit(norm: Norm, { x, dy, residual, dSum }: Batches, params: Params, rowsInCall: number): Outcome {
+  const { size } = norm;
+  const rows = x.length / size;
+  const whole = {
+    y: residual ? residual.slice() : x.slice(),
+    sum: residual && x.slice(),
+    dx: dy.slice(),
+    mean: new Float64Array(rows),
+    rstd: new Float64Array(rows),
+  };
+  for (let row = 0; row < rows; row += rowsInCall) {
+    const end = Math.min(row + rowsInCall, rows);
+    const part = (batch: Elements): Elements => batch.subarray(row * size, end * size);
+    const out = part(whole.y);
+    const sum = whole.sum && part(whole.sum);
+    const { mean, rstd } = sum
+      ? norm.forward<Elements>(sum, { ...params, residual: out, sum, out })
+      : norm.forward<Elements>(out, { ...params, out });
+    whole.mean.set(mean, row);
+    whole.rstd.set(rstd, row);
+    const dx = part(whole.dx);
+    const more = dSum && { dSum: part(dSum) };
+    norm.backward<Elements>(dx, sum ?? part(x), { mean, rstd }, { ...params, ...more, out: { dx } });
+  }
+  return whole;
+}
+
+function isInMatrices(route: Route): boolean {
+  return route === "matrices" || route === "strided matrices";
 }
 
 /** Forward and backward by one of the routes. */
 function run(
   kernels: Kernels,
   norm: Norm,
-  x: Float32Array,
-  dy: Float32Array,
-  params: Params<Float32Array>,
+  batches: Batches,
+  params: Params,
   route: Route,
-) {
-  const { size } = norm;
-  if (route === "matrices") {
-    const matrices = [kernels.matrix(x, size), kernels.matrix(dy, size)] as const;
-    const forward = norm.forward(matrices[0], params);
-    const backward = norm.backward(matrices[1], matrices[0], forward, params);
-    const all = [...matrices, forward.y, backward.dx, backward.dGain, backward.dBias];
-    const [, , y, dx, dGain, dBias] = all.map(toArray);
-    for (const one of all) if (one !== undefined && !ArrayBuffer.isView(one)) one.free();
-    return { ...forward, y, dx, dGain, dBias } as Outcome;
+  dtype: DType = "f32",
+): Outcome {
+  if (route === "matrices") return runMatrices(kernels, norm, batches, params, dtype);
+  if (route === "strided arrays" || route === "strided matrices") {
+    return runStrided(kernels, norm, batches, params, dtype, isInMatrices(route));
   }
-  if (route === "arrays") {
-    const forward = norm.forward(x, params);
-    // Without stats: they are found again, to the same bytes.
-    return { ...forward, ...norm.backward(dy, x, undefined, params) } as Outcome;
+  if (route !== "arrays") return runSplit(norm, batches, params, route.rowsInCall);
+  const { x, dy, residual, dSum } = batches;
+  const forward = (
+    residual ? norm.forward<Elements>(x, { ...params, residual }) : norm.forward<Elements>(x, params)
+  ) as RowStats & { y: Elements; sum?: Elements };
+  // Without stats: they are found again, to the same bytes.
+  const backward = norm.backward<Elements>(dy, forward.sum ?? x, undefined, { ...params, dSum });
+  return { ...forward, ...backward } as Outcome;
+}
+
+/** Rows of each sort once more, for storages with less room: ties between their numbers are among them. */
+function storedKinds(dtype: DType): typeof FINITE_KINDS {
+  const largest = { f32: 3.4e38, f16: 65504, bf16: 3.3e38 }[dtype];
+  return [
+    (value) => value,
+    (value) => value + 1.5,
+    (value) => value * 0.25 - 64,
+    (value) => value + 2 ** 10,
+    (value, i) => (i === 0 ? 1e4 : value),
+    (value) => value * 2 ** -12,
+    (value) => value * 2 ** -21,
+    (value) => value * 2 ** 10,
+    (value) => (dtype === "f16" ? value : value * 2 ** 120),
+    (value) => (dtype === "f16" ? value : value * 2 ** -130),
+    (_, i) => (i % 2 ? largest : -largest),
+    (_, i) => 257 + 2 * (i % 128),
+    (_, i) => 2049 + 2 * (i % 1024),
+    ...Array.from({ length: 8 }, () => (value: number) => value),
+  ];
+}
+
+/** Of the longest, a tile holds no more than a few rows. */
+const STORED_SIZES = [1, 3, 8, 17, 64, 100, 257, 4099];
+
+/** As elements of a dtype, by the kernels' own conversion. */
+function converted(kernels: Kernels, values: Float32Array, dtype: DType): Elements {
+  const matrix = kernels.matrix(values, values.length, dtype);
+  const elements = matrix.toArray();
+  matrix.free();
+  return elements;
+}
+
+/** The bits of infinity. */
+const INFINITY = { f16: 0x7c00, bf16: 0x7f80 };
+
+/** Refuses NaN: which of its bits are set, an engine decides. */
+function checked(elements: Elements | undefined, dtype: DType): Elements | undefined {
+  const isWrong =
+    dtype === "f32" ? Number.isNaN : (element: number) => (element & 0x7fff) > INFINITY[dtype as "f16" | "bf16"];
+  if (elements?.some(isWrong)) throw new Error(`NaN in the corpus of ${dtype}`);
+  return elements;
+}
+
+/** Batches that are stored in 16 bits or have a residual. */
+async function addStored(kernels: Kernels, route: Route, rows: Hash, columns: Hash): Promise<void> {
+  for (const dtype of ["f16", "bf16"] as const) {
+    const all = Uint16Array.from({ length: 2 ** 16 }, (_, i) => i).filter((i) => (i & 0x7fff) <= INFINITY[dtype]);
+    const matrix = kernels.matrix(all, all.length, dtype);
+    await rows.add(matrix.toFloat32());
+    matrix.free();
   }
-  const rows = x.length / size;
-  const whole = { y: x.slice(), dx: dy.slice(), mean: new Float64Array(rows), rstd: new Float64Array(rows) };
-  for (let row = 0; row < rows; row += route.rowsInCall) {
-    const end = Math.min(row + route.rowsInCall, rows);
-    const [from, to] = [row * size, end * size];
-    const { mean, rstd } = norm.forward(whole.y.subarray(from, to), { ...params, out: whole.y.subarray(from, to) });
-    whole.mean.set(mean, row);
-    whole.rstd.set(rstd, row);
-    const dx = whole.dx.subarray(from, to);
-    norm.backward(dx, x.subarray(from, to), { mean, rstd }, { ...params, out: { dx } });
+  for (const dtype of ["f32", "f16", "bf16"] as const) {
+    for (const [index, size] of STORED_SIZES.entries()) {
+      const kinds = storedKinds(dtype);
+      const batch = (seed: number, kindOf = (row: number) => kinds[row] as (typeof kinds)[number]) => {
+        const numbers = kinds.flatMap((_, row) =>
+          Array.from(bellShaped(size, seed + row), (v, i) => kindOf(row)(v, i)),
+        );
+        return converted(kernels, Float32Array.from(numbers), dtype);
+      };
+      const plain = () => (value: number) => value;
+      const seed = 5000 + index * 200;
+      const [x, residual] = [batch(seed), batch(seed + 30, plain)];
+      const [dy, dSum] = [batch(seed + 60, plain), batch(seed + 90, plain)];
+      const gain = bellShaped(size, seed + 120).map((value) => 1 + value / 8);
+      const bias = converted(kernels, bellShaped(size, seed + 121), dtype);
+      await rows.add(x);
+      for (const name of NAMES) {
+        const affine = name === "layerNorm" || name === "rmsNorm";
+        const some: Omit<AdaNormOptions, "size">[] = [{}];
+        if (size === 100) some.push({ epsAt: "std", ddof: 1 }, { detachMean: true }, { detachStd: true });
+        if (size === 100 && name === "adaNorm") some.push({ detachScale: false, scale: 2 });
+        for (const options of some) {
+          const norm = kernels[name]({ size, dtype, ...options });
+          for (const params of affine ? [{}, { gain, bias }] : [{}]) {
+            for (const more of dtype === "f32" ? [{ residual, dSum }] : [{}, { residual, dSum }]) {
+              const outcome = run(kernels, norm, { x, dy, ...more }, params, route, dtype);
+              const { y, sum, mean, rstd, dx, dGain, dBias } = outcome;
+              for (const result of [y, sum, dx]) await rows.add(checked(result, dtype));
+              for (const result of [mean, rstd]) await rows.add(result);
+              for (const result of [dGain, dBias]) await columns.add(result);
+            }
+          }
+        }
+      }
+      const reductions = kernels.rows(size, { dtype });
+      const given = isInMatrices(route) ? kernels.matrix(x, size, dtype) : x;
+      for (const reduce of ["mean", "l1", "sumSquare", "min", "max"] as const)
+        await rows.add(reductions[reduce](given));
+      if (!ArrayBuffer.isView(given)) given.free();
+    }
   }
-  return whole as Outcome;
 }
 
 /** The digests of all results over the corpus, by one of the routes. Split into calls, `columns` means nothing. */
@@ -195,10 +434,11 @@ export async function digest(kernels: Kernels, route: Route): Promise<Digests> {
       for (const options of chosen) {
         const norm = kernels[name]({ size, ...options });
         for (const params of given) {
-          const { y, mean, rstd, dx } = run(kernels, norm, x, dy, params, route);
+          const { y, mean, rstd, dx } = run(kernels, norm, { x, dy }, params, route);
           for (const result of [y, mean, rstd, dx]) await rows.add(result);
           const end = FINITE_KINDS.length * size;
-          const { dGain, dBias } = run(kernels, norm, x.subarray(0, end), dy.subarray(0, end), params, route);
+          const finite = { x: x.subarray(0, end), dy: dy.subarray(0, end) };
+          const { dGain, dBias } = run(kernels, norm, finite, params, route);
           for (const result of [dGain, dBias]) await columns.add(result);
         }
       }
@@ -207,12 +447,20 @@ export async function digest(kernels: Kernels, route: Route): Promise<Digests> {
   for (const [index, size] of SIZES.entries()) {
     const x = corpus(size, index * 100);
     const reductions = kernels.rows(size);
-    const batch = route === "matrices" ? kernels.matrix(x, size) : x;
+    const batch = isInMatrices(route) ? kernels.matrix(x, size) : x;
     for (const reduce of ["sum", "mean", "std", "rms", "l1", "l2", "sumSquare", "min", "max"] as const) {
       await rows.add(reductions[reduce](batch));
     }
     await rows.add(reductions.variance(batch, { ddof: 1 }));
     if (!ArrayBuffer.isView(batch)) batch.free();
   }
-  return { rows: await rows.hex(), columns: await columns.hex() };
+  const stored = new Hash();
+  const storedColumns = new Hash();
+  await addStored(kernels, route, stored, storedColumns);
+  return {
+    rows: await rows.hex(),
+    columns: await columns.hex(),
+    stored: await stored.hex(),
+    storedColumns: await storedColumns.hex(),
+  };
 }

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import { build } from "esbuild";
 import type { Digests } from "../digest.ts";
 import type { Report } from "./suite.ts";
@@ -84,7 +85,7 @@ let failures = 0;
 /** Prints what a report says, notes the platform, and remembers a failure for {@link finish}. */
 export function judge(name: string, version: string, report: Report): void {
   const committed: Digests = JSON.parse(readFileSync(join(root, "test/digest.json"), "utf8"));
-  const sameDigest = report.digest?.rows === committed.rows && report.digest.columns === committed.columns;
+  const sameDigest = isDeepStrictEqual(report.digest, committed);
   const failed = [...report.failed];
   if (!sameDigest) failed.push({ name: "the digest is the committed one", error: JSON.stringify(report.digest) });
   console.log(
