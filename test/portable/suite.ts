@@ -137,6 +137,230 @@ function reductions(kernels: Kernels): void {
   assertNear(rows.moments(x, { ddof: 1 }).variance, [5 / 3, 5 / 3], "variance");
 }
 
+type Half = "f16" | "bf16";
+
+/** f32 and the bits that they become: ties, what is next to ties, subnormals, and what is too large. */
+const ROUNDED: Record<Half, readonly [number, number][]> = {
+  f16: [
+    [1, 0x3c00],
+    [-2.5, 0xc100],
+    [-0, 0x8000],
+    [2049, 0x6800],
+    [2051, 0x6802],
+    [2049.001, 0x6801],
+    [65504, 0x7bff],
+    [65519.996, 0x7bff],
+    [65520, 0x7c00],
+    [-3e38, 0xfc00],
+    [2 ** -14, 0x0400],
+    [2 ** -24, 0x0001],
+    [2 ** -25, 0x0000],
+    [-1.0001 * 2 ** -25, 0x8001],
+    [3 * 2 ** -25, 0x0002],
+    [1e-45, 0x0000],
+    [Number.POSITIVE_INFINITY, 0x7c00],
+  ],
+  bf16: [
+    [1, 0x3f80],
+    [-2.5, 0xc020],
+    [-0, 0x8000],
+    [257, 0x4380],
+    [259, 0x4382],
+    [257.0001, 0x4381],
+    [3.389e38, 0x7f7f],
+    [3.4e38, 0x7f80],
+    [-3.4e38, 0xff80],
+    [2 ** -126, 0x0080],
+    [2 ** -133, 0x0001],
+    [2 ** -134, 0x0000],
+    [-1.0001 * 2 ** -134, 0x8001],
+    [3 * 2 ** -134, 0x0002],
+    [1e-45, 0x0000],
+    [Number.POSITIVE_INFINITY, 0x7f80],
+  ],
+};
+
+/** A number by its bits. */
+function numberOf(bits: number, dtype: Half): number {
+  const [fraction, most] = dtype === "f16" ? [10, 15] : [7, 127];
+  const sign = bits < 0x8000 ? 1 : -1;
+  const exponent = (bits & 0x7fff) >> fraction;
+  const units = bits & (2 ** fraction - 1);
+  if (exponent > 2 * most) return units ? Number.NaN : sign / 0;
+  const [normal, least] = exponent ? [2 ** fraction, exponent] : [0, 1];
+  return sign * (normal + units) * 2 ** (least - most - fraction);
+}
+
+function assertSame(actual: ArrayLike<number>, expected: ArrayLike<number>, what: string): void {
+  assert(actual.length === expected.length, `${what}: ${actual.length} elements, not ${expected.length}`);
+  for (let i = 0; i < expected.length; i++) {
+    assert(Object.is(actual[i], expected[i]), `${what}[${i}]: ${actual[i]}, not ${expected[i]}`);
+  }
+}
+
+/** Numbers as the bits of a dtype, by way of a matrix. */
+function bitsOf(kernels: Kernels, values: Float32Array, dtype: Half): Uint16Array {
+  const matrix = kernels.matrix(values, values.length, dtype);
+  const bits = matrix.toArray();
+  matrix.free();
+  return bits;
+}
+
+function conversions(kernels: Kernels, dtype: Half): void {
+  const pairs = ROUNDED[dtype];
+  // In vectors, and in what is left over.
+  for (const cols of [1, pairs.length]) {
+    const matrix = kernels.matrix(
+      Float32Array.from(pairs, ([value]) => value),
+      cols,
+      dtype,
+    );
+    assertSame(
+      matrix.data,
+      Array.from(pairs, ([, bits]) => bits),
+      `${dtype} from f32, ${cols} to a row`,
+    );
+    matrix.free();
+  }
+  const all = Uint16Array.from({ length: 2 ** 16 }, (_, i) => i);
+  const matrix = kernels.matrix(all, 256, dtype);
+  const numbers = matrix.toFloat32();
+  assertSame(
+    numbers,
+    Array.from(all, (bits) => numberOf(bits, dtype)),
+    `f32 from ${dtype}`,
+  );
+  matrix.free();
+  bitsOf(kernels, numbers, dtype).forEach((bits, i) => {
+    const wanted = numbers[i] as number;
+    const same = Number.isNaN(wanted) ? Number.isNaN(numberOf(bits, dtype)) : bits === i;
+    assert(same, `${dtype} ${i} came back as ${bits}`);
+  });
+}
+
+/** The norms on 16-bit elements, in arrays and in matrices. */
+function halves(kernels: Kernels, name: (typeof NORMS)[number], dtype: Half): void {
+  // Half a unit in the last place, and some more for dGain and dBias, which are f32.
+  const tolerance = dtype === "f16" ? 2 ** -11 + 2 ** -16 : 2 ** -8 + 2 ** -16;
+  for (const size of [3, 100]) {
+    const rows = 9;
+    const [x, dy] = [1, 2].map((seed) => bitsOf(kernels, numbers(rows * size, size + seed), dtype)) as [
+      Uint16Array,
+      Uint16Array,
+    ];
+    const decoded = (bits: Uint16Array) => Float32Array.from(bits, (element) => numberOf(element, dtype));
+    const affine = name === "layerNorm" || name === "rmsNorm";
+    const bias = bitsOf(kernels, numbers(size, 6), dtype);
+    const params = affine ? { gain: numbers(size, 5), bias } : {};
+    const wide = affine ? { ...params, bias: decoded(bias) } : {};
+    const norm = kernels[name]({ size, dtype });
+    const forward = norm.forward(x, params);
+    const backward = norm.backward(dy, x, forward, params);
+    const wanted = reference.forward(name, decoded(x), { size, ...wide });
+    const gradients = reference.backward(name, decoded(dy), decoded(x), { size, ...wide });
+    const what = `${name} of ${dtype}, ${size}:`;
+    assertNear(decoded(forward.y), wanted.y, `${what} y`, tolerance);
+    assertNear(forward.rstd, wanted.rstd, `${what} rstd`);
+    assertNear(decoded(backward.dx), gradients.dx, `${what} dx`, tolerance);
+    if (affine) assertNear(backward.dGain as Float32Array, gradients.dGain, `${what} dGain`);
+
+    const matrices = [x, dy].map((bits) => kernels.matrix(bits, size, dtype)) as [Matrix<Half>, Matrix<Half>];
+    const result = norm.forward(matrices[0], params);
+    const gradient = norm.backward(matrices[1], matrices[0], result, params);
+    assertSame(result.y.data, forward.y, `${what} y of a matrix`);
+    assertSame(gradient.dx.data, backward.dx, `${what} dx of a matrix`);
+    assertSame(result.y.toFloat32(), decoded(forward.y), `${what} y of a matrix, as f32`);
+    for (const matrix of [...matrices, result.y, gradient.dx]) matrix.free();
+  }
+}
+
+/** Float16Array, where there is one, holds what a Uint16Array of its bits does. */
+function float16Arrays(kernels: Kernels): void {
+  const { Float16Array } = globalThis as { Float16Array?: { from(values: Float32Array): Uint16Array } };
+  if (!Float16Array) return;
+  const size = 50;
+  const x = numbers(4 * size, 7);
+  const half = Float16Array.from(x);
+  const bits = bitsOf(kernels, x, "f16");
+  const bitsIn = (array: Uint16Array) => new Uint16Array(array.buffer, array.byteOffset, array.length);
+  assertSame(bitsIn(half), bits, "the engine's halves");
+  const norm = kernels.adaNorm({ size, dtype: "f16" });
+  const [given, wanted] = [norm.forward(half, { residual: half }), norm.forward(bits, { residual: bits })];
+  for (const [got, want, what] of [
+    [given.y, wanted.y, "y"],
+    [given.sum, wanted.sum, "sum"],
+    [norm.backward(half, half).dx, norm.backward(bits, bits).dx, "dx"],
+  ] as const) {
+    assert(got.constructor === half.constructor, `${what} of a Float16Array is a ${got.constructor.name}`);
+    assertSame(bitsIn(got), want, `${what} of a Float16Array`);
+  }
+  const matrix = kernels.matrix(half, size);
+  assert(matrix.dtype === "f16", `a matrix from a Float16Array is of ${matrix.dtype}`);
+  assertSame(matrix.toFloat32(), Float32Array.from(half), "a matrix from a Float16Array");
+  matrix.free();
+}
+
+/** x + residual on the way in, dx + dSum on the way out. */
+function residuals(kernels: Kernels, dtype: "f32" | Half): void {
+  const size = 100;
+  const batch = (seed: number) => {
+    const values = numbers(5 * size, seed);
+    return dtype === "f32" ? values : bitsOf(kernels, values, dtype);
+  };
+  const decoded = (elements: Float32Array | Uint16Array) =>
+    dtype === "f32" ? (elements as Float32Array) : Float32Array.from(elements, (bits) => numberOf(bits, dtype));
+  const [x, residual, dy, dSum] = [1, 2, 3, 4].map(batch) as [Float32Array, Float32Array, Float32Array, Float32Array];
+  const norm = kernels.rmsNorm({ size, dtype });
+  const { sum, y, mean, rstd } = norm.forward(x, { residual });
+  // The sum of two such numbers is exact in f32, or rounded to it.
+  const added = decoded(x).map((value, i) => value + (decoded(residual)[i] as number));
+  assertSame(sum, dtype === "f32" ? added : bitsOf(kernels, added, dtype), `${dtype}: x + residual`);
+  assertSame(norm.forward(sum).y, y, `${dtype}: y of the sum`);
+  const { dx } = norm.backward(dy, sum, { mean, rstd }, { dSum });
+  const gradient = reference.backward("rmsNorm", decoded(dy), decoded(sum), { size }).dx;
+  const total = gradient.map((value, i) => value + (decoded(dSum)[i] as number));
+  const tolerance = { f32: 16 * ULP, f16: 2 ** -11 + 2 ** -16, bf16: 2 ** -8 + 2 ** -16 }[dtype];
+  assertNear(decoded(dx), total, `${dtype}: dx + dSum`, tolerance);
+  // In place, in matrices.
+  const stored = (elements: Float32Array) => kernels.matrix(elements, size, dtype) as Matrix;
+  const [a, b, c, d] = [x, residual, dy, dSum].map(stored) as [Matrix, Matrix, Matrix, Matrix];
+  const stats = norm.forward(a, { residual: b, sum: a, out: b });
+  assertSame(a.data, sum, `${dtype}: x + residual in place`);
+  assertSame(b.data, y, `${dtype}: y in place`);
+  norm.backward(c, a, stats, { dSum: d, out: { dx: d } });
+  assertSame(d.data, dx, `${dtype}: dx + dSum in place`);
+  for (const matrix of [a, b, c, d]) matrix.free();
+}
+
+/** Rows with room between them, more than go at a time: the same results, and nothing else is touched. */
+function rowStrides(kernels: Kernels, dtype: "f32" | Half): void {
+  const [rows, size, stride] = [5000, 10, 16];
+  const batch = (seed: number) => {
+    const values = numbers(rows * size, seed);
+    return (dtype === "f32" ? values : bitsOf(kernels, values, dtype)) as Float32Array;
+  };
+  const spread = (elements: Float32Array) => {
+    const room = new (elements.constructor as typeof Float32Array)(rows * stride).fill(9);
+    for (let row = 0; row < rows; row++) room.set(elements.subarray(row * size, (row + 1) * size), row * stride);
+    return room;
+  };
+  const [x, dy] = [batch(1), batch(2)];
+  const norm = kernels.layerNorm({ size, dtype });
+  const forward = norm.forward(x);
+  const { dx } = norm.backward(dy, x, forward);
+  const [wideX, wideDy] = [spread(x), spread(dy)];
+  const out = spread(x);
+  norm.forward(wideX, { out, rowStride: stride });
+  assertSame(out, spread(forward.y), `${dtype}: y with rows apart`);
+  norm.backward(wideDy, wideX, forward, { out: { dx: wideDy }, rowStride: stride });
+  assertSame(wideDy, spread(dx), `${dtype}: dx with rows apart, in place`);
+  assertSame(norm.forward(wideX, { rowStride: { x: stride } }).y, forward.y, `${dtype}: y of rows apart`);
+  const matrix = kernels.matrix(wideX, stride, dtype) as Matrix;
+  norm.forward(matrix, { out: matrix, rowStride: stride });
+  assertSame(matrix.data, spread(forward.y), `${dtype}: y with rows apart in a matrix`);
+  matrix.free();
+}
+
 function errors(kernels: Kernels): void {
   const norm = kernels.layerNorm({ size: 4 });
   assertThrows(
@@ -192,6 +416,15 @@ export async function runSuite(host: Host = {}): Promise<Report> {
   await test("matrices and growth", () => matricesAndGrowth(loaded));
   await test("special rows", () => specialRows(loaded));
   await test("row reductions", () => reductions(loaded));
+  for (const dtype of ["f16", "bf16"] as const) {
+    await test(`${dtype} to f32 and back`, () => conversions(loaded, dtype));
+    for (const name of NORMS) await test(`${name} of ${dtype}`, () => halves(loaded, name, dtype));
+  }
+  await test("Float16Array", () => float16Arrays(loaded));
+  for (const dtype of ["f32", "f16", "bf16"] as const) {
+    await test(`residuals of ${dtype}`, () => residuals(loaded, dtype));
+    await test(`rows apart of ${dtype}`, () => rowStrides(loaded, dtype));
+  }
   await test("errors", () => errors(loaded));
   await test("out of memory", outOfMemory);
   await test("loadSync", () => {
@@ -208,8 +441,10 @@ export async function runSuite(host: Host = {}): Promise<Report> {
   });
   await test("the digest", async () => {
     report.digest = await digest(loaded, "arrays");
-    const matrices = await digest(loaded, "matrices");
-    assert(JSON.stringify(matrices) === JSON.stringify(report.digest), "arrays and matrices give the same bytes");
+    for (const route of ["matrices", "strided arrays"] as const) {
+      const other = await digest(loaded, route);
+      assert(JSON.stringify(other) === JSON.stringify(report.digest), `${route} give the same bytes as arrays`);
+    }
   });
   return report;
 }
