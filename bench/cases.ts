@@ -109,6 +109,16 @@ function rowsCase(rows: number, size: number): Case {
   return { id: `rows ${rows}x${size}`, rows, size, contenders, derived: [] };
 }
 
+/** Training steps inside TensorFlow.js: forward and backward, by automatic differentiation and by adanorm/tfjs. */
+function tensorFlowCase(rows: number, size: number): Case {
+  const contenders = (["layerNormSimple", "adaNorm", "layerNorm"] as const).flatMap((norm) =>
+    ["tfjs", "adanorm/tfjs"].map((peer) =>
+      contender(peer, { kind: "backward", norm, params: norm === "layerNorm", rows, size }, norm),
+    ),
+  );
+  return { id: `tfjs ${rows}x${size}`, rows, size, contenders: [copy(rows, size), ...contenders], derived: [] };
+}
+
 /** Where x and y lie. */
 function placeCase(id: string, rows: number, size: number, places: Record<string, Partial<ForwardJob>>): Case {
   const contenders = [copy(rows, size)];
@@ -180,6 +190,8 @@ export function allCases(quick: boolean): Case[] {
     storageCase(1024, 768),
     oddCase(),
     engineCase(32, 768),
+    tensorFlowCase(128, 256),
+    tensorFlowCase(2048, 512),
   ];
   if (quick) return cases;
   return [

@@ -49,6 +49,7 @@ const PROGRAMS: Record<string, Program> = {
   plain: { node: here, file: "plain" },
   converting: { node: here, file: "converting" },
   tfjs: { node: here, file: "tfjs" },
+  "adanorm/tfjs": { node: here, file: "tfjs", variant: "adanorm" },
   "onnxruntime-node": { node: here, file: "onnxruntime-node" },
   "onnxruntime-web": { node: here, file: "onnxruntime-web" },
   [ON_24.adanorm]: { node: NODE_24, file: "adanorm" },
@@ -66,7 +67,7 @@ async function startAll(names: Set<string>, result: Result): Promise<Map<string,
       const { process, about } = await PeerProcess.start(node, file, variant);
       started.set(name, process);
       if (node === NODE_24) result.node24 = about.node;
-      else if (!["copy", "plain", "converting"].includes(file)) result.versions[name] = about.version;
+      else if (!["copy", "plain", "converting"].includes(file) && !variant) result.versions[name] = about.version;
     } catch (error) {
       started.set(name, (error as Error).message);
     }

@@ -135,6 +135,18 @@ const relaxed = (["layerNorm", "layerNormSimple", "adaNorm"] as const).map((norm
   ),
 );
 
+const inTensorFlow = (["128x256", "2048x512"] as const).flatMap((shape) =>
+  (["layerNorm", "layerNormSimple", "adaNorm"] as const).map((norm) =>
+    faster(
+      `${norm} ${shape}, forward and backward in TensorFlow.js (wasm), than its autodiff`,
+      8,
+      `tfjs ${shape}`,
+      `tfjs ${norm}`,
+      `adanorm/tfjs ${norm}`,
+    ),
+  ),
+);
+
 const startUp: Target = {
   text: "load() to the first result, fresh process",
   is: "at most",
@@ -161,6 +173,7 @@ export const TARGETS: Target[] = [
   ...storage,
   ...converting,
   ...relaxed,
+  ...inTensorFlow,
   startUp,
 ];
 

@@ -25,13 +25,13 @@ function bundle(entry) {
     mainFields: ["module", "main"],
     conditions: ["import"],
     loader: { ".wasm": "binary" },
-    external: ["./relaxed.js", "./adanorm.wasm", "./adanorm.relaxed.wasm"],
+    external: ["./relaxed.js", "./adanorm.wasm", "./adanorm.relaxed.wasm", "@tensorflow/*"],
     banner: { js: "/*! adanorm, MIT */" },
     minify: true,
     logLevel: "warning",
   });
 }
 
-await Promise.all(["index", "relaxed", "workerd", "url", "reference"].map(bundle));
+await Promise.all(["index", "relaxed", "workerd", "url", "reference", "tfjs"].map(bundle));
 
 run("typescript/bin/tsc", "-p", "tsconfig.build.json");

@@ -1,7 +1,9 @@
 /**
  * TensorFlow.js on its WebAssembly backend (SIMD, one thread), which has no kernel for these norms: they are composed of
- * its operators, over tf.moments, and gradients come from its automatic differentiation, which runs forward too.
+ * its operators, over tf.moments, and gradients come from its automatic differentiation, which runs forward too. The
+ * variant "adanorm" is the same with the operators of adanorm/tfjs.
  */
+import { copyFileSync, mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { EPS, inputs, type Job, K, type NormName, type Numbers, SCALE, type Task } from "../job.ts";
 import { installedVersion } from "./version.ts";
@@ -43,11 +45,36 @@ interface TensorFlow {
   tidy<T>(body: () => T): T;
 }
 
+/** The norms, of x and of the gain and bias that there are. */
+type Norms = Record<NormName, (x: Tensor, gain?: Tensor, bias?: Tensor) => Tensor>;
+
 const core: string = "@tensorflow/tfjs";
 const backend: string = "@tensorflow/tfjs-backend-wasm";
 
-/** The norms, of x and of the gain and bias that there are. */
-function compose(tf: TensorFlow): Record<NormName, (x: Tensor, gain?: Tensor, bias?: Tensor) => Tensor> {
+/** The norms of adanorm/tfjs, from a copy that lies where it finds the TensorFlow.js of this folder. */
+async function adanormNorms(): Promise<Norms> {
+  const folder = new URL("../out/", import.meta.url);
+  const file = new URL("adanorm-tfjs.js", folder);
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(new URL("../../build/tfjs.js", import.meta.url), file);
+  const ops: typeof import("../../src/tfjs.ts") = await import(file.href);
+  await ops.ready();
+  // To the compiler, tensors of the other folder's TensorFlow.js are others.
+  const { layerNorm, layerNormSimple, detachNorm, adaNorm, rmsNorm } = ops as unknown as Record<
+    NormName,
+    (x: Tensor, options: object) => Tensor
+  >;
+  return {
+    layerNorm: (x, gain, bias) => layerNorm(x, { gain, bias, eps: EPS }),
+    layerNormSimple: (x) => layerNormSimple(x, { eps: EPS }),
+    detachNorm: (x) => detachNorm(x, { eps: EPS }),
+    adaNorm: (x) => adaNorm(x, { eps: EPS, scale: SCALE, k: K }),
+    rmsNorm: (x, gain) => rmsNorm(x, { gain, eps: EPS }),
+  };
+}
+
+/** The norms, composed. */
+function compose(tf: TensorFlow): Norms {
   function standardize(x: Tensor): Tensor {
     const { mean, variance } = tf.moments(x, -1, true);
     return tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, EPS)));
@@ -88,7 +115,7 @@ function taskOf(tf: TensorFlow, given: Tensor[], compute: () => Tensor[]): Task 
   };
 }
 
-function prepare(tf: TensorFlow, job: Job): Task {
+function prepare(tf: TensorFlow, norms: Norms, job: Job): Task {
   if (job.kind === "copy") throw new Error("TensorFlow.js copies nothing: its tensors share what they hold");
   const shape: [number, number] = [job.rows, job.size];
   const x = tf.tensor2d(inputs.x(job), shape);
@@ -105,7 +132,7 @@ function prepare(tf: TensorFlow, job: Job): Task {
   const hasGain = job.norm === "layerNorm" || job.norm === "rmsNorm";
   const params = hasGain && (job.kind === "forward" || job.params) ? [tf.tensor1d(inputs.gain(job))] : [];
   if (params.length > 0 && job.norm === "layerNorm") params.push(tf.tensor1d(inputs.bias(job)));
-  const norm = compose(tf)[job.norm];
+  const norm = norms[job.norm];
   const all = [x, ...params];
   if (job.kind === "forward") {
     const resident = taskOf(tf, all, () => [norm(x, ...params)]);
@@ -118,7 +145,7 @@ function prepare(tf: TensorFlow, job: Job): Task {
   return taskOf(tf, [...all, dy], () => gradients(all, dy));
 }
 
-export async function open() {
+export async function open(variant: string | undefined) {
   const tf: TensorFlow = await import(core);
   const wasm: { setWasmPaths(folder: string): void; setThreadsCount(count: number): void } = await import(backend);
   wasm.setWasmPaths(fileURLToPath(new URL(`../node_modules/${backend}/dist/`, import.meta.url)));
@@ -126,5 +153,6 @@ export async function open() {
   if (!(await tf.setBackend("wasm"))) throw new Error("the backend does not start");
   await tf.ready();
   if (!(await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT"))) throw new Error("the backend runs without SIMD");
-  return { version: installedVersion(backend), prepare: (job: Job) => prepare(tf, job) };
+  const norms = variant === "adanorm" ? await adanormNorms() : compose(tf);
+  return { version: installedVersion(backend), prepare: (job: Job) => prepare(tf, norms, job) };
 }

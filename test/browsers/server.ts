@@ -56,12 +56,14 @@ async function body(request: IncomingMessage): Promise<string> {
   return text;
 }
 
-export async function serve(folder: string): Promise<Server> {
+/** @param headers instead of those that every answer has, or beside them. */
+export async function serve(folder: string, headers: Record<string, string> = {}): Promise<Server> {
   let receive: (message: Message) => void = () => {};
   const server = createServer(async (request, response) => {
     response.setHeader("content-security-policy", POLICY);
     response.setHeader("x-content-type-options", "nosniff");
     response.setHeader("cache-control", "no-store");
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (request.method === "POST") {
       receive(JSON.parse(await body(request)));
       response.writeHead(204).end();

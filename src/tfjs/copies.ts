@@ -1,0 +1,57 @@
+/**
+ * The kernels in a memory of their own, for a backend whose memory they cannot import: that of TensorFlow.js's build with
+ * threads is shared, say. Rows are copied between the two memories, a tile at a time.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { createKernelsSync } from "../kernels.js";
+import type { Kernels, Norm } from "../types.js";
+import { addressOf, makeTensor, type WasmBackend } from "./backend.js";
+import type { Batch, Gradients, Pass, Route, Stats } from "./batch.js";
+
+export class CopyingRoute implements Route {
+  readonly #backend: WasmBackend;
+  readonly #kernels: Kernels;
+
+  constructor(backend: WasmBackend, module: WebAssembly.Module) {
+    this.#backend = backend;
+    this.#kernels = createKernelsSync(module, {});
+  }
+
+  forward(batch: Batch): Pass {
+    const { x, gain, bias, settings } = batch;
+    const y = makeTensor(this.#backend, settings.name, x.shape);
+    const [xs, ys, gains, biases] = this.#views(x, y, gain, bias);
+    const stats = this.#norm(batch).forward(xs as Float32Array, { gain: gains, bias: biases, out: ys });
+    return {
+      y,
+      saved: [],
+      backward: (dy, again) => this.backward(dy, again, stats),
+    };
+  }
+
+  backward(dy: Tensor, batch: Batch, stats: Stats): Gradients {
+    const { x, gain, bias, settings } = batch;
+    const make = (like: Tensor) => makeTensor(this.#backend, settings.name, like.shape);
+    const dx = make(x);
+    const dGain = gain && make(gain);
+    const dBias = bias && make(bias);
+    const [dys, xs, gains, dxs, dGains, dBiases] = this.#views(dy, x, gain, dx, dGain, dBias);
+    this.#norm(batch).backward(dys as Float32Array, xs as Float32Array, stats, {
+      gain: gains,
+      out: { dx: dxs as Float32Array, ...(dGains && { dGain: dGains }), ...(dBiases && { dBias: dBiases }) },
+    });
+    return { dx, dGain, dBias };
+  }
+
+  #norm({ settings, size }: Batch): Norm {
+    return this.#kernels[settings.name]({ ...settings, size });
+  }
+
+  /** What the tensors hold, as it lies in the backend's memory: good until that grows. */
+  #views(...tensors: (Tensor | undefined)[]): (Float32Array | undefined)[] {
+    // All of them before the first view: data that is moved here from another backend takes memory.
+    const addresses = tensors.map((tensor) => (tensor ? addressOf(this.#backend, tensor) : 0));
+    const { buffer } = (this.#backend.wasm as { HEAPU8: Uint8Array }).HEAPU8;
+    return tensors.map((tensor, i) => tensor && new Float32Array(buffer, addresses[i], tensor.size));
+  }
+}

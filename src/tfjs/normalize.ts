@@ -1,0 +1,92 @@
+/** One op, whichever norm it is: checks, the choice of a way, the gradient. */
+import { customGrad, engine, type GradSaveFunc, type Rank, Tensor, tidy } from "@tensorflow/tfjs-core";
+import { describe, rangeError } from "../checks.js";
+import type { NormName } from "../types.js";
+import type { Batch, Gradients, Pass } from "./batch.js";
+import { backwardByOps, backwardOnTape, forwardByOps, withTensors } from "./composed.js";
+import type { AdaNormOptions, AffineNormOptions } from "./options.js";
+import { currentRoute } from "./routes.js";
+import { checkAxes, hasParams, settingsOf } from "./settings.js";
+
+/** Refuses what is no float32 tensor, or one no more. */
+function checkTensor(call: string, argument: string, value: unknown): Tensor {
+  const refuse = (got: string) => new TypeError(`${call}: ${argument}: expected a float32 tensor, got ${got}`);
+  if (!(value instanceof Tensor)) throw refuse(describe(value));
+  if (value.isDisposed) throw refuse("a disposed one");
+  if (value.dtype !== "float32") throw refuse(`one of ${value.dtype}`);
+  return value;
+}
+
+function checkParam(call: NormName, argument: string, value: unknown, shape: number[]): Tensor | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!hasParams(call)) {
+    throw new TypeError(
+      `${call}: ${argument}: expected none, as ${call} has no gain and no bias, got ${describe(value)}`,
+    );
+  }
+  const tensor = checkTensor(call, argument, value);
+  const same = tensor.rank === shape.length && shape.every((length, axis) => tensor.shape[axis] === length);
+  if (!same) throw rangeError(call, argument, `shape [${shape}]`, `[${tensor.shape}]`);
+  return tensor;
+}
+
+/** Checks all arguments of an op. */
+function batchOf(name: NormName, x: unknown, options: AffineNormOptions & AdaNormOptions): Batch {
+  const settings = settingsOf(name, name, options);
+  const tensor = checkTensor(name, "x", x);
+  const axes = checkAxes(name, options.axes ?? 1, tensor.rank);
+  const shape = tensor.shape.slice(-axes);
+  const size = shape.reduce((product, length) => product * length, 1);
+  if (size === 0)
+    throw rangeError(name, "x", `1 or more elements in the last ${axes} of its axes`, `shape [${tensor.shape}]`);
+  const gain = checkParam(name, "gain", options.gain, shape);
+  const bias = checkParam(name, "bias", options.bias, shape);
+  return { settings, rows: tensor.size / size, size, x: tensor, gain, bias };
+}
+
+/** By the kernels, where they have a way; by operators otherwise. */
+function forward(batch: Batch, taped: boolean): Pass {
+  const route = currentRoute();
+  if (!route) return forwardByOps(batch);
+  const pass = route.forward(batch, taped);
+  return {
+    ...pass,
+    backward(dy, again, saved) {
+      // The backend may be another one by now.
+      const now = currentRoute();
+      if (!now) return backwardByOps(dy, again);
+      return now === route ? pass.backward(dy, again, saved) : forwardAndBackward(dy, again);
+    },
+  };
+}
+
+/** Backward of a batch whose forward pass is not at hand. */
+function forwardAndBackward(dy: Tensor, batch: Batch): Gradients {
+  const { y, saved, backward } = forward(batch, true);
+  y.dispose();
+  return backward(dy, batch, saved);
+}
+
+/** An op: checks, computes, and tells TensorFlow.js what the gradient is. */
+export function normalize<T extends Tensor>(name: NormName, x: T, options: AffineNormOptions & AdaNormOptions): T {
+  const batch = batchOf(name, x, options);
+  if (!engine().isTapeOn()) return tidy(() => forward(batch, false).y) as T;
+  const inputs = [batch.x, batch.gain, batch.bias].filter((tensor) => tensor !== undefined);
+  const differentiable = customGrad((...args: (Tensor | GradSaveFunc)[]) => {
+    const save = args.at(-1) as GradSaveFunc;
+    const pass = forward(batch, true);
+    save([...inputs, ...pass.saved]);
+    return {
+      value: pass.y,
+      gradFunc(dy: Tensor<Rank>, kept: Tensor[]) {
+        const again = withTensors(batch, kept.slice(0, inputs.length));
+        // A tape that still runs is that of a gradient of this gradient.
+        const gradients = engine().isTapeOn()
+          ? backwardOnTape(dy, again)
+          : pass.backward(dy, again, kept.slice(inputs.length));
+        return [gradients.dx, gradients.dGain, gradients.dBias].filter((tensor) => tensor !== undefined);
+      },
+    };
+  });
+  return differentiable(...inputs) as T;
+}

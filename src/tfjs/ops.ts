@@ -1,0 +1,70 @@
+/** The norms as operators on tensors. */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { normalize } from "./normalize.js";
+import type { AdaNormOptions, AffineNormOptions, NormOptions } from "./options.js";
+
+/**
+ * Layer normalization over the last axes: gain (x - mean) / sigma + bias.
+ *
+ * @typeParam T the type of x, which is that of the result.
+ * @param x a float32 tensor of rank 1 or more.
+ * @param options see {@link AffineNormOptions}; all optional.
+ * @returns a float32 tensor of the shape of x.
+ * @throws TypeError for an argument of a wrong kind (a tensor that is not of float32, or disposed); RangeError for one
+ * whose value or shape is out of range.
+ */
+export function layerNorm<T extends Tensor>(x: T, options: AffineNormOptions = {}): T {
+  return normalize("layerNorm", x, options);
+}
+
+/**
+ * Layer normalization without gain and bias: (x - mean) / sigma.
+ *
+ * @typeParam T the type of x, which is that of the result.
+ * @param x a float32 tensor of rank 1 or more.
+ * @param options see {@link NormOptions}; all optional.
+ * @returns a float32 tensor of the shape of x.
+ * @throws as {@link layerNorm} does.
+ */
+export function layerNormSimple<T extends Tensor>(x: T, options: NormOptions = {}): T {
+  return normalize("layerNormSimple", x, options);
+}
+
+/**
+ * As {@link layerNormSimple}, with mean and standard deviation held constant in the gradient.
+ *
+ * @typeParam T the type of x, which is that of the result.
+ * @param x a float32 tensor of rank 1 or more.
+ * @param options see {@link NormOptions}; all optional.
+ * @returns a float32 tensor of the shape of x.
+ * @throws as {@link layerNorm} does.
+ */
+export function detachNorm<T extends Tensor>(x: T, options: NormOptions = {}): T {
+  return normalize("detachNorm", x, options);
+}
+
+/**
+ * AdaNorm: C (1 - k y) y, where y = (x - mean) / sigma.
+ *
+ * @typeParam T the type of x, which is that of the result.
+ * @param x a float32 tensor of rank 1 or more.
+ * @param options see {@link AdaNormOptions}; all optional.
+ * @returns a float32 tensor of the shape of x.
+ * @throws as {@link layerNorm} does.
+ */
+export function adaNorm<T extends Tensor>(x: T, options: AdaNormOptions = {}): T {
+  return normalize("adaNorm", x, options);
+}
+
+/**
+ * RMS normalization: gain x / sigma + bias, where sigma = sqrt(mean(x^2) + eps).
+ *
+ * @typeParam T the type of x, which is that of the result.
+ * @param x a float32 tensor of rank 1 or more.
+ * @param options see {@link AffineNormOptions}; all optional.
+ * @returns a float32 tensor of the shape of x.
+ * @throws as {@link layerNorm} does.
+ */
+export function rmsNorm<T extends Tensor>(x: T, options: AffineNormOptions = {}): T {
+  return normalize("rmsNorm", x, options);
+}

@@ -1,0 +1,39 @@
+/** The options of the ops. */
+import type { Tensor } from "@tensorflow/tfjs-core";
+
+/** Options that every op takes. Those that are left out, or undefined, have the defaults named here. */
+export interface NormOptions {
+  /** How many of the last axes of x are normalised together: an integer from 1 to the rank of x. Default 1. */
+  axes?: number | undefined;
+  /** Added to the variance, or to the standard deviation (see `epsAt`). Finite, 0 or more. Default 1e-5. */
+  eps?: number | undefined;
+  /**
+   * Where eps is added. `"variance"` (default): sigma = sqrt(var + eps), as in the paper, PyTorch and TensorFlow.
+   * `"std"`: sigma = sqrt(var) + eps, as in the paper's code.
+   */
+  epsAt?: "variance" | "std" | undefined;
+  /** Subtracted from the number of elements in the variance: 0 (default) or 1. rmsNorm has no use for it. */
+  ddof?: 0 | 1 | undefined;
+  /** Hold the mean constant in the gradient. Default false; true for detachNorm. */
+  detachMean?: boolean | undefined;
+  /** Hold the standard deviation constant in the gradient. Default false; true for detachNorm. */
+  detachStd?: boolean | undefined;
+}
+
+/** Options of layerNorm and rmsNorm: those of every op, and gain and bias. */
+export interface AffineNormOptions extends NormOptions {
+  /** Multiplies the normalised values: a float32 tensor with the shape of the last `axes` axes of x. Default: none. */
+  gain?: Tensor | undefined;
+  /** Added after the gain: a float32 tensor with the shape of the last `axes` axes of x. Default: none. */
+  bias?: Tensor | undefined;
+}
+
+/** Options of adaNorm: those of every op, and the shape of its adaptive scale C (1 - k y). */
+export interface AdaNormOptions extends NormOptions {
+  /** C, more than 0. Default 1. */
+  scale?: number | undefined;
+  /** k, 0 or more. Default 1/10. */
+  k?: number | undefined;
+  /** Hold C (1 - k y) constant in the gradient, as the paper does. Default true; false differentiates it. */
+  detachScale?: boolean | undefined;
+}

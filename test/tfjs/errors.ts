@@ -1,0 +1,108 @@
+/** What the ops refuse, and in which words. */
+import * as tf from "@tensorflow/tfjs-core";
+import { AdaNorm, adaNorm, DetachNorm, LayerNorm, layerNorm, layerNormSimple } from "adanorm/tfjs";
+import { assert, assertThrows, type Define } from "./harness.ts";
+import { numbers } from "./norms.ts";
+
+/** For arguments that the types refuse too. */
+// biome-ignore lint/suspicious/noExplicitAny: the checks are for those who have no types
+const any = (value: unknown): any => value;
+
+export function errors(define: Define): void {
+  define("tensors of other types, and what is no tensor", () => {
+    const x = numbers([2, 4]);
+    const refused = (message: string) => [TypeError, `layerNorm: ${message}`] as const;
+    const float = "expected a float32 tensor, got";
+    assertThrows(() => layerNorm(tf.zeros([2, 4], "int32")), ...refused(`x: ${float} one of int32`));
+    assertThrows(() => layerNorm(tf.zeros([2, 4], "bool")), ...refused(`x: ${float} one of bool`));
+    assertThrows(() => layerNorm(any([1, 2])), ...refused(`x: ${float} an Array of 2`));
+    assertThrows(() => layerNorm(any(undefined)), ...refused(`x: ${float} undefined`));
+    assertThrows(() => layerNorm(x, { gain: tf.ones([4], "int32") }), ...refused(`gain: ${float} one of int32`));
+    assertThrows(() => layerNorm(x, { bias: any(4) }), ...refused(`bias: ${float} 4`));
+    const disposed = numbers([2, 4]);
+    disposed.dispose();
+    assertThrows(() => layerNorm(disposed), ...refused(`x: ${float} a disposed one`));
+    assertThrows(() => layerNorm(x, any(null)), ...refused("options: expected an object, got null"));
+  });
+  define("shapes and axes", () => {
+    const x = numbers([2, 3, 4]);
+    const refused = (message: string) => [RangeError, `layerNorm: ${message}`] as const;
+    assertThrows(() => layerNorm(x, { gain: tf.ones([3]) }), ...refused("gain: expected shape [4], got [3]"));
+    assertThrows(
+      () => layerNorm(x, { axes: 2, bias: tf.ones([12]) }),
+      ...refused("bias: expected shape [3,4], got [12]"),
+    );
+    assertThrows(() => layerNorm(x, { axes: 0 }), ...refused("axes: expected an integer >= 1, got 0"));
+    assertThrows(() => layerNorm(x, { axes: 1.5 }), ...refused("axes: expected an integer >= 1, got 1.5"));
+    assertThrows(() => layerNorm(x, { axes: 4 }), ...refused("axes: expected at most the rank of x, 3, got 4"));
+    assertThrows(() => layerNorm(tf.scalar(1)), ...refused("axes: expected at most the rank of x, 0, got 1"));
+    assertThrows(
+      () => layerNorm(tf.zeros([2, 0])),
+      ...refused("x: expected 1 or more elements in the last 1 of its axes, got shape [2,0]"),
+    );
+  });
+  define("options", () => {
+    const x = numbers([2, 4]);
+    assertThrows(() => layerNorm(x, { eps: -1 }), RangeError, "layerNorm: eps: expected a finite number >= 0, got -1");
+    assertThrows(
+      () => layerNorm(x, { epsAt: any("sigma") }),
+      RangeError,
+      'layerNorm: epsAt: expected "variance" or "std", got "sigma"',
+    );
+    assertThrows(() => adaNorm(x, { scale: 0 }), RangeError, "adaNorm: scale: expected a finite number > 0, got 0");
+    assertThrows(() => adaNorm(x, { k: any("1") }), TypeError, 'adaNorm: k: expected a finite number >= 0, got "1"');
+    assertThrows(
+      () => layerNormSimple(x, any({ gain: 1 })),
+      TypeError,
+      "layerNormSimple: gain: expected none, as layerNormSimple has no gain and no bias, got 1",
+    );
+  });
+  define("arguments of layers", () => {
+    const make = (Layer: typeof LayerNorm | typeof AdaNorm | typeof DetachNorm, args: unknown) => () =>
+      new Layer(any(args));
+    assertThrows(make(LayerNorm, { scale: 2 }), TypeError, "LayerNorm: scale: expected true or false, got 2");
+    assertThrows(make(AdaNorm, { scale: true }), TypeError, "AdaNorm: scale: expected a finite number > 0, got true");
+    assertThrows(
+      make(DetachNorm, { center: true }),
+      TypeError,
+      "DetachNorm: center: expected none, as DetachNorm has no gamma and no beta, got true",
+    );
+    assertThrows(
+      make(LayerNorm, { epsilon: -1 }),
+      RangeError,
+      "LayerNorm: epsilon: expected a finite number >= 0, got -1",
+    );
+    assertThrows(
+      make(LayerNorm, { epsilon: 1, eps: 2 }),
+      RangeError,
+      "LayerNorm: eps: expected the same as epsilon, 1, got 2",
+    );
+    assertThrows(
+      make(LayerNorm, { axis: "last" }),
+      TypeError,
+      'LayerNorm: axis: expected an integer or an array of integers, got "last"',
+    );
+    assertThrows(
+      make(LayerNorm, { axis: 1, axes: 1 }),
+      RangeError,
+      "LayerNorm: axes: expected none where axis is given, got 1",
+    );
+    const apply = (args: object, shape: number[]) => () => new LayerNorm(args).apply(numbers(shape));
+    assertThrows(apply({ axis: 2 }, [2, 4]), RangeError, "LayerNorm: axis: expected axes of a rank of 2, got [2]");
+    assertThrows(
+      apply({ axis: [1, -1] }, [2, 4]),
+      RangeError,
+      "LayerNorm: axis: expected axes that differ, got [1,-1]",
+    );
+  });
+  define("an error leaves no tensors behind", () => {
+    const x = numbers([2, 4]);
+    const { numTensors } = tf.memory();
+    for (let i = 0; i < 3; i++) {
+      try {
+        layerNorm(x, { axes: 7 });
+      } catch {}
+    }
+    assert(tf.memory().numTensors === numTensors, "as many tensors as before");
+  });
+}
