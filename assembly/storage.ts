@@ -40,7 +40,6 @@ export class F32 {
 }
 
 /** Ones in each of eight 16-bit lanes where the f32 is NaN. */
-// @ts-ignore: a decorator of AssemblyScript's
 @inline
 function areNaN(v: v128, w: v128): v128 {
   return i16x8.narrow_i32x4_s(f32x4.ne(v, v), f32x4.ne(w, w));

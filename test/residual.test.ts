@@ -68,12 +68,13 @@ describe.each(DTYPES)("%s", (dtype) => {
           const got = norm.forward(given.x, { ...params, residual: given.residual, sum: sumPlace, out: yPlace });
           if (sumPlace) expect(got.sum, where).toBe(sumPlace);
           if (yPlace) expect(got.y, where).toBe(yPlace);
-          expect(elements(got.sum), where).toEqual(sum);
-          expect(elements(got.y), where).toEqual(alone.y);
+          expectSameBytes(elements(got.sum), sum as Elements, where);
+          expectSameBytes(elements(got.y), alone.y as Elements, where);
           expectSameBytes(got.mean, alone.mean, where);
           expectSameBytes(got.rstd, alone.rstd, where);
           for (const key of ["x", "residual"] as const) {
-            if (sumTo !== key && yTo !== key) expect(elements(given[key]), where).toEqual({ x, residual }[key]);
+            if (sumTo !== key && yTo !== key)
+              expectSameBytes(elements(given[key]), { x, residual }[key] as Elements, where);
           }
           release(given.x, given.residual, got.sum, got.y);
         };
@@ -103,10 +104,10 @@ describe.each(DTYPES)("%s", (dtype) => {
             out: dx ? { dx } : {},
           });
           if (dx) expect(got.dx).toBe(dx);
-          expect(elements(got.dx), `${what}, dx to ${to}`).toEqual(total);
+          expectSameBytes(elements(got.dx), total as Elements, `${what}, dx to ${to}`);
           for (const key of ["dGain", "dBias"] as const) {
             const column = got[key];
-            if (column) expect(elements(column), what).toEqual(back[key]);
+            if (column) expectSameBytes(elements(column), back[key] as Elements, what);
           }
           release(given.dSum, given.dy, given.sum, own, got.dx, got.dGain as Batch, got.dBias as Batch);
         }

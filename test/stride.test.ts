@@ -5,7 +5,7 @@
 import { type DType, type HostArray, loadSync, type Matrix } from "adanorm";
 import * as reference from "adanorm/reference";
 import { describe, expect, test } from "vitest";
-import { hasParams, makeNorm, NORMS, normal } from "./support.js";
+import { expectSameBytes, hasParams, makeNorm, NORMS, normal } from "./support.js";
 
 const kernels = loadSync();
 const DTYPES: readonly DType[] = ["f32", "f16", "bf16"];
@@ -77,9 +77,9 @@ describe.each(DTYPES)("%s", (dtype) => {
           out: wide.out().subarray(size) as HostArray,
           rowStride: { x: a, residual: b, sum: c, out: d },
         });
-        expect(wide.sum(), `${what}: sum`).toEqual(widen(want.sum as Elements, size, c, 2, dtype));
-        expect(wide.out(), `${what}: y`).toEqual(widen(want.y as Elements, size, d, size, dtype));
-        expect(wide.residual(), what).toEqual(widen(residual, size, b, 1, dtype));
+        expectSameBytes(wide.sum(), widen(want.sum as Elements, size, c, 2, dtype), `${what}: sum`);
+        expectSameBytes(wide.out(), widen(want.y as Elements, size, d, size, dtype), `${what}: y`);
+        expectSameBytes(wide.residual(), widen(residual, size, b, 1, dtype), what);
         expect([got.mean, got.rstd], what).toEqual([want.mean, want.rstd]);
 
         const gradients = norm.backward(wide.dy() as HostArray, wide.sum().subarray(2) as HostArray, undefined, {
@@ -88,14 +88,14 @@ describe.each(DTYPES)("%s", (dtype) => {
           out: { dx: wide.dx().subarray(size) as HostArray },
           rowStride: { dy: b, x: c, dSum: c, dx: e },
         });
-        expect(wide.dx(), `${what}: dx`).toEqual(widen(back.dx as Elements, size, e, size, dtype));
+        expectSameBytes(wide.dx(), widen(back.dx as Elements, size, e, size, dtype), `${what}: dx`);
         expect([gradients.dGain, gradients.dBias], what).toEqual([back.dGain, back.dBias]);
         for (const [batch, values, stride, offset] of [
           [wide.dy(), dy, b, 0],
           [wide.dSum(), dSum, c, 3],
           [wide.sum(), want.sum as Elements, c, 2],
         ] as const) {
-          expect(batch, what).toEqual(widen(values, size, stride, offset, dtype));
+          expectSameBytes(batch, widen(values, size, stride, offset, dtype), what);
         }
 
         // One number for all; three slices of the same rows, each normalised where it lies.
@@ -113,7 +113,7 @@ describe.each(DTYPES)("%s", (dtype) => {
           expected.set(dy.subarray(row * size, (row + 1) * size), row * stride);
           expected.set((twice.y as Elements).subarray(row * size, (row + 1) * size), row * stride + 2 * size);
         }
-        expect(fused(), `${what}: slices`).toEqual(expected);
+        expectSameBytes(fused(), expected, `${what}: slices`);
         norm.backward(first as HostArray, second as HostArray, undefined, {
           ...params,
           rowStride: stride,
@@ -121,7 +121,7 @@ describe.each(DTYPES)("%s", (dtype) => {
         });
         const dx = norm.backward(dy as HostArray, alone.y, undefined, params).dx as Elements;
         for (let row = 0; row < rows; row++) expected.set(dx.subarray(row * size, (row + 1) * size), row * stride);
-        expect(fused(), `${what}: dx over a slice`).toEqual(expected);
+        expectSameBytes(fused(), expected, `${what}: dx over a slice`);
         for (const matrix of made) matrix.free();
       }
     });

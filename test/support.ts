@@ -108,7 +108,7 @@ export function expectWithin(
 }
 
 /** Fails unless both hold the same bytes. */
-export function expectSameBytes(got: Float32Array | Float64Array, want: Float32Array | Float64Array, what = ""): void {
-  const bytes = (a: Float32Array | Float64Array) => Buffer.from(a.buffer, a.byteOffset, a.byteLength);
+export function expectSameBytes<T extends Float32Array | Float64Array | Uint16Array>(got: T, want: T, what = ""): void {
+  const bytes = (a: T) => Buffer.from(a.buffer, a.byteOffset, a.byteLength);
   expect(bytes(got).equals(bytes(want)), `${what}: the same bytes`).toBe(true);
 }
