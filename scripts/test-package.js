@@ -20,10 +20,10 @@ const EXPECTED = [
   "README.md",
   "build/adanorm.relaxed.wasm",
   "build/adanorm.wasm",
+  "build/half.d.ts",
   "build/index.d.ts",
   "build/index.js",
   "build/reference.d.ts",
-  "build/half.d.ts",
   "build/reference.js",
   "build/relaxed.js",
   "build/tfjs.d.ts",
@@ -186,7 +186,7 @@ try {
        import manifest from "adanorm/package.json" with { type: "json" };
        assert.deepEqual(Object.keys(adanorm), ["load", "loadSync"]);
        assert.deepEqual(Object.keys(byUrl), ["load"]);
-       assert.deepEqual(Object.keys(reference), ["backward", "forward"]);
+       assert.deepEqual(Object.keys(reference), ["backward", "decode", "encode", "forward"]);
        assert.equal(manifest.name, "adanorm");
        for (const entry of ${JSON.stringify(modules)}) {
          const url = import.meta.resolve(entry.replace(".", "adanorm"));

@@ -1,0 +1,21 @@
+/** The contenders on the package's ops: what is done at each place for a norm, over the last `axes` axes of x. */
+import type * as tf from "@tensorflow/tfjs-core";
+import { adaNorm, detachNorm, layerNorm, layerNormSimple, ready } from "adanorm/tfjs";
+import { EPS, K, type NormName, SCALE } from "./contenders.ts";
+
+type Apply = (x: tf.Tensor, axes: number, gain?: tf.Tensor, bias?: tf.Tensor) => tf.Tensor;
+
+const eps = EPS;
+
+/** Before its promise is fulfilled, the ops are composed of TensorFlow.js's own. */
+export { ready };
+
+export const APPLY: Record<NormName, Apply | undefined> = {
+  none: undefined,
+  layerNorm: (x, axes, gain, bias) => layerNorm(x, { axes, eps, ...(gain && { gain }), ...(bias && { bias }) }),
+  layerNormSimple: (x, axes) => layerNormSimple(x, { axes, eps }),
+  detachMean: (x, axes) => layerNormSimple(x, { axes, eps, detachMean: true }),
+  detachStd: (x, axes) => layerNormSimple(x, { axes, eps, detachStd: true }),
+  detachNorm: (x, axes) => detachNorm(x, { axes, eps }),
+  adaNorm: (x, axes) => adaNorm(x, { axes, eps, scale: SCALE, k: K }),
+};

@@ -1,0 +1,87 @@
+/** How much is trained: in a minute, in ten, or for as long as it takes. */
+
+export const TASKS = ["mnist", "moby-dick", "brown"] as const;
+
+export type TaskName = (typeof TASKS)[number];
+
+/** All that decides how a model is trained, but the norm and the seed. */
+export interface Plan {
+  /** Channels of the first convolution (the second has twice as many), or elements of a hidden row. */
+  width: number;
+  /** Residual blocks, or layers of the encoder; of convolutions there are two. */
+  layers: number;
+  /** Characters before the next, or words of a sentence; of a digit, all there is. */
+  context: number;
+  /** Pixels by which digits are moved at random in training, at most. */
+  shift: number;
+  steps: number;
+  batch: number;
+  /** Adam's, falling to 0 along half a cosine. */
+  learningRate: number;
+  /** Held-out examples for a point of the curve, and for the score at the end. */
+  validation: number;
+  test: number;
+}
+
+export type Scale = "smoke" | "default" | "full";
+
+export interface Preset {
+  seeds: number;
+  plans: Record<TaskName, Plan>;
+}
+
+/** More than there are. */
+const ALL = 1e9;
+
+const MNIST = { layers: 2, context: 0, shift: 0, batch: 128, learningRate: 2e-3, test: ALL };
+const MOBY_DICK = { layers: 2, context: 16, shift: 0, batch: 128, learningRate: 2e-3 };
+const BROWN = { layers: 2, context: 20, shift: 0, batch: 32, learningRate: 2e-3 };
+
+/** Steps in a pass over MNIST. */
+const EPOCH = Math.floor(60_000 / MNIST.batch);
+
+export const PRESETS: Record<Scale, Preset> = {
+  smoke: {
+    seeds: 1,
+    plans: {
+      mnist: { ...MNIST, width: 4, steps: 12, validation: 50, test: 200 },
+      "moby-dick": { ...MOBY_DICK, width: 32, steps: 15, validation: 50, test: 200 },
+      brown: { ...BROWN, width: 16, steps: 8, validation: 20, test: 100 },
+    },
+  },
+  default: {
+    seeds: 3,
+    plans: {
+      mnist: { ...MNIST, width: 8, steps: EPOCH, validation: 500 },
+      "moby-dick": { ...MOBY_DICK, width: 128, steps: 600, validation: 500, test: 10_000 },
+      brown: { ...BROWN, width: 32, steps: 400, validation: 250, test: 4000 },
+    },
+  },
+  full: {
+    seeds: 3,
+    plans: {
+      mnist: { ...MNIST, width: 16, shift: 2, steps: 10 * EPOCH, validation: 1000 },
+      "moby-dick": { ...MOBY_DICK, width: 192, layers: 3, steps: 8000, validation: 1000, test: 50_000 },
+      brown: { ...BROWN, width: 48, learningRate: 1e-3, steps: 4000, validation: 1000, test: ALL },
+    },
+  },
+};
+
+/** Seconds of one process for a step, with its share of the scoring: only the time left depends on it. */
+const PER_STEP: Record<Scale, Record<TaskName, number>> = {
+  smoke: { mnist: 0.05, "moby-dick": 0.03, brown: 0.1 },
+  default: { mnist: 0.025, "moby-dick": 0.02, brown: 0.025 },
+  full: { mnist: 0.06, "moby-dick": 0.04, brown: 0.055 },
+};
+
+/** From the start of a process to its first step. */
+const START_UP = 1;
+
+export interface Cost {
+  startUp: number;
+  step: number;
+}
+
+export function costOf(scale: Scale, task: TaskName): Cost {
+  return { startUp: START_UP, step: PER_STEP[scale][task] };
+}

@@ -1,0 +1,65 @@
+/** What is known of a run when it is over: the currency between the runs, the store, the table and the charts. */
+import type { NormName } from "./contenders.ts";
+import type { Plan, TaskName } from "./plans.ts";
+
+/** All that decides what comes out of a run. */
+export interface Settings {
+  task: TaskName;
+  norm: NormName;
+  seed: number;
+  plan: Plan;
+}
+
+/** Over some examples. */
+export interface Score {
+  /** Cross entropy, in nats. */
+  loss: number;
+  /** Share of the examples whose likeliest class is right. */
+  accuracy: number;
+}
+
+export interface Point {
+  /** Steps done. */
+  step: number;
+  /** The mean over the batches since the last point, each before its step. */
+  training: number;
+  /** Over the first of the held-out examples. */
+  heldOut: number;
+}
+
+/** dL/dx in one row, beside what the theorem makes of e = dL/dy there. */
+export interface GradientRow {
+  mean: number;
+  variance: number;
+  /** mean(e) / sigma and var(e) / sigma^2. */
+  keptMean: number;
+  keptVariance: number;
+}
+
+/** The gradients at one place for a norm, over the rows of a batch. */
+export interface SiteGradients {
+  site: string;
+  /** Length of a row, and how many there were with a gradient that is not 0. */
+  size: number;
+  rows: number;
+  /** Share of the rows that obey the theorem, rounding to f32 allowed for. */
+  holds: number;
+  /** Means over the rows: of sigma, and of mean and variance as in a row (means by their size, without sign). */
+  sigma: number;
+  mean: number;
+  variance: number;
+  keptMean: number;
+  keptVariance: number;
+  /** Some of the rows. */
+  sample: GradientRow[];
+}
+
+export interface Result {
+  settings: Settings;
+  curve: Point[];
+  /** At the end, over the held-out examples; missing where the loss ceased to be a number. */
+  score?: Score;
+  /** With the trained weights. */
+  gradients: SiteGradients[];
+  seconds: number;
+}
