@@ -37,12 +37,10 @@ export class F32 {
     v128.store(p, v);
     v128.store(p, w, 16);
   }
-}
-
-/** Ones in each of eight 16-bit lanes where the f32 is NaN. */
-@inline
-function areNaN(v: v128, w: v128): v128 {
-  return i16x8.narrow_i32x4_s(f32x4.ne(v, v), f32x4.ne(w, w));
+  /** Ones in each of eight 16-bit lanes where the element is NaN. */
+  @inline areNaN(v: v128, w: v128): v128 {
+    return i16x8.narrow_i32x4_s(f32x4.ne(v, v), f32x4.ne(w, w));
+  }
 }
 
 /** IEEE 754 binary16: 5 bits of exponent, 10 of fraction. */
@@ -87,7 +85,7 @@ export class F16 {
   /** Eight f32 as halves. */
   @inline narrow(v: v128, w: v128): v128 {
     const signs = v128.and(i16x8.narrow_i32x4_s(i32x4.shr_s(v, 16), i32x4.shr_s(w, 16)), i16x8.splat(<i16>0x8000));
-    const quiet = v128.and(areNaN(v, w), i16x8.splat(0x200));
+    const quiet = v128.and(changetype<F32>(0).areNaN(v, w), i16x8.splat(0x200));
     return v128.or(v128.or(i16x8.narrow_i32x4_s(this.magnitude(v), this.magnitude(w)), signs), quiet);
   }
   @inline store8(p: usize, v: v128, w: v128): void {
@@ -131,7 +129,7 @@ export class BF16 {
   }
   /** Eight f32 as bfloat16. */
   @inline narrow(v: v128, w: v128): v128 {
-    const quiet = v128.and(areNaN(v, w), i16x8.splat(0x7fc0));
+    const quiet = v128.and(changetype<F32>(0).areNaN(v, w), i16x8.splat(0x7fc0));
     return v128.or(i16x8.narrow_i32x4_s(this.round(v), this.round(w)), quiet);
   }
   @inline store8(p: usize, v: v128, w: v128): void {

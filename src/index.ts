@@ -26,6 +26,7 @@ export type {
   RowStride,
   Rows,
   StatsOptions,
+  SummedForward,
 } from "./types.js";
 
 /** Compiled once, for every instance: by load as a promise, by loadSync at once; each uses what the other has ready. */

@@ -13,7 +13,6 @@ import type {
   Backward,
   BackwardOptions,
   DType,
-  Forward,
   ForwardOptions,
   HostArray,
   Matrix,
@@ -21,10 +20,8 @@ import type {
   NormName,
   RowStats,
   StatsOptions,
+  SummedForward,
 } from "./types.js";
-
-/** What forward returns, with the sum where there was a residual. */
-type Result<T> = Forward<T> & { sum: T };
 
 /**
  * The path of the data, the same for every norm: check all arguments; take all memory that is needed; then, tile by
@@ -54,7 +51,7 @@ export class LinearNorm implements Norm {
     this.#kernels = kernels;
   }
 
-  forward<T extends HostArray | Matrix>(x: T, options: ForwardOptions<T> = {}): Result<T> {
+  forward<T extends HostArray | Matrix>(x: T, options: ForwardOptions<T> = {}): SummedForward<T> {
     const call = this.#forward;
     const memory = this.#memory;
     const { size } = this;
@@ -122,7 +119,7 @@ export class LinearNorm implements Norm {
         memory.fetch(mean, row, base + means, count);
         memory.fetch(rstd, row, base + rstds, count);
       }
-      const result = { y: output.result() as T, mean, rstd } as Result<T>;
+      const result = { y: output.result() as T, mean, rstd } as SummedForward<T>;
       if (sum) result.sum = sum.result() as T;
       return result;
     } catch (error) {

@@ -16,7 +16,15 @@ export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm
 export type DType = "f32" | "f16" | "bf16";
 
 /** A `Float16Array` where the program's libraries declare it: those of ES2025 do. */
-export type HalfArray = typeof globalThis extends { Float16Array: { prototype: infer Half } } ? Half & object : never;
+export type HalfArray = typeof globalThis extends {
+  /** The constructor. */
+  Float16Array: {
+    /** What its instances are. */
+    prototype: infer Half;
+  };
+}
+  ? Half & object
+  : never;
 
 /**
  * An array that the caller owns: `rows * size` elements, row after row, or the `size` elements of a gain or bias. f32 are in
@@ -24,7 +32,11 @@ export type HalfArray = typeof globalThis extends { Float16Array: { prototype: i
  */
 export type HostArray = Float32Array | Uint16Array | HalfArray;
 
-/** The array that elements of a dtype are in: Float32Array, or Uint16Array with their bits. */
+/**
+ * The array that elements of a dtype are in: Float32Array, or Uint16Array with their bits.
+ *
+ * @typeParam D the element type.
+ */
 export type ElementArray<D extends DType> = D extends "f32" ? Float32Array : Uint16Array;
 
 /**
@@ -141,6 +153,16 @@ export interface Forward<T> extends RowStats {
 }
 
 /**
+ * What forward returns where there is a residual.
+ *
+ * @typeParam T the kind of x: an array or {@link Matrix}.
+ */
+export interface SummedForward<T> extends Forward<T> {
+  /** x + residual, rounded to the dtype: `rows x size`, of the kind of x; `sum` of the options itself if that was given. */
+  sum: T;
+}
+
+/**
  * From the start of one row to that of the next, in elements: an integer, `size` or more. One number for every batch that
  * the call is given, or one for each by name, those not named having rows one behind the other. Nothing between the rows
  * is read or written. An array may end with its last row; a matrix's `cols` are its rowStride.
@@ -224,7 +246,7 @@ export interface Norm {
    * @throws TypeError when an argument is of the wrong kind, freed, or a matrix of other kernels; RangeError when shapes
    * disagree, when an output overlaps an input in part, or when memory runs out. Nothing has been written then.
    */
-  forward<T extends HostArray | Matrix>(x: T, options: ForwardOptions<T> & { residual: T }): Forward<T> & { sum: T };
+  forward<T extends HostArray | Matrix>(x: T, options: ForwardOptions<T> & { residual: T }): SummedForward<T>;
   /**
    * Normalises every row of x.
    *

@@ -26,6 +26,7 @@ export type {
   RowStride,
   Rows,
   StatsOptions,
+  SummedForward,
 } from "./types.js";
 
 /** Options of load by URL: those of the main entry, and where to fetch from. */
