@@ -105,12 +105,14 @@ function writeOutput(report: Report, results: readonly Result[], out: string): s
   return folder;
 }
 
+/** Each scale has a part of the page, and a folder of charts. */
 function writeDocs(report: Report, results: readonly Result[]): void {
+  const { scale } = report;
   const charts = drawings(report.tasks, report.norms, results);
-  writeCharts(join(DOCS, "reproduction"), charts);
+  writeCharts(join(DOCS, "reproduction", scale), charts);
   const page = join(DOCS, "reproduction.md");
-  const part = markdown(report, links(charts, "reproduction/"), "###");
-  writeFileSync(page, replacePart(readFileSync(page, "utf8"), "results", part));
+  const part = markdown(report, links(charts, `reproduction/${scale}/`), "###");
+  writeFileSync(page, replacePart(readFileSync(page, "utf8"), scale, part));
   console.log(`written: ${page}`);
 }
 
