@@ -81,40 +81,22 @@ export class LinearNorm implements Norm {
       const layout = new Layout();
       const means = layout.take(step * 8);
       const rstds = layout.take(step * 8);
-      const params = this.#takeParams(layout, gain, bias);
+      const gainTile = takeTile(layout, 1, gain);
+      const biasTile = takeTile(layout, 1, bias);
       const main = takeTile(layout, step, input, output, sum);
       const other = takeTile(layout, step, residual);
       const base = memory.scratch(call, layout.bytes);
 
-      const gainAt = gain ? gain.read(0, 1, placed(params.gain, base)) : 0;
-      const biasAt = bias ? bias.read(0, 1, placed(params.bias, base)) : 0;
+      const gainAt = gain ? gain.read(0, 1, placed(gainTile, base)) : 0;
+      const biasAt = bias ? bias.read(0, 1, placed(biasTile, base)) : 0;
       const tile = placed(main, base);
+      const { kernelStride: stride } = sum ?? input;
       for (let row = 0; row < rows; row += step) {
         const count = Math.min(step, rows - row);
-        let source = input;
         let at = input.read(row, count, tile);
-        if (residual && sum) {
-          const residualAt = residual.read(row, count, placed(other, base));
-          const sumAt = sum.target(row, tile);
-          const { kernelStride: stride } = input;
-          memory.abi.addRows(at, stride, residualAt, residual.kernelStride, sumAt, sum.kernelStride, count, size);
-          sum.write(row, count, tile);
-          // What is normalised is what the caller gets, rounded to its storage: so backward finds the same rows.
-          source = sum;
-          at = sum.isRounded ? sum.read(row, count, tile) : sumAt;
-        }
+        if (residual && sum) at = this.#add(at, input, residual, placed(other, base), sum, tile, row, count);
         const to = output.target(row, tile);
-        this.#kernels.forward(
-          at,
-          source.kernelStride,
-          gainAt,
-          biasAt,
-          to,
-          output.kernelStride,
-          base + means,
-          base + rstds,
-          count,
-        );
+        this.#kernels.forward(at, stride, gainAt, biasAt, to, output.kernelStride, base + means, base + rstds, count);
         output.write(row, count, tile);
         memory.fetch(mean, row, base + means, count);
         memory.fetch(rstd, row, base + rstds, count);
@@ -166,7 +148,7 @@ export class LinearNorm implements Norm {
       const layout = new Layout();
       const means = layout.take(step * 8);
       const rstds = layout.take(step * 8);
-      const params = this.#takeParams(layout, gain, undefined);
+      const gainTile = takeTile(layout, 1, gain);
       const column = layout.take(sums ? size * 4 : 0);
       const columns = layout.take(sums ? columnsBytes(size) : 0);
       const inputTile = takeTile(layout, step, input);
@@ -174,7 +156,7 @@ export class LinearNorm implements Norm {
       const other = takeTile(layout, step, dSum);
       const base = memory.scratch(call, layout.bytes);
 
-      const gainAt = gain ? gain.read(0, 1, placed(params.gain, base)) : 0;
+      const gainAt = gain ? gain.read(0, 1, placed(gainTile, base)) : 0;
       const columnsAt = sums ? base + columns : 0;
       if (sums) memory.clear(columnsAt, columnsBytes(size));
       const tile = placed(main, base);
@@ -225,6 +207,26 @@ export class LinearNorm implements Norm {
     }
   }
 
+  /** Puts x + residual where it belongs, and says where the kernels find it. */
+  #add(
+    at: number,
+    x: Operand,
+    residual: Operand,
+    residualTile: Tile,
+    sum: Operand,
+    tile: Tile,
+    row: number,
+    count: number,
+  ): number {
+    const to = sum.target(row, tile);
+    const other = residual.read(row, count, residualTile);
+    const { addRows } = this.#memory.abi;
+    addRows(at, x.kernelStride, other, residual.kernelStride, to, sum.kernelStride, count, this.size);
+    sum.write(row, count, tile);
+    // What is normalised is what the caller gets, rounded to its storage: so backward finds the same rows.
+    return sum.isRounded ? sum.read(row, count, tile) : to;
+  }
+
   #batch(call: string, argument: string, value: unknown, rowStride: unknown, name = argument): Operand {
     const { size } = this;
     const stride = strideOf(call, rowStride, name, size);
@@ -252,8 +254,9 @@ export class LinearNorm implements Norm {
     const { size } = this;
     if (!this.#hasParams) throw typeError(call, argument, `none, as ${this.#name} has no gain and no bias`, value);
     // Gradients are f32; gain and bias may be, whatever the batch is.
-    const isFloat = isGradient || (value instanceof LinearMatrix ? value.dtype === "f32" : holds(value, "f32"));
-    return Operand.column(call, argument, value, this.#memory, isFloat ? "f32" : this.#dtype, size);
+    let dtype = this.#dtype;
+    if (dtype !== "f32" && (isGradient || isFloat(value))) dtype = "f32";
+    return new Operand(call, argument, value, this.#memory, dtype, size, size, true);
   }
 
   /** A new place for a batch of results; matrices are noted in `made`, to be freed should the call fail. */
@@ -275,10 +278,6 @@ export class LinearNorm implements Norm {
     return Operand.column(call, argument, matrix, this.#memory, "f32", size);
   }
 
-  #takeParams(layout: Layout, gain: Operand | undefined, bias: Operand | undefined) {
-    return { gain: takeTile(layout, 1, gain), bias: takeTile(layout, 1, bias) };
-  }
-
   #stats(call: string, stats: unknown, rows: number): RowStats | undefined {
     if (stats === undefined) return undefined;
     checkOptions(call, stats, "stats");
@@ -296,6 +295,11 @@ export class LinearNorm implements Norm {
     out.write(0, 1, tile);
     return out.result() as Float32Array | Matrix;
   }
+}
+
+/** Whether a value is f32, in an array or a matrix. */
+function isFloat(value: unknown): boolean {
+  return value instanceof LinearMatrix ? value.dtype === "f32" : holds(value, "f32");
 }
 
 /** Refuses a result of forward that overlaps an input; it may be x or the residual itself. */
