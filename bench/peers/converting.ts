@@ -1,6 +1,6 @@
 /** 16-bit batches without 16-bit kernels: plain loops that convert, around adanorm's kernels for f32. */
 import { load } from "adanorm";
-import { encode } from "adanorm/reference";
+import { encode } from "../../build/reference.js";
 import { inputs, type Job, type Task } from "../job.ts";
 import { versionOf } from "./version.ts";
 
