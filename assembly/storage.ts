@@ -43,13 +43,43 @@ export class F32 {
   }
 }
 
-/** IEEE 754 binary16: 5 bits of exponent, 10 of fraction. */
+/** 16-bit elements of the format C, which widens four of them and narrows eight f32. */
 @unmanaged
 @final
-export class F16 {
+export class Half<C> {
   @inline bytes(): usize {
     return 2;
   }
+  @inline load4(p: usize): v128 {
+    return changetype<C>(0).widen(v128.load16x4_s(p));
+  }
+  @inline load2(p: usize): v128 {
+    return changetype<C>(0).widen(i32x4.extend_low_i16x8_s(v128.load32_zero(p)));
+  }
+  @inline load1(p: usize): v128 {
+    return changetype<C>(0).widen(i32x4.splat(<i32>load<i16>(p)));
+  }
+  @inline loadSplat(p: usize): v128 {
+    return this.load1(p);
+  }
+  @inline store8(p: usize, v: v128, w: v128): void {
+    v128.store(p, changetype<C>(0).narrow(v, w));
+  }
+  @inline store4(p: usize, v: v128): void {
+    v128.store64_lane(p, changetype<C>(0).narrow(v, v), 0);
+  }
+  @inline store2(p: usize, v: v128): void {
+    v128.store32_lane(p, changetype<C>(0).narrow(v, v), 0);
+  }
+  @inline store1(p: usize, v: v128): void {
+    v128.store16_lane(p, changetype<C>(0).narrow(v, v), 0);
+  }
+}
+
+/** IEEE 754 binary16: 5 bits of exponent, 10 of fraction. */
+@unmanaged
+@final
+class Binary16 {
   /** Sign-extended halves to f32. No subnormal enters a product, for which some processors take a hundred times as long. */
   @inline widen(halves: v128): v128 {
     // The exponent 224 too large: infinity and NaN get one of ones, which the product leaves, as it puts the others right.
@@ -58,18 +88,6 @@ export class F16 {
     // A subnormal m 2^-24 comes out as 2^-15 + m 2^-25: what that lacks to 2^-14 is too much in it. Others lack nothing.
     const excess = f32x4.pmax(f32x4.splat(0), f32x4.sub(f32x4.splat(6.103515625e-5), a)); // 2^-14
     return v128.or(f32x4.sub(a, excess), v128.and(halves, i32x4.splat(<i32>0x80000000)));
-  }
-  @inline load4(p: usize): v128 {
-    return this.widen(v128.load16x4_s(p));
-  }
-  @inline load2(p: usize): v128 {
-    return this.widen(i32x4.extend_low_i16x8_s(v128.load32_zero(p)));
-  }
-  @inline load1(p: usize): v128 {
-    return this.widen(i32x4.splat(<i32>load<i16>(p)));
-  }
-  @inline loadSplat(p: usize): v128 {
-    return this.load1(p);
   }
   /** The magnitudes of f32 as halves, in 32 bits each; NaN as infinity. */
   @inline magnitude(v: v128): v128 {
@@ -88,38 +106,15 @@ export class F16 {
     const quiet = v128.and(changetype<F32>(0).areNaN(v, w), i16x8.splat(0x200));
     return v128.or(v128.or(i16x8.narrow_i32x4_s(this.magnitude(v), this.magnitude(w)), signs), quiet);
   }
-  @inline store8(p: usize, v: v128, w: v128): void {
-    v128.store(p, this.narrow(v, w));
-  }
-  @inline store4(p: usize, v: v128): void {
-    v128.store64_lane(p, this.narrow(v, v), 0);
-  }
-  @inline store2(p: usize, v: v128): void {
-    v128.store32_lane(p, this.narrow(v, v), 0);
-  }
-  @inline store1(p: usize, v: v128): void {
-    v128.store16_lane(p, this.narrow(v, v), 0);
-  }
 }
 
 /** bfloat16: the upper half of an f32. */
 @unmanaged
 @final
-export class BF16 {
-  @inline bytes(): usize {
-    return 2;
-  }
-  @inline load4(p: usize): v128 {
-    return i32x4.shl(v128.load16x4_u(p), 16);
-  }
-  @inline load2(p: usize): v128 {
-    return i32x4.shl(i32x4.extend_low_i16x8_u(v128.load32_zero(p)), 16);
-  }
-  @inline load1(p: usize): v128 {
-    return i32x4.splat((<i32>load<u16>(p)) << 16);
-  }
-  @inline loadSplat(p: usize): v128 {
-    return this.load1(p);
+class Brain16 {
+  /** Sign-extended halves to f32. */
+  @inline widen(halves: v128): v128 {
+    return i32x4.shl(halves, 16);
   }
   /** Four f32 as bfloat16, sign-extended to 32 bits; NaN as anything. */
   @inline round(v: v128): v128 {
@@ -132,16 +127,7 @@ export class BF16 {
     const quiet = v128.and(changetype<F32>(0).areNaN(v, w), i16x8.splat(0x7fc0));
     return v128.or(i16x8.narrow_i32x4_s(this.round(v), this.round(w)), quiet);
   }
-  @inline store8(p: usize, v: v128, w: v128): void {
-    v128.store(p, this.narrow(v, w));
-  }
-  @inline store4(p: usize, v: v128): void {
-    v128.store64_lane(p, this.narrow(v, v), 0);
-  }
-  @inline store2(p: usize, v: v128): void {
-    v128.store32_lane(p, this.narrow(v, v), 0);
-  }
-  @inline store1(p: usize, v: v128): void {
-    v128.store16_lane(p, this.narrow(v, v), 0);
-  }
 }
+
+export type F16 = Half<Binary16>;
+export type BF16 = Half<Brain16>;

@@ -256,7 +256,7 @@ export class LinearNorm implements Norm {
     // Gradients are f32; gain and bias may be, whatever the batch is.
     let dtype = this.#dtype;
     if (dtype !== "f32" && (isGradient || isFloat(value))) dtype = "f32";
-    return new Operand(call, argument, value, this.#memory, dtype, size, size, true);
+    return Operand.column(call, argument, value, this.#memory, dtype, size);
   }
 
   /** A new place for a batch of results; matrices are noted in `made`, to be freed should the call fail. */
