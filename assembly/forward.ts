@@ -1,8 +1,8 @@
 /**
  * Forward: the statistics of a row, the scalars that follow from them, one pass that writes it. Two rows are written at a
- * time, while the statistics of the next two are taken.
+ * time, while the statistics of the next two are taken; where a residual is added, the statistics are taken with that.
  */
-import { mapAndSumRows } from "./passes";
+import { addRow, mapAndSumRows, sum0, sum1 } from "./passes";
 import { factorsFitSingle, needsSplit, rowFitsSingle, writeRow } from "./precision";
 import {
   mean,
@@ -17,14 +17,21 @@ import {
 
 /** Rows that are written at a time, and whose statistics are known before. */
 const PAIR: i32 = 2;
+/** Rows that a residual is added to at a time: few enough to find them in the first-level cache, to be written. */
+const BLOCK: i32 = 8;
 
 /**
  * z = T(x - mean) for every row, with the row's scalars a = scale r and b = scale k r^2; z may be x.
- * Rows start xStride and zStride bytes apart. Mean and r = 1 / sigma go to `means` and `rstds`, one f64 each.
+ * With a residual (0 where there is none), sum = x + residual, and the same of sum; it may be x or the residual, as z may.
+ * Rows start as many bytes apart as their strides say. Mean and r = 1 / sigma go to `means` and `rstds`, one f64 each.
  */
 export function forward<T>(
   x: usize,
   xStride: usize,
+  residual: usize,
+  residualStride: usize,
+  sum: usize,
+  sumStride: usize,
   gain: usize,
   bias: usize,
   z: usize,
@@ -41,6 +48,32 @@ export function forward<T>(
   k: f64,
 ): void {
   const factorsFit = factorsFitSingle(scale, k);
+  if (residual) {
+    forwardOfSum<T>(
+      x,
+      xStride,
+      residual,
+      residualStride,
+      sum,
+      sumStride,
+      gain,
+      bias,
+      z,
+      zStride,
+      means,
+      rstds,
+      rows,
+      size,
+      centred,
+      eps,
+      epsAtStd,
+      ddof,
+      scale,
+      k,
+      factorsFit,
+    );
+    return;
+  }
   statistics(x, xStride, means, rstds, min(rows, PAIR), size, centred, eps, epsAtStd, ddof);
   for (let left = rows; left > 0; ) {
     const m0 = load<f64>(means);
@@ -98,6 +131,58 @@ export function forward<T>(
     rstds += sizeof<f64>();
     x += xStride;
     z += zStride;
+  }
+}
+
+/** The same of sums with a residual: a block of rows is added up and its statistics taken, then it is written. */
+function forwardOfSum<T>(
+  x: usize,
+  xStride: usize,
+  residual: usize,
+  residualStride: usize,
+  sum: usize,
+  sumStride: usize,
+  gain: usize,
+  bias: usize,
+  z: usize,
+  zStride: usize,
+  means: usize,
+  rstds: usize,
+  rows: i32,
+  size: i32,
+  centred: bool,
+  eps: f64,
+  epsAtStd: bool,
+  ddof: i32,
+  scale: f64,
+  k: f64,
+  factorsFit: bool,
+): void {
+  for (; rows > 0; rows -= BLOCK) {
+    const count = min(rows, BLOCK);
+    for (let row = 0; row < count; row++) {
+      const at = sum + <usize>row * sumStride;
+      const meanAt = means + ((<usize>row) << 3);
+      const rstdAt = rstds + ((<usize>row) << 3);
+      addRow(x, residual, at, size);
+      store<f64>(meanAt, sum0);
+      store<f64>(rstdAt, sum1);
+      if (size >= SHORT) settle(at, meanAt, rstdAt, size, centred, eps, epsAtStd, ddof);
+      else statistics(at, sumStride, meanAt, rstdAt, 1, size, centred, eps, epsAtStd, ddof);
+      x += xStride;
+      residual += residualStride;
+    }
+    for (let row = 0; row < count; row++) {
+      const m = load<f64>(means);
+      const r = load<f64>(rstds);
+      const a = scale * r;
+      const fits = factorsFit && rowFitsSingle(r);
+      writeRow<T>(fits, needsSplit(m, r), sum, gain, bias, z, size, m, a, a * k * r, 0, 0);
+      sum += sumStride;
+      z += zStride;
+      means += sizeof<f64>();
+      rstds += sizeof<f64>();
+    }
   }
 }
 

@@ -1,9 +1,9 @@
 /**
  * The module's exports. src/abi.ts declares the same list.
  *
- * Pointers are byte offsets into the imported memory. A batch is rows x size, f32, its rows' starts `stride` bytes apart (where there is no
- * stride, one behind the other); means, rstds and the
- * results of reductions are one f64 a row, 8-byte aligned. gain and bias, and the sums of backward, are 0 where absent.
+ * Pointers are byte offsets into the imported memory. A batch is rows x size, f32, its rows' starts `stride` bytes apart
+ * (where there is no stride, one behind the other); means, rstds and the results of reductions are one f64 a row, 8-byte
+ * aligned. residual, gain and bias, and the sums of backward, are 0 where absent.
  * Nothing is checked here: whoever calls answers for the arguments.
  */
 
@@ -42,10 +42,17 @@ export function free(block: usize): void {
   heap.free(block);
 }
 
-/** y = gain (x - mean) / sigma + bias. y may be x. centred: false takes the mean as 0, which is rmsNorm. */
+/**
+ * y = gain (x - mean) / sigma + bias. y may be x. centred: false takes the mean as 0, which is rmsNorm.
+ * With a residual, sum = x + residual, and y is that of sum. Both may be x or the residual, where they lie alike.
+ */
 export function affineForward(
   x: usize,
   xStride: usize,
+  residual: usize,
+  residualStride: usize,
+  sum: usize,
+  sumStride: usize,
   gain: usize,
   bias: usize,
   y: usize,
@@ -60,20 +67,108 @@ export function affineForward(
   ddof: i32,
 ): void {
   if (gain && bias) {
-    forward<GainBias>(x, xStride, gain, bias, y, yStride, means, rstds, rows, size, centred, eps, epsAtStd, ddof, 1, 0);
+    forward<GainBias>(
+      x,
+      xStride,
+      residual,
+      residualStride,
+      sum,
+      sumStride,
+      gain,
+      bias,
+      y,
+      yStride,
+      means,
+      rstds,
+      rows,
+      size,
+      centred,
+      eps,
+      epsAtStd,
+      ddof,
+      1,
+      0,
+    );
   } else if (gain) {
-    forward<Gain>(x, xStride, gain, 0, y, yStride, means, rstds, rows, size, centred, eps, epsAtStd, ddof, 1, 0);
+    forward<Gain>(
+      x,
+      xStride,
+      residual,
+      residualStride,
+      sum,
+      sumStride,
+      gain,
+      0,
+      y,
+      yStride,
+      means,
+      rstds,
+      rows,
+      size,
+      centred,
+      eps,
+      epsAtStd,
+      ddof,
+      1,
+      0,
+    );
   } else if (bias) {
-    forward<Bias>(x, xStride, 0, bias, y, yStride, means, rstds, rows, size, centred, eps, epsAtStd, ddof, 1, 0);
+    forward<Bias>(
+      x,
+      xStride,
+      residual,
+      residualStride,
+      sum,
+      sumStride,
+      0,
+      bias,
+      y,
+      yStride,
+      means,
+      rstds,
+      rows,
+      size,
+      centred,
+      eps,
+      epsAtStd,
+      ddof,
+      1,
+      0,
+    );
   } else {
-    forward<Plain>(x, xStride, 0, 0, y, yStride, means, rstds, rows, size, centred, eps, epsAtStd, ddof, 1, 0);
+    forward<Plain>(
+      x,
+      xStride,
+      residual,
+      residualStride,
+      sum,
+      sumStride,
+      0,
+      0,
+      y,
+      yStride,
+      means,
+      rstds,
+      rows,
+      size,
+      centred,
+      eps,
+      epsAtStd,
+      ddof,
+      1,
+      0,
+    );
   }
 }
 
-/** z = scale (1 - k y) y, y = (x - mean) / sigma. z may be x. */
+/** z = scale (1 - k y) y, y = (x - mean) / sigma. z may be x. A residual is added as in affineForward. */
 export function adaForward(
   x: usize,
   xStride: usize,
+  residual: usize,
+  residualStride: usize,
+  sum: usize,
+  sumStride: usize,
   z: usize,
   zStride: usize,
   means: usize,
@@ -86,7 +181,28 @@ export function adaForward(
   scale: f64,
   k: f64,
 ): void {
-  forward<Ada>(x, xStride, 0, 0, z, zStride, means, rstds, rows, size, true, eps, epsAtStd, ddof, scale, k);
+  forward<Ada>(
+    x,
+    xStride,
+    residual,
+    residualStride,
+    sum,
+    sumStride,
+    0,
+    0,
+    z,
+    zStride,
+    means,
+    rstds,
+    rows,
+    size,
+    true,
+    eps,
+    epsAtStd,
+    ddof,
+    scale,
+    k,
+  );
 }
 
 /** means and rstds alone, as the forward functions find them. */

@@ -6,10 +6,10 @@
  * Tails are handled in vectors of which only the row's own lanes are read, summed and written.
  */
 
-import { Origin, Value, Whole } from "./formulas";
+import { Origin, Sum, Value, Whole } from "./formulas";
 import { Single } from "./lanes";
 
-/** What the last `sumRow` found: the sum of f, the sum of f t and, of a gradient, the largest t^2. */
+/** What the last `sumRow` or `addRow` found: the sum of f, the sum of f t and, of a gradient, the largest t^2. */
 export let sum0: f64 = 0;
 export let sum1: f64 = 0;
 export let largestSquare: f64 = 0;
@@ -119,6 +119,42 @@ export function sumRow<L, C, T>(
   sum0 = f64x2.extract_lane(sums, 0);
   sum1 = f64x2.extract_lane(sums, 1);
   if (term.usesP()) largestSquare = lanes.largest(m);
+}
+
+/**
+ * out = x + p of one row, and on the way the sums of out and of its squares, in sumRow's order. out may be x or p.
+ */
+export function addRow(x: usize, p: usize, out: usize, size: i32): void {
+  const lanes = changetype<Single>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const none = f64x2.splat(0);
+  let sums = none;
+  const end = out + <usize>(size & ~7) * lanes.bytes();
+  const block = step * PAIR * (size < LONG ? FEW_PAIRS : PAIRS);
+  while (out < end) {
+    const blockEnd = min(out + block, end);
+    let v = none;
+    let w = none;
+    do {
+      const f0 = lanes.add(lanes.load(x), lanes.load(p));
+      const f1 = lanes.add(lanes.load(x + step), lanes.load(p + step));
+      lanes.storePair(out, f0, f1);
+      v = lanes.add(v, lanes.add(f0, f1));
+      w = lanes.add(w, lanes.madd(f1, f1, lanes.mul(f0, f0)));
+      x += step * PAIR;
+      p += step * PAIR;
+      out += step * PAIR;
+    } while (out < blockEnd);
+    sums = f64x2.add(sums, lanes.fold(v, w));
+  }
+  const rest = size & 7;
+  if (rest) {
+    mapRow<Single, Origin, Sum>(x, p, 0, out, rest, none, none, none, none, none, none);
+    sumRow<Single, Origin, Value>(out, 0, 0, rest, none, none, none, none);
+    sums = f64x2.add(sums, f64x2.replace_lane(f64x2.splat(sum0), 1, sum1));
+  }
+  sum0 = f64x2.extract_lane(sums, 0);
+  sum1 = f64x2.extract_lane(sums, 1);
 }
 
 /** One vector of a map. */

@@ -12,6 +12,10 @@ export interface Abi {
   affineForward(
     x: number,
     xStride: number,
+    residual: number,
+    residualStride: number,
+    sum: number,
+    sumStride: number,
     gain: number,
     bias: number,
     y: number,
@@ -28,6 +32,10 @@ export interface Abi {
   adaForward(
     x: number,
     xStride: number,
+    residual: number,
+    residualStride: number,
+    sum: number,
+    sumStride: number,
     z: number,
     zStride: number,
     means: number,

@@ -76,7 +76,7 @@ export class LinearNorm implements Norm {
     try {
       const output = outGiven ?? this.#make(call, "y", input, made);
       const sum = residual && (sumGiven ?? this.#make(call, "sum", input, made));
-      const resident = input.isInPlace && output.isInPlace && !residual;
+      const resident = input.isInPlace && output.isInPlace && (residual?.isInPlace ?? true) && (sum?.isInPlace ?? true);
       const step = tileRows(rows, size, resident, 1);
       const layout = new Layout();
       const means = layout.take(step * 8);
@@ -84,20 +84,45 @@ export class LinearNorm implements Norm {
       const gainTile = takeTile(layout, 1, gain);
       const biasTile = takeTile(layout, 1, bias);
       const main = takeTile(layout, step, input, output, sum);
-      const other = takeTile(layout, step, residual);
+      const other = residual ? takeTile(layout, step, residual, output) : main;
       const base = memory.scratch(call, layout.bytes);
 
       const gainAt = gain ? gain.read(0, 1, placed(gainTile, base)) : 0;
       const biasAt = bias ? bias.read(0, 1, placed(biasTile, base)) : 0;
       const tile = placed(main, base);
-      const { kernelStride: stride } = sum ?? input;
+      const residualTile = placed(other, base);
+      // Where the sum is in x's tile until it is handed over, y goes to the residual's.
+      const outputTile = output.isRounded ? tile : residualTile;
       for (let row = 0; row < rows; row += step) {
         const count = Math.min(step, rows - row);
         let at = input.read(row, count, tile);
-        if (residual && sum) at = this.#add(at, input, residual, placed(other, base), sum, tile, row, count);
-        const to = output.target(row, tile);
-        this.#kernels.forward(at, stride, gainAt, biasAt, to, output.kernelStride, base + means, base + rstds, count);
-        output.write(row, count, tile);
+        let residualAt = 0;
+        let sumAt = 0;
+        if (residual && sum) {
+          residualAt = residual.read(row, count, residualTile);
+          sumAt = sum.target(row, tile);
+          if (sum.isRounded) {
+            at = this.#addRounded(at, residualAt, sum, tile, row, count);
+            residualAt = 0;
+          }
+        }
+        this.#kernels.forward(
+          at,
+          input.kernelStride,
+          residualAt,
+          residual?.kernelStride ?? 0,
+          sumAt,
+          sum?.kernelStride ?? 0,
+          gainAt,
+          biasAt,
+          output.target(row, outputTile),
+          output.kernelStride,
+          base + means,
+          base + rstds,
+          count,
+        );
+        if (sum && !sum.isRounded) sum.write(row, count, tile);
+        output.write(row, count, outputTile);
         memory.fetch(mean, row, base + means, count);
         memory.fetch(rstd, row, base + rstds, count);
       }
@@ -207,24 +232,15 @@ export class LinearNorm implements Norm {
     }
   }
 
-  /** Puts x + residual where it belongs, and says where the kernels find it. */
-  #add(
-    at: number,
-    x: Operand,
-    residual: Operand,
-    residualTile: Tile,
-    sum: Operand,
-    tile: Tile,
-    row: number,
-    count: number,
-  ): number {
-    const to = sum.target(row, tile);
-    const other = residual.read(row, count, residualTile);
-    const { addRows } = this.#memory.abi;
-    addRows(at, x.kernelStride, other, residual.kernelStride, to, sum.kernelStride, count, this.size);
+  /**
+   * Puts rows of x + residual, rounded, where they belong, and says where kernels find them as rounded: what is normalised
+   * is what the caller gets, and backward finds the same rows.
+   */
+  #addRounded(x: number, residual: number, sum: Operand, tile: Tile, row: number, count: number): number {
+    const stride = sum.kernelStride;
+    this.#memory.abi.addRows(x, stride, residual, stride, tile.f32, stride, count, this.size);
     sum.write(row, count, tile);
-    // What is normalised is what the caller gets, rounded to its storage: so backward finds the same rows.
-    return sum.isRounded ? sum.read(row, count, tile) : to;
+    return sum.read(row, count, tile);
   }
 
   #batch(call: string, argument: string, value: unknown, rowStride: unknown, name = argument): Operand {

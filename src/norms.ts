@@ -7,6 +7,10 @@ export interface NormKernels {
   forward(
     x: number,
     xStride: number,
+    residual: number,
+    residualStride: number,
+    sum: number,
+    sumStride: number,
     gain: number,
     bias: number,
     y: number,
@@ -70,8 +74,27 @@ function bindAffine(abi: Abi, call: NormName, options: StatsOptions): BoundNorm 
   const about = flag(centred);
   const { affineForward, rowStatistics, affineBackward } = abi;
   const kernels: NormKernels = {
-    forward: (x, xStride, gain, bias, y, yStride, means, rstds, rows) =>
-      affineForward(x, xStride, gain, bias, y, yStride, means, rstds, rows, size, about, eps, epsAtStd, freedom),
+    forward: (x, xStride, residual, residualStride, sum, sumStride, gain, bias, y, yStride, means, rstds, rows) =>
+      affineForward(
+        x,
+        xStride,
+        residual,
+        residualStride,
+        sum,
+        sumStride,
+        gain,
+        bias,
+        y,
+        yStride,
+        means,
+        rstds,
+        rows,
+        size,
+        about,
+        eps,
+        epsAtStd,
+        freedom,
+      ),
     statistics: (x, xStride, means, rstds, rows) =>
       rowStatistics(x, xStride, means, rstds, rows, size, about, eps, epsAtStd, freedom),
     backward: (dy, dyStride, x, xStride, gain, means, rstds, dx, dxStride, columns, first, rows) =>
@@ -109,8 +132,26 @@ function bindAda(abi: Abi, call: NormName, options: AdaNormOptions): BoundNorm {
   const constantScale = flag(checkBoolean(call, "detachScale", detachScale));
   const { adaForward, rowStatistics, adaBackward } = abi;
   const kernels: NormKernels = {
-    forward: (x, xStride, _gain, _bias, y, yStride, means, rstds, rows) =>
-      adaForward(x, xStride, y, yStride, means, rstds, rows, size, eps, epsAtStd, ddof, scale, k),
+    forward: (x, xStride, residual, residualStride, sum, sumStride, _gain, _bias, y, yStride, means, rstds, rows) =>
+      adaForward(
+        x,
+        xStride,
+        residual,
+        residualStride,
+        sum,
+        sumStride,
+        y,
+        yStride,
+        means,
+        rstds,
+        rows,
+        size,
+        eps,
+        epsAtStd,
+        ddof,
+        scale,
+        k,
+      ),
     statistics: (x, xStride, means, rstds, rows) =>
       rowStatistics(x, xStride, means, rstds, rows, size, 1, eps, epsAtStd, ddof),
     backward: (dy, dyStride, x, xStride, _gain, means, rstds, dx, dxStride, _columns, _first, rows) =>

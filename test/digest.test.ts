@@ -47,7 +47,7 @@ describe("the kernels themselves", () => {
         const count = Math.min(tile, rows - row);
         const at = (batch: number) => batch + row * size * 4;
         const [m, r] = [means + row * 8, rstds + row * 8];
-        abi.affineForward(at(x), stride, gain, 0, at(y), stride, m, r, count, size, 1, 1e-5, 0, 0);
+        abi.affineForward(at(x), stride, 0, 0, 0, 0, gain, 0, at(y), stride, m, r, count, size, 1, 1e-5, 0, 0);
         abi.affineBackward(
           at(dy),
           stride,

@@ -33,7 +33,7 @@ export class ResidentRoute implements Route {
     const kernels = this.#bind(batch);
     const stats = withScratch(this.#backend, settings.name, 2 * columnBytes(batch), (means) => {
       const rstds = means + columnBytes(batch);
-      kernels.forward(xAt, size * 4, gainAt, biasAt, yAt, size * 4, means, rstds, rows);
+      kernels.forward(xAt, size * 4, 0, 0, 0, 0, gainAt, biasAt, yAt, size * 4, means, rstds, rows);
       return taped ? { mean: this.#numbers(means, rows).slice(), rstd: this.#numbers(rstds, rows).slice() } : undefined;
     });
     return {
