@@ -8,7 +8,7 @@
  */
 
 import { backward, columnsLength, flush } from "./backward";
-import { add, copy } from "./copies";
+import { add, narrow, widen } from "./copies";
 import {
   Ada,
   AdaGradient,
@@ -25,7 +25,7 @@ import { forward, statistics } from "./forward";
 import { Larger, Smaller } from "./lanes";
 import { addColumns } from "./passes";
 import { extremes, sumSquares, sums, variances } from "./reductions";
-import { BF16, F16, F32 } from "./storage";
+import { BF16, F16 } from "./storage";
 
 /** Whether this is the build with fused multiply-add, whose results differ between engines. */
 export function isRelaxed(): bool {
@@ -383,8 +383,8 @@ export function widenRows(
   rows: i32,
   size: i32,
 ): void {
-  if (type == 1) copy<F16, F32>(x, xStride, out, outStride, rows, size);
-  else copy<BF16, F32>(x, xStride, out, outStride, rows, size);
+  if (type == 1) widen<F16>(x, xStride, out, outStride, rows, size);
+  else widen<BF16>(x, xStride, out, outStride, rows, size);
 }
 
 /** out = x, f32, in a 16-bit storage. */
@@ -397,8 +397,8 @@ export function narrowRows(
   rows: i32,
   size: i32,
 ): void {
-  if (type == 1) copy<F32, F16>(x, xStride, out, outStride, rows, size);
-  else copy<F32, BF16>(x, xStride, out, outStride, rows, size);
+  if (type == 1) narrow<F16>(x, xStride, out, outStride, rows, size);
+  else narrow<BF16>(x, xStride, out, outStride, rows, size);
 }
 
 /** out = x + p, all f32. out may be x or p, where they lie alike. */

@@ -1,7 +1,7 @@
 /**
- * One pass over one row, or over the columns of a few. Every loop over H stands in this file, written once over lanes
- * (single or double precision), centring and formula; statistics.ts, forward.ts, backward.ts and reductions.ts put
- * them together.
+ * One pass over one row, or over the columns of a few. Every loop over H stands in this file, but those that convert
+ * (copies.ts), written once over lanes (single or double precision), centring and formula; statistics.ts, forward.ts,
+ * backward.ts and reductions.ts put them together.
  *
  * Tails are handled in vectors of which only the row's own lanes are read, summed and written.
  */

@@ -43,7 +43,10 @@ export class F32 {
   }
 }
 
-/** 16-bit elements of the format C, which widens four of them and narrows eight f32. */
+/**
+ * 16-bit elements of the format C, which widens and narrows them: any of them, one vector at a time, or eight at a time
+ * those that take fewer operations.
+ */
 @unmanaged
 @final
 export class Half<C> {
@@ -65,6 +68,18 @@ export class Half<C> {
   @inline store8(p: usize, v: v128, w: v128): void {
     v128.store(p, changetype<C>(0).narrow(v, w));
   }
+  /** The same where neither has a NaN; one becomes a number or an infinity. */
+  @inline store8Numbers(p: usize, v: v128, w: v128): void {
+    v128.store(p, changetype<C>(0).narrowNumbers(v, w));
+  }
+  /** Whether `widen8` is not to be given one of two times eight elements. */
+  @inline areRare(g: v128, h: v128): bool {
+    return changetype<C>(0).areRare(g, h);
+  }
+  /** Eight elements, as f32 at p. */
+  @inline widen8(p: usize, elements: v128): void {
+    changetype<C>(0).widen8(p, elements);
+  }
   @inline store4(p: usize, v: v128): void {
     v128.store64_lane(p, changetype<C>(0).narrow(v, v), 0);
   }
@@ -80,7 +95,31 @@ export class Half<C> {
 @unmanaged
 @final
 class Binary16 {
-  /** Sign-extended halves to f32. No subnormal enters a product, for which some processors take a hundred times as long. */
+  /**
+   * Whether there are subnormals among two times eight halves. A product with one is exact, but some processors take a
+   * hundred times as long for it.
+   */
+  @inline areRare(g: v128, h: v128): bool {
+    return v128.any_true(i16x8.lt_s(i16x8.min_s(this.order(g), this.order(h)), i16x8.splat(-0x7c01))); // 0x400 + 0x7fff
+  }
+  /** Magnitudes as signed integers, the subnormals the least of all and 0 the largest. */
+  @inline order(halves: v128): v128 {
+    return i16x8.add(v128.and(halves, i16x8.splat(0x7fff)), i16x8.splat(0x7fff));
+  }
+  /** Eight halves to f32: the bits where they belong, and 112 more in the exponent by a product, which leaves 0 as it is. */
+  @inline widen8(p: usize, halves: v128): void {
+    // Infinity and NaN get an exponent of ones, which the product leaves.
+    const special = i16x8.gt_s(v128.and(halves, i16x8.splat(0x7fff)), i16x8.splat(0x7bff));
+    const upper = v128.or(
+      v128.and(i16x8.shr_s(halves, 3), i16x8.splat(<i16>0x8fff)),
+      v128.and(special, i16x8.splat(0x7000)),
+    );
+    const lower = i16x8.shl(halves, 13);
+    const scale = f32x4.splat(5.192296858534828e33); // 2^112
+    v128.store(p, f32x4.mul(i16x8.shuffle(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scale));
+    v128.store(p, f32x4.mul(i16x8.shuffle(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scale), 16);
+  }
+  /** Sign-extended halves to f32, where no subnormal enters a product. */
   @inline widen(halves: v128): v128 {
     // The exponent 224 too large: infinity and NaN get one of ones, which the product leaves, as it puts the others right.
     const magnitude = v128.or(v128.and(i32x4.shl(halves, 13), i32x4.splat(0x0fffe000)), i32x4.splat(0x70000000));
@@ -89,22 +128,27 @@ class Binary16 {
     const excess = f32x4.pmax(f32x4.splat(0), f32x4.sub(f32x4.splat(6.103515625e-5), a)); // 2^-14
     return v128.or(f32x4.sub(a, excess), v128.and(halves, i32x4.splat(<i32>0x80000000)));
   }
-  /** The magnitudes of f32 as halves, in 32 bits each; NaN as infinity. */
+  /** The magnitudes of f32 as halves, in 32 bits each. What is infinite or more lies outside of 0 to 0x7c00. */
   @inline magnitude(v: v128): v128 {
-    // What is 2^16 or more is infinite: so is what lies between, after rounding. As integers, NaN is more too.
-    const a = i32x4.min_s(v128.and(v, i32x4.splat(0x7fffffff)), i32x4.splat(0x47800000));
-    // Added to a power of two 13 above its own exponent, a loses all but 11 bits, rounded as f32 rounds. The least
-    // exponent is that of the smallest normal half: what lies below loses as many bits as a subnormal has fewer.
-    const exponent = i32x4.max_s(v128.and(a, i32x4.splat(0x7f800000)), i32x4.splat(0x38800000)); // 2^-14
-    const power = i32x4.add(exponent, i32x4.splat(0x06800000)); // 13 << 23
-    const rounded = i32x4.sub(f32x4.add(a, power), power);
-    return i32x4.add(rounded, i32x4.sub(i32x4.shr_u(exponent, 13), i32x4.splat(0x1c400))); // 113 << 10
+    const a = v128.and(v, i32x4.splat(0x7fffffff));
+    // How far a's exponent is above that of the smallest normal half, 113; 0 below it. In 16 bits there is a difference
+    // that stops at 0; the lower ones are not of the exponent.
+    const exponent = v128.and(i16x8.sub_sat_u(a, i32x4.splat(0x38800000)), i32x4.splat(0x7f800000)); // 113 << 23
+    // Added to a power of two 13 above that exponent, a loses all but 11 bits, rounded as f32 rounds. The exponents of
+    // subnormals stop, so that they lose as many bits more as they have fewer.
+    const power = i32x4.add(exponent, i32x4.splat(0x3f000000)); // (113 + 13) << 23
+    return i32x4.add(i32x4.sub(f32x4.add(a, power), power), i32x4.shr_u(exponent, 13));
+  }
+  /** Eight f32 as halves; NaN as infinity. */
+  @inline narrowNumbers(v: v128, w: v128): v128 {
+    // Saturated to 16 bits, what is infinite or more is above 0x7c00, taken as unsigned.
+    const magnitudes = i16x8.min_u(i16x8.narrow_i32x4_s(this.magnitude(v), this.magnitude(w)), i16x8.splat(0x7c00));
+    const signs = v128.and(i16x8.narrow_i32x4_s(v, w), i16x8.splat(<i16>0x8000));
+    return v128.or(magnitudes, signs);
   }
   /** Eight f32 as halves. */
   @inline narrow(v: v128, w: v128): v128 {
-    const signs = v128.and(i16x8.narrow_i32x4_s(i32x4.shr_s(v, 16), i32x4.shr_s(w, 16)), i16x8.splat(<i16>0x8000));
-    const quiet = v128.and(changetype<F32>(0).areNaN(v, w), i16x8.splat(0x200));
-    return v128.or(v128.or(i16x8.narrow_i32x4_s(this.magnitude(v), this.magnitude(w)), signs), quiet);
+    return v128.or(this.narrowNumbers(v, w), v128.and(changetype<F32>(0).areNaN(v, w), i16x8.splat(0x200)));
   }
 }
 
@@ -112,6 +156,15 @@ class Binary16 {
 @unmanaged
 @final
 class Brain16 {
+  @inline areRare(g: v128, h: v128): bool {
+    return false;
+  }
+  /** Eight halves to f32. */
+  @inline widen8(p: usize, halves: v128): void {
+    const none = i16x8.splat(0);
+    v128.store(p, i16x8.shuffle(none, halves, 0, 8, 1, 9, 2, 10, 3, 11));
+    v128.store(p, i16x8.shuffle(none, halves, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+  }
   /** Sign-extended halves to f32. */
   @inline widen(halves: v128): v128 {
     return i32x4.shl(halves, 16);
@@ -122,10 +175,13 @@ class Brain16 {
     const odd = v128.and(i32x4.shr_u(v, 16), i32x4.splat(1));
     return i32x4.shr_s(i32x4.add(i32x4.add(v, i32x4.splat(0x7fff)), odd), 16);
   }
+  /** Eight f32 as bfloat16; NaN as anything. */
+  @inline narrowNumbers(v: v128, w: v128): v128 {
+    return i16x8.narrow_i32x4_s(this.round(v), this.round(w));
+  }
   /** Eight f32 as bfloat16. */
   @inline narrow(v: v128, w: v128): v128 {
-    const quiet = v128.and(changetype<F32>(0).areNaN(v, w), i16x8.splat(0x7fc0));
-    return v128.or(i16x8.narrow_i32x4_s(this.round(v), this.round(w)), quiet);
+    return v128.or(this.narrowNumbers(v, w), v128.and(changetype<F32>(0).areNaN(v, w), i16x8.splat(0x7fc0)));
   }
 }
 
