@@ -84,13 +84,13 @@ export class LinearNorm implements Norm {
       const gainTile = takeTile(layout, 1, gain);
       const biasTile = takeTile(layout, 1, bias);
       const main = takeTile(layout, step, input, output, sum);
-      const other = residual ? takeTile(layout, step, residual, output) : main;
+      const other = residual && takeTile(layout, step, residual, output);
       const base = memory.scratch(call, layout.bytes);
 
       const gainAt = gain ? gain.read(0, 1, placed(gainTile, base)) : 0;
       const biasAt = bias ? bias.read(0, 1, placed(biasTile, base)) : 0;
       const tile = placed(main, base);
-      const residualTile = placed(other, base);
+      const residualTile = other ? placed(other, base) : tile;
       // Where the sum is in x's tile until it is handed over, y goes to the residual's.
       const outputTile = output.isRounded ? tile : residualTile;
       for (let row = 0; row < rows; row += step) {
