@@ -40,7 +40,7 @@ function draw(name: string, title: string, options: Plot.PlotOptions): Drawing {
     document,
     width: WIDTH,
     marginLeft: 56,
-    marginRight: 16,
+    marginRight: 24,
     ...options,
     style: { fontSize: "12px", fontFamily: "system-ui, sans-serif", background: "white" },
   });
