@@ -17,8 +17,8 @@ import {
 
 /** Rows that are written at a time, and whose statistics are known before. */
 const PAIR: i32 = 2;
-/** Rows that a residual is added to at a time: few enough to find them in the first-level cache, to be written. */
-const BLOCK: i32 = 8;
+/** Rows that a residual is added to at a time: few enough to find their sums in a near cache. */
+const BLOCK: i32 = 16;
 
 /**
  * z = T(x - mean) for every row, with the row's scalars a = scale r and b = scale k r^2; z may be x.
@@ -161,16 +161,19 @@ function forwardOfSum<T>(
   for (; rows > 0; rows -= BLOCK) {
     const count = min(rows, BLOCK);
     for (let row = 0; row < count; row++) {
+      addRow(x, residual, sum + <usize>row * sumStride, size);
+      store<f64>(means + ((<usize>row) << 3), sum0);
+      store<f64>(rstds + ((<usize>row) << 3), sum1);
+      x += xStride;
+      residual += residualStride;
+    }
+    // By themselves: what one row waits for, its divisions and its root, leaves time for the next.
+    for (let row = 0; row < count; row++) {
       const at = sum + <usize>row * sumStride;
       const meanAt = means + ((<usize>row) << 3);
       const rstdAt = rstds + ((<usize>row) << 3);
-      addRow(x, residual, at, size);
-      store<f64>(meanAt, sum0);
-      store<f64>(rstdAt, sum1);
       if (size >= SHORT) settle(at, meanAt, rstdAt, size, centred, eps, epsAtStd, ddof);
       else statistics(at, sumStride, meanAt, rstdAt, 1, size, centred, eps, epsAtStd, ddof);
-      x += xStride;
-      residual += residualStride;
     }
     for (let row = 0; row < count; row++) {
       const m = load<f64>(means);
