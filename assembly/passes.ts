@@ -121,11 +121,23 @@ export function sumRow<L, C, T>(
   if (term.usesP()) largestSquare = lanes.largest(m);
 }
 
+/** One vector of out = x + p. */
+@unmanaged
+@final
+class Added {
+  @inline of(out: usize, x: usize, p: usize): v128 {
+    const sum = f32x4.add(v128.load(x), v128.load(p));
+    v128.store(out, sum);
+    return sum;
+  }
+}
+
 /**
  * out = x + p of one row, and on the way the sums of out and of its squares, in sumRow's order. out may be x or p.
  */
 export function addRow(x: usize, p: usize, out: usize, size: i32): void {
   const lanes = changetype<Single>(0);
+  const added = changetype<Added>(0);
   const step = lanes.bytes() * <usize>lanes.width();
   const none = f64x2.splat(0);
   let sums = none;
@@ -133,18 +145,31 @@ export function addRow(x: usize, p: usize, out: usize, size: i32): void {
   const block = step * PAIR * (size < LONG ? FEW_PAIRS : PAIRS);
   while (out < end) {
     const blockEnd = min(out + block, end);
+    const turnsEnd = blockEnd - ((blockEnd - out) & (step * PAIR));
     let v = none;
     let w = none;
-    do {
-      const f0 = lanes.add(lanes.load(x), lanes.load(p));
-      const f1 = lanes.add(lanes.load(x + step), lanes.load(p + step));
-      lanes.storePair(out, f0, f1);
+    while (out < turnsEnd) {
+      const f0 = added.of(out, x, p);
+      const f1 = added.of(out + step, x + step, p + step);
+      v = lanes.add(v, lanes.add(f0, f1));
+      w = lanes.add(w, lanes.madd(f1, f1, lanes.mul(f0, f0)));
+      const f2 = added.of(out + step * 2, x + step * 2, p + step * 2);
+      const f3 = added.of(out + step * 3, x + step * 3, p + step * 3);
+      v = lanes.add(v, lanes.add(f2, f3));
+      w = lanes.add(w, lanes.madd(f3, f3, lanes.mul(f2, f2)));
+      x += step * PAIR * 2;
+      p += step * PAIR * 2;
+      out += step * PAIR * 2;
+    }
+    if (out < blockEnd) {
+      const f0 = added.of(out, x, p);
+      const f1 = added.of(out + step, x + step, p + step);
       v = lanes.add(v, lanes.add(f0, f1));
       w = lanes.add(w, lanes.madd(f1, f1, lanes.mul(f0, f0)));
       x += step * PAIR;
       p += step * PAIR;
       out += step * PAIR;
-    } while (out < blockEnd);
+    }
     sums = f64x2.add(sums, lanes.fold(v, w));
   }
   const rest = size & 7;
@@ -199,22 +224,30 @@ export function mapRow<L, C, T>(
 
   const end = out + <usize>size * outBytes;
   // Double serves rare rows: it does without the groups.
-  const groupsEnd = lanes.width() == 4 ? end - ((end - out) % (outStep * GROUP)) : out;
-  while (lanes.width() == 4 && out < groupsEnd) {
-    lanes.storePair(
-      out,
-      z.of(x, p, q, high, low, a, b, c, d),
-      z.of(x + step, p + step, q + step, high, low, a, b, c, d),
-    );
-    lanes.storePair(
-      out + outStep * 2,
-      z.of(x + step * 2, p + step * 2, q + step * 2, high, low, a, b, c, d),
-      z.of(x + step * 3, p + step * 3, q + step * 3, high, low, a, b, c, d),
-    );
-    if (formula.usesT()) x += step * GROUP;
-    if (formula.usesP()) p += step * GROUP;
-    if (formula.usesQ()) q += step * GROUP;
-    out += outStep * GROUP;
+  if (lanes.width() == 4) {
+    // By their offset, in elements: one addition a turn, where each pointer would take one and a move.
+    const groups = <usize>size & ~(GROUP * 4 - 1);
+    let i: usize = 0;
+    for (; i < groups; i += GROUP * 4) {
+      const xi = x + i * lanes.bytes();
+      const pi = p + i * lanes.bytes();
+      const qi = q + i * lanes.bytes();
+      const at = out + i * outBytes;
+      lanes.storePair(
+        at,
+        z.of(xi, pi, qi, high, low, a, b, c, d),
+        z.of(xi + step, pi + step, qi + step, high, low, a, b, c, d),
+      );
+      lanes.storePair(
+        at + outStep * 2,
+        z.of(xi + step * 2, pi + step * 2, qi + step * 2, high, low, a, b, c, d),
+        z.of(xi + step * 3, pi + step * 3, qi + step * 3, high, low, a, b, c, d),
+      );
+    }
+    if (formula.usesT()) x += i * lanes.bytes();
+    if (formula.usesP()) p += i * lanes.bytes();
+    if (formula.usesQ()) q += i * lanes.bytes();
+    out += i * outBytes;
   }
   const vectorsEnd = end - ((end - out) % outStep);
   while (out < vectorsEnd) {

@@ -20,7 +20,7 @@ import {
 const kernels = loadSync();
 const DTYPES: readonly DType[] = ["f32", "f16", "bf16"];
 const SHAPES = [
-  ...[1, 2, 3, 4, 5, 6, 7, 8, 65, 67, 70, 130].map((size) => ({ rows: 5, size })),
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 65, 67, 70, 130, 285].map((size) => ({ rows: 5, size })),
   { rows: 407, size: 101 }, // more than a tile holds
 ];
 
