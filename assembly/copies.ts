@@ -19,14 +19,23 @@ export function widen<I>(x: usize, xStride: usize, out: usize, outStride: usize,
   }
 }
 
-/** out = x, f32 as 16-bit elements, rounded once, for every row. */
-export function narrow<O>(x: usize, xStride: usize, out: usize, outStride: usize, rows: i32, size: i32): void {
+/** out = x, f32 as 16-bit elements, rounded once, for every row. areNumbers: no row holds a NaN, and none is looked for. */
+export function narrow<O>(
+  x: usize,
+  xStride: usize,
+  out: usize,
+  outStride: usize,
+  rows: i32,
+  size: i32,
+  areNumbers: bool,
+): void {
   if (xStride == (<usize>size) << 2 && outStride == (<usize>size) << 1) {
     size *= rows;
     rows = min(rows, 1);
   }
   for (let row = 0; row < rows; row++) {
-    if (!narrowNumbers<O>(x, out, size)) convert<F32, O>(x, out, size);
+    if (areNumbers || !holdsNaN(x, size)) narrowNumbers<O>(x, out, size);
+    else convert<F32, O>(x, out, size);
     x += xStride;
     out += outStride;
   }
@@ -77,39 +86,44 @@ function widenRow<I>(x: usize, out: usize, size: i32): void {
   convert<I, F32>(x, out, rest);
 }
 
-/** One row of f32 to 16-bit elements; false where it holds a NaN, for which what was written does not stand. */
-function narrowNumbers<O>(x: usize, out: usize, size: i32): bool {
-  const lanes = changetype<Single>(0);
+/** One row of f32 without a NaN to 16-bit elements. */
+function narrowNumbers<O>(x: usize, out: usize, size: i32): void {
   const to = changetype<O>(0);
-  // NaN where an element is: a sum is the cheapest way to look for one.
-  let sum0 = f64x2.splat(0);
-  let sum1 = f64x2.splat(0);
   const end = x + ((<usize>(size & -GROUP)) << 2);
   while (x < end) {
-    const v0 = lanes.load(x);
-    const v1 = lanes.load(x + 16);
-    const v2 = lanes.load(x + 32);
-    const v3 = lanes.load(x + 48);
-    to.store8Numbers(out, v0, v1);
-    sum0 = lanes.add(sum0, lanes.add(v0, v1));
-    to.store8Numbers(out + 16, v2, v3);
-    sum1 = lanes.add(sum1, lanes.add(v2, v3));
+    to.store8Numbers(out, v128.load(x), v128.load(x, 16));
+    to.store8Numbers(out + 16, v128.load(x, 32), v128.load(x, 48));
     x += GROUP << 2;
     out += GROUP << 1;
   }
   let rest = size & (GROUP - 1);
   if (rest >= HALF) {
-    const v0 = lanes.load(x);
-    const v1 = lanes.load(x + 16);
-    to.store8Numbers(out, v0, v1);
-    sum0 = lanes.add(sum0, lanes.add(v0, v1));
+    to.store8Numbers(out, v128.load(x), v128.load(x, 16));
     x += HALF << 2;
     out += HALF << 1;
     rest -= HALF;
   }
   convert<F32, O>(x, out, rest);
+}
+
+/** Whether a row of f32 holds a NaN, or infinities of both signs. */
+function holdsNaN(x: usize, size: i32): bool {
+  const lanes = changetype<Single>(0);
+  // A sum is the cheapest way to look for one.
+  let sum0 = f64x2.splat(0);
+  let sum1 = f64x2.splat(0);
+  const end = x + ((<usize>(size & -GROUP)) << 2);
+  while (x < end) {
+    sum0 = lanes.add(sum0, lanes.add(v128.load(x), v128.load(x, 16)));
+    sum1 = lanes.add(sum1, lanes.add(v128.load(x, 32), v128.load(x, 48)));
+    x += GROUP << 2;
+  }
+  for (let rest = size & (GROUP - 1); rest; rest--) {
+    sum0 = lanes.add(sum0, lanes.loadSplat(x));
+    x += sizeof<f32>();
+  }
   sum0 = lanes.add(sum0, sum1);
-  return !v128.any_true(f32x4.ne(sum0, sum0));
+  return v128.any_true(f32x4.ne(sum0, sum0));
 }
 
 /** out = x + p for every row, all f32. out may be x or p where they lie alike. */

@@ -24,6 +24,8 @@ const BLOCK: i32 = 16;
  * z = T(x - mean) for every row, with the row's scalars a = scale r and b = scale k r^2; z may be x.
  * With a residual (0 where there is none), sum = x + residual, and the same of sum; it may be x or the residual, as z may.
  * Rows start as many bytes apart as their strides say. Mean and r = 1 / sigma go to `means` and `rstds`, one f64 each.
+ * Returns whether z is known to hold no NaN, provided gain and bias are finite: single precision served every row. With a
+ * residual it is not known.
  */
 export function forward<T>(
   x: usize,
@@ -46,7 +48,7 @@ export function forward<T>(
   ddof: i32,
   scale: f64,
   k: f64,
-): void {
+): bool {
   const factorsFit = factorsFitSingle(scale, k);
   if (residual) {
     forwardOfSum<T>(
@@ -72,9 +74,10 @@ export function forward<T>(
       k,
       factorsFit,
     );
-    return;
+    return false;
   }
   statistics(x, xStride, means, rstds, min(rows, PAIR), size, centred, eps, epsAtStd, ddof);
+  let allFit = factorsFit;
   for (let left = rows; left > 0; ) {
     const m0 = load<f64>(means);
     const r0 = load<f64>(rstds);
@@ -123,6 +126,7 @@ export function forward<T>(
         continue;
       }
     }
+    allFit = allFit && fits0;
     const a = scale * r0;
     writeRow<T>(fits0, split0, x, gain, bias, z, size, m0, a, a * k * r0, 0, 0);
     if (left > PAIR) statistics(next, xStride, nextMeans, nextRstds, 1, size, centred, eps, epsAtStd, ddof);
@@ -132,6 +136,7 @@ export function forward<T>(
     x += xStride;
     z += zStride;
   }
+  return allFit;
 }
 
 /** The same of sums with a residual: a block of rows is added up and its statistics taken, then it is written. */

@@ -28,7 +28,7 @@ export interface Abi {
     eps: number,
     epsAtStd: number,
     ddof: number,
-  ): void;
+  ): number;
   adaForward(
     x: number,
     xStride: number,
@@ -47,7 +47,7 @@ export interface Abi {
     ddof: number,
     scale: number,
     k: number,
-  ): void;
+  ): number;
   rowStatistics(
     x: number,
     xStride: number,
@@ -110,6 +110,7 @@ export interface Abi {
     outStride: number,
     rows: number,
     size: number,
+    areNumbers: number,
   ): void;
   addRows(
     x: number,

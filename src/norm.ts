@@ -78,9 +78,11 @@ export class LinearNorm implements Norm {
       const sum = residual && (sumGiven ?? this.#make(call, "sum", input, made));
       const resident = input.isInPlace && output.isInPlace && (residual?.isInPlace ?? true) && (sum?.isInPlace ?? true);
       const step = tileRows(rows, size, resident, 1);
+      // Statistics are small: those of many tiles are handed over at a time.
+      const held = tileRows(rows, size, true, step);
       const layout = new Layout();
-      const means = layout.take(step * 8);
-      const rstds = layout.take(step * 8);
+      const means = layout.take(held * 8);
+      const rstds = layout.take(held * 8);
       const gainTile = takeTile(layout, 1, gain);
       const biasTile = takeTile(layout, 1, bias);
       const main = takeTile(layout, step, input, output, sum);
@@ -91,6 +93,9 @@ export class LinearNorm implements Norm {
       const biasAt = bias ? bias.read(0, 1, placed(biasTile, base)) : 0;
       const tile = placed(main, base);
       const residualTile = other ? placed(other, base) : tile;
+      // Rounding is faster where y holds no NaN, for which kernels answer if gain and bias are finite.
+      const areFinite =
+        output.isRounded && rows > 0 && this.#areFinite(gainAt, base + means) && this.#areFinite(biasAt, base + means);
       // Where the sum is in x's tile until it is handed over, y goes to the residual's.
       const outputTile = output.isRounded ? tile : residualTile;
       for (let row = 0; row < rows; row += step) {
@@ -106,7 +111,7 @@ export class LinearNorm implements Norm {
             residualAt = 0;
           }
         }
-        this.#kernels.forward(
+        const areNumbers = this.#kernels.forward(
           at,
           input.kernelStride,
           residualAt,
@@ -117,14 +122,18 @@ export class LinearNorm implements Norm {
           biasAt,
           output.target(row, outputTile),
           output.kernelStride,
-          base + means,
-          base + rstds,
+          base + means + (row % held) * 8,
+          base + rstds + (row % held) * 8,
           count,
         );
         if (sum && !sum.isRounded) sum.write(row, count, tile);
-        output.write(row, count, outputTile);
-        memory.fetch(mean, row, base + means, count);
-        memory.fetch(rstd, row, base + rstds, count);
+        output.write(row, count, outputTile, areFinite && areNumbers === 1);
+        const end = row + count;
+        if (end % held === 0 || end === rows) {
+          const start = Math.floor(row / held) * held;
+          memory.fetch(mean, start, base + means, end - start);
+          memory.fetch(rstd, start, base + rstds, end - start);
+        }
       }
       const result = { y: output.result() as T, mean, rstd } as SummedForward<T>;
       if (sum) result.sum = sum.result() as T;
@@ -241,6 +250,13 @@ export class LinearNorm implements Norm {
     this.#memory.abi.addRows(x, stride, residual, stride, tile.f32, stride, count, this.size);
     sum.write(row, count, tile);
     return sum.read(row, count, tile);
+  }
+
+  /** Whether the elements of gain or bias, 0 where absent, are sure to be finite: their sum is. There is room for it at `at`. */
+  #areFinite(param: number, at: number): boolean {
+    if (param === 0) return true;
+    this.#memory.abi.rowSum(param, at, 1, this.size);
+    return Number.isFinite(this.#memory.f64[at / 8]);
   }
 
   #batch(call: string, argument: string, value: unknown, rowStride: unknown, name = argument): Operand {

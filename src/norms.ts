@@ -4,6 +4,7 @@ import type { AdaNormOptions, NormName, StatsOptions } from "./types.js";
 
 /** The kernels of one norm, its options bound: what is left are where batches lie, their strides in bytes, and rows. */
 export interface NormKernels {
+  /** Returns 1 where y is known to hold no NaN, provided gain and bias are finite. */
   forward(
     x: number,
     xStride: number,
@@ -18,7 +19,7 @@ export interface NormKernels {
     means: number,
     rstds: number,
     rows: number,
-  ): void;
+  ): number;
   statistics(x: number, xStride: number, means: number, rstds: number, rows: number): void;
   backward(
     dy: number,

@@ -119,13 +119,14 @@ export class Operand {
     return this.isInPlace ? this.#at(row) : tile.f32;
   }
 
-  /** Hands `count` rows that a kernel put into the tile to where they belong. */
-  write(row: number, count: number, tile: Tile): void {
+  /** Hands `count` rows that a kernel put into the tile to where they belong; `areNumbers` where they are known to be. */
+  write(row: number, count: number, tile: Tile, areNumbers = false): void {
     if (this.isInPlace) return;
     const code = CODES[this.#dtype];
     if (code) {
       const { narrowRows } = this.#memory.abi;
-      narrowRows(code, tile.f32, this.size * 4, this.#bitsAt(row, tile), this.#bitsStride, count, this.size);
+      const numbers = areNumbers ? 1 : 0;
+      narrowRows(code, tile.f32, this.size * 4, this.#bitsAt(row, tile), this.#bitsStride, count, this.size, numbers);
     }
     if (this.pointer === undefined) this.#fetch(row, count, code ? tile.bits : tile.f32);
   }

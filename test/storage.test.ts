@@ -2,7 +2,7 @@
  * f16 and bf16: every pattern both ways, every rounding, and results that are those of f32 rounded once. The reference's
  * conversions, in plain double precision, are what the kernels' are held to.
  */
-import { type DType, type HostArray, loadSync, type Matrix } from "adanorm";
+import { type DType, type HostArray, loadSync, type Matrix, type Norm } from "adanorm";
 import { decode, encode } from "adanorm/reference";
 import { describe, expect, test } from "vitest";
 import { expectSameBytes, hasParams, makeNorm, NORMS, normal, random } from "./support.js";
@@ -198,6 +198,37 @@ describe.each(HALVES)("results in %s are those of f32, rounded once", (dtype) =>
       bias: Float32Array.of(-3e38, 0),
     });
     expect(decode(large, dtype)[0]).toBe(-Infinity);
+  });
+
+  test("what is NaN in f32 is NaN, whichever of the arguments it comes from", () => {
+    const size = 72;
+    const x = half(6 * size, 1);
+    const flat = x.slice().fill(x[0] as number, size * 2, size * 3);
+    const [nan] = encode([NaN], dtype) as Uint16Array;
+    const hole = x.with(size * 3 + 5, nan as number);
+    const ones = new Float32Array(size).fill(1);
+    // The NaN with all its bits set overflows when it is rounded as if it were a number.
+    const bits = new Uint32Array(ones.buffer.slice(0));
+    bits[7] = 0x7fffffff;
+    const broken = new Float32Array(bits.buffer);
+    const cases: [string, object, Uint16Array, object][] = [
+      ["layerNorm", {}, x, { gain: broken }],
+      ["layerNorm", {}, x, { bias: broken }],
+      ["rmsNorm", {}, x, { gain: ones, bias: broken }],
+      ["layerNorm", {}, flat, { gain: ones.with(3, Infinity) }],
+      ["layerNorm", {}, x, { gain: ones.with(3, Infinity), bias: ones.with(3, -Infinity) }],
+      ["layerNormSimple", { eps: 0 }, flat, {}],
+      ["adaNorm", {}, hole, {}],
+      ["adaNorm", { scale: 1e308, k: 1e308 }, flat, {}],
+    ];
+    for (const [name, options, values, params] of cases) {
+      const [exact, norm] = [{}, { dtype }].map((more) =>
+        makeNorm(kernels, name as (typeof NORMS)[number], { size, ...options, ...more }),
+      ) as [Norm, Norm];
+      const want = exact.forward(floats(values), params).y;
+      expect(want.some(Number.isNaN), name).toBe(true);
+      expectSame(norm.forward(values, params).y, encode(want, dtype) as Uint16Array, dtype, name);
+    }
   });
 
   test("streams of arrays do not grow the linear memory, and a view of it survives growth in a call", () => {
