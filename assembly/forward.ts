@@ -17,8 +17,11 @@ import {
 
 /** Rows that are written at a time, and whose statistics are known before. */
 const PAIR: i32 = 2;
-/** Rows that a residual is added to at a time: few enough to find their sums in a near cache. */
-const BLOCK: i32 = 16;
+/**
+ * Bytes of the rows that a residual is added to at a time: few enough to find their sums in a cache, and as many as that
+ * allows, since to turn from one pass to the other costs what was being fetched ahead.
+ */
+const BLOCK: usize = 1 << 20;
 
 /**
  * z = T(x - mean) for every row, with the row's scalars a = scale r and b = scale k r^2; z may be x.
@@ -163,8 +166,9 @@ function forwardOfSum<T>(
   k: f64,
   factorsFit: bool,
 ): void {
-  for (; rows > 0; rows -= BLOCK) {
-    const count = min(rows, BLOCK);
+  const block = max(<i32>(BLOCK / (<usize>size * sizeof<f32>())), 1);
+  for (; rows > 0; rows -= block) {
+    const count = min(rows, block);
     for (let row = 0; row < count; row++) {
       addRow(x, residual, sum + <usize>row * sumStride, size);
       store<f64>(means + ((<usize>row) << 3), sum0);

@@ -127,6 +127,28 @@ describe.each(DTYPES)("%s", (dtype) => {
   });
 });
 
+test.each(NORMS)("more rows than are added up at a time: %s", (name) => {
+  const [rows, size] = [3000, 200];
+  const [x, residual] = [normal(rows * size, 1, 0, 3), normal(rows * size, 2)];
+  const total = x.map((value, i) => value + (residual[i] as number));
+  const norm = makeNorm(kernels, name, { size });
+  const alone = norm.forward(total);
+  for (const [sumTo, yTo] of [
+    ["own", "own"],
+    ["x", "residual"],
+    ["residual", "x"],
+  ] as const) {
+    const given = { x: kernels.matrix(x, size), residual: kernels.matrix(residual, size), own: undefined };
+    const got = norm.forward(given.x, { residual: given.residual, sum: given[sumTo], out: given[yTo] });
+    const where = `sum to ${sumTo}, y to ${yTo}`;
+    expectSameBytes(elements(got.sum), total, where);
+    expectSameBytes(elements(got.y), alone.y, where);
+    expectSameBytes(got.mean, alone.mean, where);
+    expectSameBytes(got.rstd, alone.rstd, where);
+    release(given.x, given.residual, got.sum, got.y);
+  }
+});
+
 test("a batch of no rows has a sum of no rows", () => {
   const norm = kernels.rmsNorm({ size: 4 });
   const none = new Float32Array(0);
