@@ -76,7 +76,16 @@ describe("the bundle", () => {
     expect(text).not.toMatch(/\bfrom\s*["']|\brequire\(|\beval\(|new Function\(/);
   });
 
-  it("takes no more than 30 KB, gzipped", () => {
-    expect(gzipSync(read("build/index.js"), { level: 9 }).length).toBeLessThanOrEqual(30 * 1024);
+  const gzipped = (path: string) => gzipSync(read(path), { level: 9 }).length;
+
+  it("takes no more than 30 KB, gzipped", () => expect(gzipped("build/index.js")).toBeLessThanOrEqual(30 * 1024));
+
+  it("is as small as the README says", () => {
+    const readme = read("README.md").toString();
+    const said = [/One file of (\d+) KB gzipped/, /(\d+) KB gzipped, and a module/].map(
+      (one) => readme.match(one)?.[1],
+    );
+    const is = ["build/index.js", "build/url.js"].map((path) => String(Math.round(gzipped(path) / 1000)));
+    expect(said).toEqual(is);
   });
 });
