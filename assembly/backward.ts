@@ -8,9 +8,10 @@
  *   dx = h - c - d t,   c = r mean(e),   d = kappa r^3 sum(e t) / (size - ddof)
  */
 
+import { flushColumns, mapRowsAndSumColumns, sumColumns } from "./columns";
 import { Input, PlainGradient, Scaled, Upstream, Whole } from "./formulas";
 import { Double } from "./lanes";
-import { flushColumns, largestSquare, mapRowsAndSumColumns, sum0, sum1, sumColumns } from "./passes";
+import { largestSquare, sum0, sum1 } from "./passes";
 import { factorsFitSingle, gradientFitsSingle, needsSplit, sumFitsSingle, sumTerms, writeRow } from "./precision";
 import { derivativeFactor, SHORT } from "./statistics";
 

@@ -8,6 +8,7 @@
  */
 
 import { backward, columnsLength, flush } from "./backward";
+import { addColumns } from "./columns";
 import { add, narrow, widen } from "./copies";
 import {
   Ada,
@@ -23,7 +24,6 @@ import {
 } from "./formulas";
 import { forward, statistics } from "./forward";
 import { Larger, Smaller } from "./lanes";
-import { addColumns } from "./passes";
 import { extremes, sumSquares, sums, variances } from "./reductions";
 import { BF16, F16 } from "./storage";
 
