@@ -11,12 +11,21 @@
 import { flushColumns, mapRowsAndSumColumns, sumColumns } from "./columns";
 import { Input, PlainGradient, Scaled, Upstream, Whole } from "./formulas";
 import { Double } from "./lanes";
-import { largestSquare, sum0, sum1 } from "./passes";
-import { factorsFitSingle, gradientFitsSingle, needsSplit, sumFitsSingle, sumTerms, writeRow } from "./precision";
+import {
+  backwardRstd,
+  factorsFitSingle,
+  gradientFitsSingle,
+  isConstant,
+  needsSplit,
+  sumFitsSingle,
+  sumTerms,
+  writeRow,
+} from "./precision";
 import { derivativeFactor, SHORT } from "./statistics";
+import { farthest, largestSquare, sum0, sum1 } from "./sums";
 
 /** Rows whose columns are added in single precision before double precision takes over. */
-const BLOCK: i32 = 16;
+const BLOCK: i32 = 8;
 /**
  * The first rows of a batch, whose columns go in double precision throughout: what is rounded alike in all rows shows most
  * where there are few.
@@ -53,7 +62,7 @@ export function backward<G>(
   const scales = !changetype<G>(0).usesT() && !changetype<G>(0).usesQ() && detachMean && detachStd;
   for (let row = first; row < first + rows; row++) {
     const m = load<f64>(means);
-    const r = load<f64>(rstds);
+    const r = backwardRstd(load<f64>(rstds));
     const split = needsSplit(m, r);
     const single = solve<G>(u, x, gain, m, r, size, eps, epsAtStd, ddof, detachMean, detachStd, scale, k);
     const c0 = c;
@@ -61,9 +70,10 @@ export function backward<G>(
     if (columns) {
       const even = (row & 1) == 0;
       if (even && (row & (BLOCK - 1)) == 0) flush(columns, size);
-      if (row >= FIRST && even && row + 1 < first + rows && single && !split) {
+      // Not where dx is h alone, as a row by itself has it: to take d t from h, d = 0, may change the sign of a zero.
+      if (row >= FIRST && even && row + 1 < first + rows && single && !split && !scales) {
         const m1 = load<f64>(means, sizeof<f64>());
-        const r1 = load<f64>(rstds, sizeof<f64>());
+        const r1 = backwardRstd(load<f64>(rstds, sizeof<f64>()));
         if (
           !needsSplit(m1, r1) &&
           solve<G>(u + uStride, x + xStride, gain, m1, r1, size, eps, epsAtStd, ddof, detachMean, detachStd, scale, k)
@@ -82,7 +92,7 @@ export function backward<G>(
       sumColumnsOfRow(u, x, m, r, columns, size, 0);
     }
     const a = scale * r;
-    const b = a * k * r;
+    const b = isConstant(r) ? 0 : a * k * r;
     if (scales) writeRow<Scaled<PlainGradient>>(single, false, x, u, gain, dx, size, m, a, b, 0, 0);
     else writeRow<Input<G>>(single, split, x, u, gain, dx, size, m, a, b, c0, d0);
     u += uStride;
@@ -116,10 +126,10 @@ function solve<G>(
   c = 0;
   d = 0;
   const single = size >= SHORT && factorsFitSingle(scale, k) && gradientFitsSingle(r);
-  if (detachMean && detachStd) return single;
+  if (detachMean && detachStd) return single && (!changetype<G>(0).usesT() || slopeFitsSingle(x, mean, r, k, size));
   const toC = detachMean ? 0 : r / <f64>size;
   const toD = detachStd ? 0 : (derivativeFactor(r, eps, epsAtStd) * r * r * r) / <f64>(size - ddof);
-  const b = scale * k * r;
+  const b = isConstant(r) ? 0 : scale * k * r;
   if (single) {
     sumTerms<Upstream<G>>(true, needsSplit(mean, r), x, u, gain, size, mean, scale, b);
     c = toC * sum0;
@@ -134,8 +144,10 @@ function solve<G>(
       return true;
   }
   sumTerms<Upstream<G>>(false, false, x, u, gain, size, mean, scale, b);
-  c = toC * sum0;
-  d = toD * sum1;
+  // The mean first: where all e are the same, h and c are then, too, and dx is 0.
+  c = detachMean ? 0 : r * (sum0 / <f64>size);
+  // The sum of a constant row is 0, whatever becomes of r^3.
+  d = sum1 == 0 ? sum1 : toD * sum1;
   return false;
 }
 
@@ -145,7 +157,17 @@ function solve<G>(
  * alike in all of a binade has put into d; and where k y is near 1, 1 - k y is a small difference too.
  */
 function outlierFitsSingle(largest: f64, k: f64, size: i32): bool {
-  return largest <= 36 && 4 * largest <= <f64>size && k * k * largest <= 0.81;
+  return largest <= 36 && 4 * largest <= <f64>size && k * k * largest <= LARGEST_SLOPE;
+}
+
+/** Up to here (k y)^2 leaves 1 - k y to f32. */
+const LARGEST_SLOPE: f64 = 0.81;
+
+/** The same of k y alone, where nothing is summed. No y^2 is more than the number of elements. */
+function slopeFitsSingle(x: usize, mean: f64, r: f64, k: f64, size: i32): bool {
+  if (k * k * <f64>size <= LARGEST_SLOPE) return true;
+  const y = r * farthest(x, mean, size);
+  return k * k * y * y <= LARGEST_SLOPE;
 }
 
 /** Elements that sums of columns take up, in whole vectors. */

@@ -2,7 +2,7 @@
 
 import { Origin, Sum, Value } from "./formulas";
 import { Floats, Single } from "./lanes";
-import { mapRow } from "./passes";
+import { mapRow } from "./maps";
 import { F32 } from "./storage";
 
 /** out = x, 16-bit elements as f32, for every row. */

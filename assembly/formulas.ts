@@ -1,5 +1,5 @@
 /**
- * The formulas, each written once, as marker classes that the loops of passes.ts take as type arguments.
+ * The formulas, each written once, as marker classes that the loops of sums.ts and maps.ts take as type arguments.
  *
  *   t = x - mean         the centred element
  *   y = r t              the normalised element; r = 1 / sigma

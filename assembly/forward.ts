@@ -1,9 +1,9 @@
 /**
- * Forward: the statistics of a row, the scalars that follow from them, one pass that writes it. Two rows are written at a
- * time, while the statistics of the next two are taken; where a residual is added, the statistics are taken with that.
+ * Forward: the statistics of a row, the scalars that follow from them, one pass that writes it. Rows go in pairs:
+ * while those of one pair are written, the sums of the next are taken; where a residual is added, the statistics are taken with that.
  */
-import { addRow, mapAndSumRows, sum0, sum1 } from "./passes";
-import { factorsFitSingle, needsSplit, rowFitsSingle, writeRow } from "./precision";
+import { addRow, mapAndSumRow } from "./maps";
+import { factorsFitSingle, forwardFactor, needsSplit, rowFitsSingle, writeRow } from "./precision";
 import {
   mean,
   moments,
@@ -93,34 +93,20 @@ export function forward<T>(
       const m1 = load<f64>(means, sizeof<f64>());
       const r1 = load<f64>(rstds, sizeof<f64>());
       if (rowFitsSingle(r1) && !needsSplit(m1, r1)) {
-        mapAndSumRows<T>(
-          x,
-          xStride,
-          gain,
-          bias,
-          z,
-          zStride,
-          size,
-          f32x4.splat(<f32>m0),
-          f32x4.splat(<f32>m1),
-          f32x4.splat(<f32>(scale * r0)),
-          f32x4.splat(<f32>(scale * r1)),
-          f32x4.splat(<f32>(scale * r0 * k * r0)),
-          f32x4.splat(<f32>(scale * r1 * k * r1)),
-          nextMeans,
-          nextRstds,
-        );
+        const a0 = scale * r0;
+        const a1 = scale * r1;
+        const high0 = f32x4.splat(<f32>m0);
+        const high1 = f32x4.splat(<f32>m1);
+        const b0 = f32x4.splat(<f32>(a0 * k * r0));
+        const b1 = f32x4.splat(<f32>(a1 * k * r1));
+        const x1 = x + xStride;
+        const next1 = next + xStride;
+        const sum1At = nextMeans + sizeof<f64>();
+        const squares1At = nextRstds + sizeof<f64>();
+        mapAndSumRow<T>(x, next, gain, bias, z, size, high0, f32x4.splat(<f32>a0), b0, nextMeans, nextRstds);
+        mapAndSumRow<T>(x1, next1, gain, bias, z + zStride, size, high1, f32x4.splat(<f32>a1), b1, sum1At, squares1At);
         settle(next, nextMeans, nextRstds, size, centred, eps, epsAtStd, ddof);
-        settle(
-          next + xStride,
-          nextMeans + sizeof<f64>(),
-          nextRstds + sizeof<f64>(),
-          size,
-          centred,
-          eps,
-          epsAtStd,
-          ddof,
-        );
+        settle(next1, sum1At, squares1At, size, centred, eps, epsAtStd, ddof);
         left -= PAIR;
         means = nextMeans;
         rstds = nextRstds;
@@ -130,7 +116,7 @@ export function forward<T>(
       }
     }
     allFit = allFit && fits0;
-    const a = scale * r0;
+    const a = forwardFactor(scale, r0);
     writeRow<T>(fits0, split0, x, gain, bias, z, size, m0, a, a * k * r0, 0, 0);
     if (left > PAIR) statistics(next, xStride, nextMeans, nextRstds, 1, size, centred, eps, epsAtStd, ddof);
     left--;
@@ -170,9 +156,8 @@ function forwardOfSum<T>(
   for (; rows > 0; rows -= block) {
     const count = min(rows, block);
     for (let row = 0; row < count; row++) {
-      addRow(x, residual, sum + <usize>row * sumStride, size);
-      store<f64>(means + ((<usize>row) << 3), sum0);
-      store<f64>(rstds + ((<usize>row) << 3), sum1);
+      const offset = (<usize>row) << 3;
+      addRow(x, residual, sum + <usize>row * sumStride, size, means + offset, rstds + offset);
       x += xStride;
       residual += residualStride;
     }
@@ -187,7 +172,7 @@ function forwardOfSum<T>(
     for (let row = 0; row < count; row++) {
       const m = load<f64>(means);
       const r = load<f64>(rstds);
-      const a = scale * r;
+      const a = forwardFactor(scale, r);
       const fits = factorsFit && rowFitsSingle(r);
       writeRow<T>(fits, needsSplit(m, r), sum, gain, bias, z, size, m, a, a * k * r, 0, 0);
       sum += sumStride;

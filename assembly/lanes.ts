@@ -98,11 +98,13 @@ export class Floats<I, O> {
     const pairs = f32x4.max(a, f32x4.shuffle(a, a, 2, 3, 2, 3));
     return <f64>max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
   }
-  /** The sum of v's lanes and the sum of w's, as f64. */
-  @inline fold(v: v128, w: v128): v128 {
-    const pairs = f32x4.add(f32x4.shuffle(v, w, 0, 4, 1, 5), f32x4.shuffle(v, w, 2, 6, 3, 7));
-    const others = f32x4.shuffle(pairs, pairs, 2, 3, 2, 3);
-    return f64x2.add(f64x2.promote_low_f32x4(pairs), f64x2.promote_low_f32x4(others));
+  /** Whether sums are in double precision, and the digits that rounding takes from them are kept too. */
+  @inline isExact(): bool {
+    return false;
+  }
+  /** Two f64 whose sum is that of the lanes. */
+  @inline widen(a: v128): v128 {
+    return f64x2.add(f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(f32x4.shuffle(a, a, 2, 3, 2, 3)));
   }
   /** Adds onto four f64 in memory. */
   @inline accumulate(sums: usize, a: v128): void {
@@ -174,12 +176,20 @@ export class Double {
   @inline largest(a: v128): f64 {
     return max(f64x2.extract_lane(a, 0), f64x2.extract_lane(a, 1));
   }
-  @inline fold(v: v128, w: v128): v128 {
-    return f64x2.add(f64x2.shuffle(v, w, 0, 2), f64x2.shuffle(v, w, 1, 3));
+  @inline isExact(): bool {
+    return true;
+  }
+  @inline widen(a: v128): v128 {
+    return a;
   }
   @inline accumulate(sums: usize, a: v128): void {
     v128.store(sums, f64x2.add(v128.load(sums), a));
   }
+}
+
+/** The sum of two lanes. */
+export function sumLanes(a: v128): f64 {
+  return f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1);
 }
 
 /** The smaller of two, NaN where either is. */

@@ -1,7 +1,8 @@
 /** Which rows single precision can serve, and the passes about the mean in the precision that a row asks for. */
 import { Split, Whole } from "./formulas";
 import { Double, Single } from "./lanes";
-import { mapRow, sumRow } from "./passes";
+import { mapRow } from "./maps";
+import { sumRow } from "./sums";
 
 /** Whether 1 / sigma is that of a row whose centred elements, and their products with 1 / sigma, f32 holds. */
 export function rowFitsSingle(rstd: f64): bool {
@@ -11,6 +12,27 @@ export function rowFitsSingle(rstd: f64): bool {
 /** The same for a row of gradients, which are multiplied by centred elements before they are by 1 / sigma. */
 export function gradientFitsSingle(rstd: f64): bool {
   return rstd >= 1.52587890625e-5 && rstd <= 65536; // 2^-16, 2^16
+}
+
+/** Whether 1 / sigma is that of a constant row for sure: those of other rows of f32 are below 2^166. */
+export function isConstant(rstd: f64): bool {
+  return rstd > 1.6069380442589903e60; // 2^200
+}
+
+/**
+ * scale / sigma, for forward. A constant row has no element but 0 to multiply by it, and 0 must stay 0 where eps is so small
+ * that products with it are infinite; where eps is 0, so is 1 / sigma, and 0 / 0 stands.
+ */
+export function forwardFactor(scale: f64, rstd: f64): f64 {
+  return isConstant(rstd) && rstd < Infinity ? 0 : scale * rstd;
+}
+
+/**
+ * 1 / sigma for backward: NaN where it is infinite, which is 0 / 0; no more than 2^450, where any dx but 0 is beyond f32
+ * already, so that no product of it overflows.
+ */
+export function backwardRstd(rstd: f64): f64 {
+  return rstd < Infinity ? min(rstd, 2.9073548971824276e135) : NaN;
 }
 
 /** Whether scale and k are such that scale r and scale k r^2 are at home in f32 for every row that fits. */

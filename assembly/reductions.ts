@@ -2,8 +2,8 @@
 
 import { Origin, Value } from "./formulas";
 import { Double, Single } from "./lanes";
-import { extremeRow, sum0, sum1, sumRow } from "./passes";
 import { mean, momentsInDouble, squares } from "./statistics";
+import { extremeRow, sum0, sum1, sumRow } from "./sums";
 
 /** The sums of x (T: Value) or |x| (T: Magnitude). */
 export function sums<T>(x: usize, out: usize, rows: i32, size: i32): void {

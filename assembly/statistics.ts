@@ -4,7 +4,7 @@
 
 import { Origin, Value, Whole } from "./formulas";
 import { Double, Single } from "./lanes";
-import { sum0, sum1, sumRow } from "./passes";
+import { sum0, sum1, sumRow } from "./sums";
 
 /** What the last function of this file found: the mean, and the sum of (x - mean)^2. */
 export let mean: f64 = 0;
@@ -99,14 +99,19 @@ function momentsAtOriginInDouble(x: usize, size: i32): void {
   squares = sum1 < Infinity ? sum1 : NaN;
 }
 
-/** r = 1 / sigma; eps is added to the variance or, with epsAtStd, to its square root. */
+/**
+ * r = 1 / sigma; eps is added to the variance or, with epsAtStd, to its square root. Infinite for constant rows where eps is
+ * 0, and there alone: the largest f64 at most where eps is not.
+ */
 export function reciprocalStd(variance: f64, eps: f64, epsAtStd: bool): f64 {
-  return 1 / (epsAtStd ? sqrt(variance) + eps : sqrt(variance + eps));
+  const r = 1 / (epsAtStd ? sqrt(variance) + eps : sqrt(variance + eps));
+  return r == Infinity && eps > 0 ? f64.MAX_VALUE : r;
 }
 
 /** kappa = sigma / sqrt(variance), which the derivative of sigma brings in with epsAtStd; 0 for a constant row. */
 export function derivativeFactor(rstd: f64, eps: f64, epsAtStd: bool): f64 {
   if (!epsAtStd) return 1;
   const std = 1 / rstd - eps;
-  return std > 0 ? (std + eps) / std : 0;
+  // Beside an eps that is near the largest f64 nothing is left of it.
+  return std > 0 && std < Infinity ? (std + eps) / std : 0;
 }

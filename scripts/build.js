@@ -1,9 +1,13 @@
 /** Builds everything in build/: the .wasm files, the bundles that inline them, the declarations. */
 import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+
+const MODULES = ["adanorm.wasm", "adanorm.relaxed.wasm"];
 
 /** Runs the script of an installed package, without a shell and whatever the platform. */
 function run(script, ...args) {
@@ -12,9 +16,26 @@ function run(script, ...args) {
 
 for (const target of ["release", "relaxed"]) run("assemblyscript/bin/asc.js", "--target", target);
 
-/** Bundles one entry, whole: its wasm as bytes inside, or left to the host where it lies beside the bundle. */
-function bundle(entry) {
-  return build({
+/** Lets a module's name stand for its bytes. */
+const byName = {
+  name: "modules by their names",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.wasm$/ }, ({ path }) => ({ contents: basename(path), loader: "binary" }));
+  },
+};
+
+/** Puts the bytes, in base64, where their names are: on a line of their own length, which the limit for code would break. */
+function withModules(code) {
+  const base64 = (data) => Buffer.from(data).toString("base64");
+  return MODULES.reduce(
+    (text, name) => text.replace(`"${base64(name)}"`, () => `"${base64(readFileSync(`${root}build/${name}`))}"`),
+    code,
+  );
+}
+
+/** Bundles one entry, whole: its module as bytes inside, or left to the host where it lies beside the bundle. */
+async function bundle(entry) {
+  const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: [`src/${entry}.ts`],
     outdir: "build",
@@ -24,12 +45,16 @@ function bundle(entry) {
     target: "es2022",
     mainFields: ["module", "main"],
     conditions: ["import"],
-    loader: { ".wasm": "binary" },
-    external: ["./relaxed.js", "./adanorm.wasm", "./adanorm.relaxed.wasm", "@tensorflow/*"],
+    plugins: [byName],
+    external: ["./relaxed.js", ...MODULES.map((name) => `./${name}`), "@tensorflow/*"],
     banner: { js: "/*! adanorm, MIT */" },
     minify: true,
+    // An uncaught error shows the line that it comes from: a short one, not all of the code.
+    lineLimit: 120,
     logLevel: "warning",
+    write: false,
   });
+  for (const { path, text } of outputFiles) writeFileSync(path, withModules(text));
 }
 
 await Promise.all(["index", "relaxed", "workerd", "url", "reference", "tfjs"].map(bundle));

@@ -5,16 +5,29 @@
  *
  * TypeError where the kind is wrong, RangeError where the value is. Messages are built on failure only.
  */
-import type { HostArray } from "./types.js";
+import { isAttached, kindOf, lengthOf } from "./arrays.js";
 
-/** What a value is, in a few words. */
+/** What a value is, in a few words. Whatever the value does when it is looked at, this does not fail. */
 export function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (typeof value === "bigint") return `the BigInt ${value}n`;
   if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return String(value);
-  if (ArrayBuffer.isView(value)) return `${tagOf(value)} of ${(value as Float32Array).length ?? value.byteLength}`;
+  try {
+    return describeObject(value);
+  } catch {
+    return "an object that cannot be looked into";
+  }
+}
+
+function describeObject(value: object): string {
+  const kind = kindOf(value);
+  if (kind !== undefined) return `${kind} of ${lengthOf(value as Uint8Array)}`;
   if (Array.isArray(value)) return `an Array of ${value.length}`;
-  return `${/^[aeiou]/i.test(tagOf(value)) ? "an" : "a"} ${tagOf(value)}`;
+  if (value instanceof Object.getPrototypeOf(Uint8Array)) return "a Proxy of a typed array";
+  if ("dataId" in value && "shape" in value) return "a Tensor of TensorFlow.js, which adanorm/tfjs takes";
+  const tag = tagOf(value);
+  return `${/^[aeiou]/i.test(tag) ? "an" : "a"} ${tag}`;
 }
 
 function tagOf(value: object): string {
@@ -32,29 +45,41 @@ export function rangeError(call: string, argument: string, expected: string, got
   );
 }
 
-/** Whatever the realm that it comes from. */
-function isFloat64Array(value: unknown): value is Float64Array {
-  return ArrayBuffer.isView(value) && tagOf(value) === "Float64Array";
+/** The error of a method that was called on something else than the object that it belongs to. */
+export function notItself(call: string, self: unknown): TypeError {
+  const [kind] = call.split(".");
+  return new TypeError(
+    `${call}: this: expected the ${kind} itself, got ${self === undefined ? "undefined" : "another object"} ` +
+      `(the method was taken off its ${kind}, or called on a Proxy of it)`,
+  );
 }
 
-/** Refuses a view whose buffer was detached: it reads as empty, without an error of its own. */
-export function checkAttached(call: string, argument: string, array: HostArray | Float64Array): void {
-  if (array.length > 0) return;
+/** Refuses an array that has lost its elements: it reads as empty, without an error of its own. */
+export function checkAttached(call: string, argument: string, array: ArrayBufferView): void {
+  if (isAttached(array)) return;
+  throw new TypeError(
+    `${call}: ${argument}: expected an array with its buffer, got a detached one ` +
+      "(transferred, a matrix's data from before the memory grew, or a view past the end of a buffer that has shrunk)",
+  );
+}
+
+function isPlain(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
   try {
-    new Uint8Array(array.buffer);
+    const prototype = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype || prototype === null) return true;
+    // Of another realm, or of a class.
+    return !ArrayBuffer.isView(value) && tagOf(value) === "Object";
   } catch {
-    throw new TypeError(
-      `${call}: ${argument}: expected an array with its buffer, got a detached one ` +
-        "(transferred, or a matrix's data from before the memory grew)",
-    );
+    // A Proxy can refuse to be asked.
+    return false;
   }
 }
 
-export function checkOptions(call: string, options: unknown, argument = "options"): void {
-  // An array or a matrix is an object too, but one that was meant for another argument.
-  if (typeof options !== "object" || options === null || Symbol.iterator in options || "toArray" in options) {
-    throw typeError(call, argument, "an object", options);
-  }
+/** Refuses what is no plain object: null, or what was meant for another argument, as an array, a Map or a matrix. */
+export function checkObject(call: string, argument: string, value: unknown): asserts value is object {
+  if (isPlain(value)) return;
+  throw typeError(call, argument, "an object", value);
 }
 
 export function checkInteger(call: string, argument: string, value: unknown, least: number): number {
@@ -65,12 +90,12 @@ export function checkInteger(call: string, argument: string, value: unknown, lea
 
 /** A finite number of `least` or more; more than `least` if `open`. */
 export function checkNumber(call: string, argument: string, value: unknown, least: number, open = false): number {
+  const isInside = typeof value === "number" && Number.isFinite(value) && (open ? value > least : value >= least);
+  if (isInside) return value;
   const expected = `a finite number ${open ? ">" : ">="} ${least}`;
-  if (typeof value !== "number") throw typeError(call, argument, expected, value);
-  if (!Number.isFinite(value) || value < least || (open && value === least)) {
-    throw rangeError(call, argument, expected, value);
-  }
-  return value;
+  throw typeof value === "number"
+    ? rangeError(call, argument, expected, value)
+    : typeError(call, argument, expected, value);
 }
 
 export function checkBoolean(call: string, argument: string, value: unknown): boolean {
@@ -87,8 +112,10 @@ export function checkOneOf<T>(call: string, argument: string, value: unknown, ch
 
 /** One f64 a row. */
 export function checkStat(call: string, argument: string, value: unknown, rows: number): Float64Array {
-  if (!isFloat64Array(value)) throw typeError(call, argument, "a Float64Array", value);
-  checkAttached(call, argument, value);
-  if (value.length !== rows) throw rangeError(call, argument, `one number for each of ${rows} rows`, `${value.length}`);
-  return value;
+  if (kindOf(value) !== "Float64Array") throw typeError(call, argument, "a Float64Array", value);
+  const array = value as Float64Array;
+  checkAttached(call, argument, array);
+  const length = lengthOf(array);
+  if (length !== rows) throw rangeError(call, argument, `one number for each of ${rows} rows`, `${length}`);
+  return array;
 }

@@ -1,4 +1,6 @@
 /** Batches in linear memory: zeros, or copies of arrays, converted where they are to be of another element type. */
+
+import { copyInto, fillWith, lengthOf } from "./arrays.js";
 import { checkInteger, rangeError } from "./checks.js";
 import { checkDType, dtypeOf, elementsOf, holds } from "./dtypes.js";
 import { LinearMatrix } from "./matrix.js";
@@ -20,7 +22,7 @@ export function createMatrix(
   if (typeof rowsOrSource === "number") {
     const rows = checkInteger(call, "rows", rowsOrSource, 0);
     const matrix = new LinearMatrix(call, memory, rows, width, asked ?? "f32");
-    matrix.data.fill(0);
+    fillWith(matrix.data, 0);
     return matrix;
   }
   return copyOf(call, memory, rowsOrSource, width, asked);
@@ -30,15 +32,14 @@ function copyOf(call: string, memory: LinearMemory, source: unknown, cols: numbe
   const to = asked ?? dtypeOf(call, source);
   // The bits of a Uint16Array are what they are asked to be; of other arrays it is known what they hold.
   const from = holds(source, to) ? to : dtypeOf(call, source, to);
-  const { length } = elementsOf(call, "source", source, from);
+  const length = lengthOf(elementsOf(call, "source", source, from));
   if (length % cols !== 0) throw rangeError(call, "source", `a length that is a multiple of cols ${cols}`, `${length}`);
   const rows = length / cols;
   const given = new Operand(call, "source", source, memory, from, cols, cols, false);
   const matrix = new LinearMatrix(call, memory, rows, cols, to);
   try {
     if (from === to) {
-      // Growth has detached a source that lies in this very memory: it is taken from where it was.
-      matrix.data.set(elementsOf(call, "source", given.result(), from));
+      copyInto(matrix.data, given.elements, 0);
       return matrix;
     }
     const made = new Operand(call, "matrix", matrix, memory, to, cols, cols, false);

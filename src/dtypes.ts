@@ -1,4 +1,5 @@
 /** Element types: how wide they are, what the kernels call them, and which arrays hold them. */
+import { bufferOf, byteOffsetOf, kindOf, lengthOf } from "./arrays.js";
 import { checkAttached, checkOneOf, typeError } from "./checks.js";
 import type { DType, HostArray } from "./types.js";
 
@@ -23,22 +24,15 @@ export function checkDType(call: string, dtype: unknown): DType {
   return checkOneOf(call, "dtype", dtype, DTYPES);
 }
 
-/** The name of an array's kind. */
-function tagOf(array: ArrayBufferView): string {
-  return (array as Float32Array)[Symbol.toStringTag];
-}
-
 /** Arrays that hold a dtype, in words. */
 export function arraysOf(dtype: DType): string {
   return `a ${ARRAYS[dtype].join(" or ")}`;
 }
 
-/**
- * Whether the value is an array that can hold the dtype. By its tag rather than its constructor, so that arrays from
- * another realm (a frame, a vm context) pass.
- */
+/** Whether the value is an array that can hold the dtype, of whatever realm (a frame, a vm context). */
 export function holds(value: unknown, dtype: DType): value is HostArray {
-  return ArrayBuffer.isView(value) && ARRAYS[dtype].includes(tagOf(value));
+  const kind = kindOf(value);
+  return kind !== undefined && ARRAYS[dtype].includes(kind);
 }
 
 /**
@@ -49,8 +43,8 @@ export function holds(value: unknown, dtype: DType): value is HostArray {
 export function elementsOf(call: string, argument: string, value: unknown, dtype: DType): Elements {
   if (!holds(value, dtype)) throw typeError(call, argument, `${arraysOf(dtype)} or a Matrix`, value);
   checkAttached(call, argument, value);
-  if (dtype !== "f16" || tagOf(value) !== "Float16Array") return value as Elements;
-  return new Uint16Array(value.buffer, value.byteOffset, value.length);
+  if (dtype !== "f16" || kindOf(value) !== "Float16Array") return value as Elements;
+  return new Uint16Array(bufferOf(value), byteOffsetOf(value), lengthOf(value));
 }
 
 /** What an array holds, where that is not open. `asked` is what it was to become, if anything was said. */
@@ -59,11 +53,6 @@ export function dtypeOf(call: string, source: unknown, asked?: DType): DType {
   if (!holds(source, "f16")) {
     throw typeError(call, "source", "a Float32Array, Uint16Array or Float16Array, or a number of rows", source);
   }
-  if (tagOf(source) === "Float16Array") return "f16";
+  if (kindOf(source) === "Float16Array") return "f16";
   throw typeError(call, "dtype", '"f16" or "bf16", as the bits of a Uint16Array may be either', asked);
-}
-
-/** A new array of another one's kind, or of its kind over memory that is there. */
-export function arrayLike(model: HostArray, ...of: [length: number] | [ArrayBuffer, number, number]): HostArray {
-  return new (model.constructor as new (...of: unknown[]) => HostArray)(...of);
 }

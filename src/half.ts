@@ -4,8 +4,10 @@ import type { DType } from "./types.js";
 /** Bits of the fraction, and the exponent of the smallest normal number; 2 - that of it is the largest. */
 const FORMATS = { f16: { fraction: 10, least: -14 }, bf16: { fraction: 7, least: -126 } } as const;
 
-function toBits(value: number, dtype: "f16" | "bf16"): number {
-  const { fraction, least } = FORMATS[dtype];
+/** One format: a member of {@link FORMATS}. */
+type Format = (typeof FORMATS)[keyof typeof FORMATS];
+
+function toBits(value: number, { fraction, least }: Format): number {
   const infinity = 0x8000 - 2 ** fraction;
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const magnitude = Math.abs(value);
@@ -23,8 +25,7 @@ function toBits(value: number, dtype: "f16" | "bf16"): number {
   return sign + Math.min((exponent - least) * 2 ** fraction + rounded, infinity);
 }
 
-function fromBits(bits: number, dtype: "f16" | "bf16"): number {
-  const { fraction, least } = FORMATS[dtype];
+function fromBits(bits: number, { fraction, least }: Format): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const field = (bits & 0x7fff) >> fraction;
   const rest = bits & (2 ** fraction - 1);
@@ -43,7 +44,9 @@ function fromBits(bits: number, dtype: "f16" | "bf16"): number {
  */
 export function encode(values: ArrayLike<number>, dtype: DType): Float32Array | Uint16Array {
   if (dtype === "f32") return Float32Array.from(values);
-  return Uint16Array.from(values, (value) => toBits(value, dtype));
+  const bits = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i++) bits[i] = toBits(values[i] as number, FORMATS[dtype]);
+  return bits;
 }
 
 /**
@@ -55,5 +58,7 @@ export function encode(values: ArrayLike<number>, dtype: DType): Float32Array | 
  */
 export function decode(elements: ArrayLike<number>, dtype: DType): Float64Array {
   if (dtype === "f32") return Float64Array.from(elements);
-  return Float64Array.from(elements, (bits) => fromBits(bits, dtype));
+  const values = new Float64Array(elements.length);
+  for (let i = 0; i < values.length; i++) values[i] = fromBits(elements[i] as number, FORMATS[dtype]);
+  return values;
 }

@@ -4,6 +4,7 @@
  * @module adanorm
  */
 import bytes from "../build/adanorm.wasm";
+import { readLoadOptions } from "./kernels.js";
 import { loadFrom, loadSyncFrom, type Modules } from "./load.js";
 import type { Kernels, LoadOptions } from "./types.js";
 
@@ -64,7 +65,7 @@ const modules: Modules = {
  * WebAssembly SIMD or the host forbids compiling.
  */
 export async function load(options: LoadOptions = {}): Promise<Kernels> {
-  return loadFrom(modules, options);
+  return loadFrom(modules, readLoadOptions("load", options));
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { Abi } from "./abi.js";
-import { checkBoolean, checkNumber, checkOptions, typeError } from "./checks.js";
+import { checkBoolean, checkNumber, notItself, typeError } from "./checks.js";
 import { createMatrix } from "./convert.js";
 import { LinearMemory } from "./memory.js";
+import { checkOptions } from "./names.js";
 import { LinearNorm } from "./norm.js";
 import { LinearRows } from "./rows.js";
 import type {
@@ -12,6 +13,7 @@ import type {
   LoadOptions,
   Matrix,
   Norm,
+  NormName,
   Rows,
   StatsOptions,
 } from "./types.js";
@@ -20,67 +22,111 @@ const PAGE_BYTES = 65536;
 const MOST_BYTES = 2 ** 32;
 
 class LinearKernels implements Kernels {
-  readonly simd: "simd128" | "relaxed-simd";
   readonly #abi: Abi;
   readonly #memory: LinearMemory;
 
   constructor(abi: Abi, memory: LinearMemory) {
-    this.simd = abi.isRelaxed() ? "relaxed-simd" : "simd128";
     this.#abi = abi;
     this.#memory = memory;
   }
 
   layerNorm(options: StatsOptions): Norm {
-    return new LinearNorm(this.#abi, this.#memory, "layerNorm", options);
+    return LinearKernels.#norm(this, "layerNorm", options);
   }
 
   layerNormSimple(options: StatsOptions): Norm {
-    return new LinearNorm(this.#abi, this.#memory, "layerNormSimple", options);
+    return LinearKernels.#norm(this, "layerNormSimple", options);
   }
 
   detachNorm(options: StatsOptions): Norm {
-    return new LinearNorm(this.#abi, this.#memory, "detachNorm", options);
+    return LinearKernels.#norm(this, "detachNorm", options);
   }
 
   adaNorm(options: AdaNormOptions): Norm {
-    return new LinearNorm(this.#abi, this.#memory, "adaNorm", options);
+    return LinearKernels.#norm(this, "adaNorm", options);
   }
 
   rmsNorm(options: StatsOptions): Norm {
-    return new LinearNorm(this.#abi, this.#memory, "rmsNorm", options);
+    return LinearKernels.#norm(this, "rmsNorm", options);
   }
 
   rows(size: number, options?: { dtype?: DType | undefined }): Rows {
-    return new LinearRows(this.#abi, this.#memory, size, options);
+    const { abi, memory } = LinearKernels.#partsOf(this, "rows");
+    return new LinearRows(abi, memory, size, options);
   }
 
   matrix<D extends DType>(rowsOrSource: number | HostArray, cols: number, dtype?: D): Matrix<D> {
+    const { memory } = LinearKernels.#partsOf(this, "matrix");
     // What it holds is what was asked for, or follows from the source, as the overloads of the interface say.
-    return createMatrix(this.#memory, rowsOrSource, cols, dtype) as Matrix as Matrix<D>;
+    return createMatrix(memory, rowsOrSource, cols, dtype) as Matrix as Matrix<D>;
+  }
+
+  get simd(): "simd128" | "relaxed-simd" {
+    return LinearKernels.#partsOf(this, "simd").abi.isRelaxed() ? "relaxed-simd" : "simd128";
   }
 
   get memory(): { used: number; size: number } {
-    return { used: this.#memory.used, size: this.#memory.size };
+    const { memory } = LinearKernels.#partsOf(this, "memory");
+    return { used: memory.used, size: memory.size };
+  }
+
+  static #norm(self: LinearKernels, name: NormName, options: unknown): Norm {
+    const { abi, memory } = LinearKernels.#partsOf(self, name);
+    return new LinearNorm(abi, memory, name, options);
+  }
+
+  /** The module and its memory, for a method of kernels themselves and of no Proxy of them. */
+  static #partsOf(self: unknown, method: string): { abi: Abi; memory: LinearMemory } {
+    if (typeof self !== "object" || self === null || !(#memory in self)) throw notItself(`Kernels.${method}`, self);
+    return { abi: self.#abi, memory: self.#memory };
   }
 }
 
-/** Checks what load and loadSync share. */
-export function checkLoadOptions(call: string, options: LoadOptions): void {
-  checkOptions(call, options);
-  const { relaxedSimd = false, maximumBytes, module } = options;
+/** The names of the options that load and loadSync take. */
+export const LOAD_OPTIONS: ReadonlySet<string> = new Set(["relaxedSimd", "maximumBytes", "module"]);
+
+/** The options of load, each read once. */
+export interface LoadSettings {
+  relaxedSimd: boolean;
+  maximumBytes: number | undefined;
+  module: WebAssembly.Module | Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** Reads and checks what load and loadSync share. */
+export function readLoadOptions(call: string, options: unknown, known = LOAD_OPTIONS): LoadSettings {
+  checkOptions(call, "options", options, known);
+  const { relaxedSimd = false, maximumBytes, module } = options as { readonly [Name in keyof LoadOptions]: unknown };
   checkBoolean(call, "relaxedSimd", relaxedSimd);
   if (maximumBytes !== undefined) checkNumber(call, "maximumBytes", maximumBytes, PAGE_BYTES);
-  if (module === undefined || module instanceof WebAssembly.Module || isBufferSource(module)) return;
+  return {
+    relaxedSimd: relaxedSimd as boolean,
+    maximumBytes: maximumBytes as number | undefined,
+    module: module === undefined ? undefined : checkModule(call, module),
+  };
+}
+
+/** A module as it is, or a copy of its bytes: engines differ in which views and buffers they take. */
+function checkModule(call: string, module: unknown): WebAssembly.Module | Uint8Array<ArrayBuffer> {
+  try {
+    if (module instanceof WebAssembly.Module) {
+      // A Proxy of one has none.
+      WebAssembly.Module.exports(module);
+      return module;
+    }
+    if (ArrayBuffer.isView(module)) {
+      return new Uint8Array(new Uint8Array(module.buffer, module.byteOffset, module.byteLength));
+    }
+    if (/^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(module))) {
+      return new Uint8Array(new Uint8Array(module as ArrayBuffer));
+    }
+  } catch {
+    // Detached, or not what it looks like.
+  }
   throw typeError(call, "module", "a WebAssembly.Module or its bytes", module);
 }
 
-export function isBufferSource(value: unknown): value is BufferSource {
-  return ArrayBuffer.isView(value) || Object.prototype.toString.call(value) === "[object ArrayBuffer]";
-}
-
 /** The imports of one instance: a memory of its own, and nothing else. */
-function importsFor(options: LoadOptions) {
-  const { maximumBytes } = options;
+function importsFor({ maximumBytes }: LoadSettings) {
   const most = Math.min(maximumBytes ?? MOST_BYTES, MOST_BYTES);
   const limit = maximumBytes === undefined ? {} : { maximum: Math.floor(most / PAGE_BYTES) };
   return { env: { memory: new WebAssembly.Memory({ initial: 1, ...limit }) } };
@@ -100,16 +146,16 @@ function checkExports(call: string, exports: object): asserts exports is Abi {
  * By WebAssembly's own functions: AssemblyScript's loader has nothing that a module of plain numbers needs, and asks
  * whether it was given a Response, for which Node loads all of fetch: 20 to 30 ms in a fresh process.
  */
-export async function createKernels(module: WebAssembly.Module, options: LoadOptions): Promise<Kernels> {
-  const imports = importsFor(options);
+export async function createKernels(module: WebAssembly.Module, settings: LoadSettings): Promise<Kernels> {
+  const imports = importsFor(settings);
   const { exports } = await WebAssembly.instantiate(module, imports);
   checkExports("load", exports);
   return new LinearKernels(exports, new LinearMemory(imports.env.memory, exports));
 }
 
 /** The same at once, where the host allows it. */
-export function createKernelsSync(module: WebAssembly.Module, options: LoadOptions): Kernels {
-  const imports = importsFor(options);
+export function createKernelsSync(module: WebAssembly.Module, settings: LoadSettings): Kernels {
+  const imports = importsFor(settings);
   const { exports } = new WebAssembly.Instance(module, imports);
   checkExports("loadSync", exports);
   return new LinearKernels(exports, new LinearMemory(imports.env.memory, exports));

@@ -1,7 +1,7 @@
 /** What load and loadSync have in common, however an entry comes by the modules. */
-import { checkLoadOptions, createKernels, createKernelsSync, isBufferSource } from "./kernels.js";
+import { createKernels, createKernelsSync, type LoadSettings, readLoadOptions } from "./kernels.js";
 import { hasRelaxedSimd } from "./relaxed-probe.js";
-import type { Kernels, LoadOptions } from "./types.js";
+import type { Kernels } from "./types.js";
 
 /** Where the modules of an entry come from. */
 export interface Modules {
@@ -9,18 +9,17 @@ export interface Modules {
   relaxed(): Promise<WebAssembly.Module>;
 }
 
-export async function loadFrom(modules: Modules, options: LoadOptions): Promise<Kernels> {
-  checkLoadOptions("load", options);
-  const { module, relaxedSimd } = options;
+export async function loadFrom(modules: Modules, settings: LoadSettings): Promise<Kernels> {
+  const { module, relaxedSimd } = settings;
   if (module !== undefined) {
-    return createKernels(isBufferSource(module) ? await WebAssembly.compile(module) : module, options);
+    return createKernels(module instanceof Uint8Array ? await WebAssembly.compile(module) : module, settings);
   }
-  return createKernels(await (relaxedSimd && hasRelaxedSimd() ? modules.relaxed() : modules.portable()), options);
+  return createKernels(await (relaxedSimd && hasRelaxedSimd() ? modules.relaxed() : modules.portable()), settings);
 }
 
-export function loadSyncFrom(portable: () => WebAssembly.Module, options: LoadOptions): Kernels {
-  checkLoadOptions("loadSync", options);
-  const { module } = options;
-  if (module === undefined) return createKernelsSync(portable(), options);
-  return createKernelsSync(isBufferSource(module) ? new WebAssembly.Module(module) : module, options);
+export function loadSyncFrom(portable: () => WebAssembly.Module, options: unknown): Kernels {
+  const settings = readLoadOptions("loadSync", options);
+  const { module } = settings;
+  if (module === undefined) return createKernelsSync(portable(), settings);
+  return createKernelsSync(module instanceof Uint8Array ? new WebAssembly.Module(module) : module, settings);
 }

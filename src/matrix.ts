@@ -1,73 +1,119 @@
+import type { Block } from "./blocks.js";
+import { notItself } from "./checks.js";
 import { BYTES, CODES, type Elements } from "./dtypes.js";
 import type { LinearMemory } from "./memory.js";
 import { tileRows } from "./tiles.js";
 import type { DType, Matrix } from "./types.js";
 
-/** Frees the blocks of matrices that were dropped without free(). */
+/**
+ * What a matrix is, and whether it still is: all that the package itself goes by. The matrix that the caller holds only shows
+ * it, so that nothing the caller assigns to a matrix, or defines on it, changes where a kernel reads and writes.
+ */
+export class Place {
+  isLive = true;
+  readonly memory: LinearMemory;
+  readonly rows: number;
+  readonly cols: number;
+  readonly dtype: DType;
+  /** Of the first element, in bytes. */
+  readonly pointer: number;
+  readonly #block: Block;
+
+  constructor(call: string, memory: LinearMemory, rows: number, cols: number, dtype: DType) {
+    this.memory = memory;
+    this.rows = rows;
+    this.cols = cols;
+    this.dtype = dtype;
+    this.#block = memory.takeBlock(call, rows * cols * BYTES[dtype]);
+    this.pointer = this.#block.pointer;
+  }
+
+  /** All elements, as a new view. */
+  view(): Elements {
+    return this.memory.view(this.dtype, this.pointer, this.rows * this.cols);
+  }
+
+  free(): void {
+    if (!this.isLive) return;
+    this.isLive = false;
+    this.memory.dropBlock(this.#block);
+  }
+}
+
+/** Frees the places of matrices that were dropped without free(). */
 const abandoned =
-  typeof FinalizationRegistry === "undefined"
-    ? undefined
-    : new FinalizationRegistry<() => void>((giveBack) => giveBack());
+  typeof FinalizationRegistry === "undefined" ? undefined : new FinalizationRegistry<Place>((place) => place.free());
 
 /** A view keeps its matrix: while somebody holds the one, the other's memory is not given away. */
-const owners = new WeakMap<Elements, LinearMatrix>();
+const owners = new WeakMap<object, LinearMatrix>();
+
+/** Gives a view that is made anew the owner of the one that it stands for. */
+export function inheritOwner(view: object, from: object): void {
+  const owner = owners.get(from);
+  if (owner) owners.set(view, owner);
+}
 
 /** Engines without the symbol get the one that transpilers of `using` fall back on. */
 const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
 
+/** Where a matrix lies; undefined for anything else, a Proxy of a matrix included. */
+export let placeOf: (value: unknown) => Place | undefined;
+
 /** A batch in linear memory. */
 export class LinearMatrix implements Matrix {
-  readonly rows: number;
-  readonly cols: number;
-  readonly dtype: DType;
-  readonly #memory: LinearMemory;
-  readonly #pointer: number;
-  #giveBack: (() => void) | undefined;
+  readonly #place: Place;
 
-  /** The block is not cleared. */
-  constructor(call: string, memory: LinearMemory, rows: number, cols: number, dtype: DType) {
-    const bytes = rows * cols * BYTES[dtype];
-    const pointer = memory.allocate(call, bytes);
-    memory.used += bytes;
-    this.rows = rows;
-    this.cols = cols;
-    this.dtype = dtype;
-    this.#memory = memory;
-    this.#pointer = pointer;
-    // Must not hold on to the matrix itself, or it would never be collected.
-    this.#giveBack = () => {
-      memory.free(pointer);
-      memory.used -= bytes;
+  static {
+    placeOf = (value) => {
+      try {
+        // `#place in value` would say the same in one step, but engines are slow at it.
+        return value instanceof LinearMatrix ? value.#place : undefined;
+      } catch {
+        return undefined;
+      }
     };
-    abandoned?.register(this, this.#giveBack, this);
+  }
+
+  /** The elements are not cleared. */
+  constructor(call: string, memory: LinearMemory, rows: number, cols: number, dtype: DType) {
+    this.#place = new Place(call, memory, rows, cols, dtype);
+    abandoned?.register(this, this.#place, this);
+  }
+
+  get rows(): number {
+    return ownPlace("Matrix.rows", this).rows;
+  }
+
+  get cols(): number {
+    return ownPlace("Matrix.cols", this).cols;
+  }
+
+  get dtype(): DType {
+    return ownPlace("Matrix.dtype", this).dtype;
   }
 
   get data(): Elements {
-    this.#checkAlive("Matrix.data");
-    const view = this.#memory.view(this.dtype, this.#pointer, this.rows * this.cols);
+    const view = livePlace("Matrix.data", this).view();
     owners.set(view, this);
     return view;
   }
 
   toArray(): Elements {
-    this.#checkAlive("Matrix.toArray");
-    return this.data.slice();
+    return livePlace("Matrix.toArray", this).view().slice();
   }
 
   toFloat32(): Float32Array {
     const call = "Matrix.toFloat32";
-    this.#checkAlive(call);
-    const { rows, cols, dtype } = this;
-    const memory = this.#memory;
+    const { memory, pointer, rows, cols, dtype } = livePlace(call, this);
     const code = CODES[dtype];
-    if (code === 0) return this.toArray() as Float32Array;
+    if (code === 0) return memory.view(dtype, pointer, rows * cols).slice() as Float32Array;
     const result = new Float32Array(rows * cols);
     const step = tileRows(rows, cols, false, 1);
     try {
       const tile = memory.scratch(call, step * cols * 4);
       for (let row = 0; row < rows; row += step) {
         const count = Math.min(step, rows - row) * cols;
-        memory.abi.widenRows(code, this.#pointer + row * cols * 2, 0, tile, 0, 1, count);
+        memory.abi.widenRows(code, pointer + row * cols * 2, 0, tile, 0, 1, count);
         result.set(memory.f32.subarray(tile / 4, tile / 4 + count), row * cols);
       }
     } finally {
@@ -77,35 +123,51 @@ export class LinearMatrix implements Matrix {
   }
 
   free(): void {
-    this.#giveBack?.();
-    this.#giveBack = undefined;
+    ownPlace("Matrix.free", this).free();
     abandoned?.unregister(this);
   }
 
   [dispose](): void {
-    this.free();
+    const place = ownPlace("Matrix.free", this);
+    place.free();
+    abandoned?.unregister(this);
   }
 
   /** What errors call it, whatever a bundler makes of the name of the class. */
   get [Symbol.toStringTag](): string {
     return "Matrix";
   }
+}
 
-  /** Where the matrix, of the dtype, lies in `memory`. */
-  static pointerOf(call: string, argument: string, matrix: LinearMatrix, memory: LinearMemory, dtype: DType): number {
-    if (matrix.#giveBack === undefined) {
-      throw new TypeError(`${call}: ${argument}: expected a live Matrix, got one that was freed`);
-    }
-    if (matrix.#memory !== memory) {
-      throw new TypeError(`${call}: ${argument}: expected a Matrix of these kernels, got one of another instance`);
-    }
-    if (matrix.dtype !== dtype) {
-      throw new TypeError(`${call}: ${argument}: expected a Matrix of ${dtype}, got a Matrix of ${matrix.dtype}`);
-    }
-    return matrix.#pointer;
+/** Whether a value shows itself as a matrix and is none: a Proxy of one, as reactive frameworks make them. */
+export function isDisguised(value: unknown): boolean {
+  try {
+    return value instanceof LinearMatrix && placeOf(value) === undefined;
+  } catch {
+    // A Proxy can refuse to be asked.
+    return false;
   }
+}
 
-  #checkAlive(call: string): void {
-    if (this.#giveBack === undefined) throw new TypeError(`${call}: expected a live Matrix, got one that was freed`);
+function ownPlace(call: string, self: unknown): Place {
+  const place = placeOf(self);
+  if (place === undefined) throw notItself(call, self);
+  return place;
+}
+
+function livePlace(call: string, self: unknown): Place {
+  const place = ownPlace(call, self);
+  if (!place.isLive) throw new TypeError(`${call}: expected a live Matrix, got one that was freed`);
+  return place;
+}
+
+/** Refuses the place of a matrix that was freed, that is another instance's, or that holds another type. */
+export function checkPlace(call: string, argument: string, place: Place, memory: LinearMemory, dtype: DType): void {
+  if (!place.isLive) throw new TypeError(`${call}: ${argument}: expected a live Matrix, got one that was freed`);
+  if (place.memory !== memory) {
+    throw new TypeError(`${call}: ${argument}: expected a Matrix of these kernels, got one of another instance`);
+  }
+  if (place.dtype !== dtype) {
+    throw new TypeError(`${call}: ${argument}: expected a Matrix of ${dtype}, got a Matrix of ${place.dtype}`);
   }
 }

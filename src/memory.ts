@@ -1,4 +1,6 @@
 import type { Abi } from "./abi.js";
+import { bufferOf, byteOffsetOf, lengthOf } from "./arrays.js";
+import { type Block, Blocks } from "./blocks.js";
 import type { Elements } from "./dtypes.js";
 import type { DType } from "./types.js";
 
@@ -19,6 +21,11 @@ const SPACE = 64;
 /** A loop copies as many numbers before a view of them could be made. */
 const FEW = 64;
 
+/** A part of a caller's array, by no method of its own. */
+function partOf(array: Float64Array, start: number, count: number): Float64Array {
+  return new Float64Array(bufferOf(array), byteOffsetOf(array) + start * 8, count);
+}
+
 /** Rounds up to what the kernels' vectors are aligned to. */
 export function aligned(bytes: number): number {
   return Math.ceil(bytes / 16) * 16;
@@ -29,8 +36,8 @@ export function aligned(bytes: number): number {
  * touches `WebAssembly.Memory`.
  */
 export class LinearMemory {
-  /** Bytes that matrices hold. */
-  used = 0;
+  /** Where matrices lie. */
+  readonly blocks = new Blocks();
   /** The kernels that work on it. */
   readonly abi: Abi;
   readonly #memory: WebAssembly.Memory;
@@ -106,8 +113,26 @@ export class LinearMemory {
     );
   }
 
-  free(pointer: number): void {
-    this.abi.free(pointer);
+  /** Bytes that matrices hold. */
+  get used(): number {
+    return this.blocks.bytes;
+  }
+
+  /**
+   * A block for a matrix.
+   *
+   * @throws RangeError as {@link allocate} does.
+   */
+  takeBlock(call: string, bytes: number): Block {
+    const block = { pointer: this.allocate(call, bytes), bytes };
+    this.blocks.add(block);
+    return block;
+  }
+
+  /** Gives a matrix's block back. */
+  dropBlock(block: Block): void {
+    this.blocks.remove(block);
+    this.abi.free(block.pointer);
   }
 
   /**
@@ -128,7 +153,7 @@ export class LinearMemory {
     if (this.#scratchBytes > SCRATCH_KEPT) this.#dropScratch();
   }
 
-  /** Copies `count` numbers from linear memory into `array`, from `start` on. */
+  /** Copies `count` numbers from linear memory into `array`, one of our own, from `start` on. */
   fetch(array: Float64Array, start: number, pointer: number, count: number): void {
     const { f64 } = this;
     const from = pointer / 8;
@@ -140,7 +165,7 @@ export class LinearMemory {
   place(array: Float64Array, start: number, pointer: number, count: number): void {
     const { f64 } = this;
     const to = pointer / 8;
-    if (count > FEW) f64.set(count === array.length ? array : array.subarray(start, start + count), to);
+    if (count > FEW) f64.set(count === lengthOf(array) ? array : partOf(array, start, count), to);
     else for (let i = 0; i < count; i++) f64[to + i] = array[start + i] as number;
   }
 
@@ -151,11 +176,11 @@ export class LinearMemory {
 
   /** The array itself, or a copy of one that lies in this memory, whose growth would detach it. */
   outside(array: Float64Array): Float64Array {
-    return array.buffer === this.#memory.buffer ? array.slice() : array;
+    return bufferOf(array) === this.#memory.buffer ? new Float64Array(array) : array;
   }
 
   #dropScratch(): void {
-    if (this.#scratchBytes > 0) this.free(this.#scratch);
+    if (this.#scratchBytes > 0) this.abi.free(this.#scratch);
     this.#scratch = 0;
     this.#scratchBytes = 0;
   }

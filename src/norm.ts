@@ -1,15 +1,28 @@
 import { type Abi, columnsBytes, ROW_BLOCK } from "./abi.js";
-import { checkBoolean, checkOptions, checkStat, typeError } from "./checks.js";
-import { arrayLike, checkDType, holds } from "./dtypes.js";
-import { LinearMatrix } from "./matrix.js";
+import { kindOf, makeArray } from "./arrays.js";
+import { checkBoolean, checkObject, checkStat, notItself, typeError } from "./checks.js";
+import { holds } from "./dtypes.js";
+import { LinearMatrix, placeOf } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
+import { checkOptions } from "./names.js";
 import { bindNorm, type NormKernels } from "./norms.js";
-import { checkLike, Operand, strideOf } from "./operand.js";
+import { checkLike, Operand } from "./operand.js";
+import {
+  BACKWARD,
+  BACKWARD_BATCHES,
+  FORWARD,
+  FORWARD_BATCHES,
+  GRADIENTS,
+  hasParams,
+  readNormOptions,
+  readStrides,
+  type Strides,
+  strideOf,
+} from "./options.js";
 import { checkApart, type Span, spanOf } from "./overlap.js";
 import { makeStats } from "./stats.js";
 import { Layout, placed, type Tile, takeTile, tileRows } from "./tiles.js";
 import type {
-  AdaNormOptions,
   Backward,
   BackwardOptions,
   DType,
@@ -19,63 +32,77 @@ import type {
   Norm,
   NormName,
   RowStats,
-  StatsOptions,
   SummedForward,
 } from "./types.js";
 
+/** Stands for options that were left out. */
+const NONE: Record<string, never> = Object.freeze({});
+
 /**
- * The path of the data, the same for every norm: check all arguments; take all memory that is needed; then, tile by
- * tile, place the rows, run the kernel, hand the results over. Nothing is written before that last step, which does not
- * fail.
+ * The path of the data, the same for every norm: read all options, once; check all arguments; take all memory that is needed,
+ * and make all results; then, tile by tile, place the rows, run the kernel, hand the results over. After the first step no
+ * code of the caller runs, and before the last, which does not fail, nothing is written.
  */
 export class LinearNorm implements Norm {
-  readonly size: number;
-  readonly #name: string;
-  readonly #forward: string;
-  readonly #backward: string;
+  readonly #size: number;
+  readonly #name: NormName;
+  readonly #calls: { forward: string; backward: string };
   readonly #memory: LinearMemory;
   readonly #dtype: DType;
-  readonly #hasParams: boolean;
   readonly #kernels: NormKernels;
 
-  constructor(abi: Abi, memory: LinearMemory, name: NormName, options: StatsOptions | AdaNormOptions) {
-    const { size, hasParams, kernels } = bindNorm(abi, name, options);
-    const { dtype = "f32" } = options;
-    this.size = size;
+  constructor(abi: Abi, memory: LinearMemory, name: NormName, options: unknown) {
+    const { settings, size, dtype } = readNormOptions(name, options);
+    this.#size = size;
     this.#name = name;
-    this.#forward = `${name}.forward`;
-    this.#backward = `${name}.backward`;
+    this.#calls = { forward: `${name}.forward`, backward: `${name}.backward` };
     this.#memory = memory;
-    this.#dtype = checkDType(name, dtype);
-    this.#hasParams = hasParams;
-    this.#kernels = kernels;
+    this.#dtype = dtype;
+    this.#kernels = bindNorm(abi, settings, size);
   }
 
-  forward<T extends HostArray | Matrix>(x: T, options: ForwardOptions<T> = {}): SummedForward<T> {
-    const call = this.#forward;
+  get size(): number {
+    LinearNorm.#callsOf("Norm.size", this);
+    return this.#size;
+  }
+
+  /** What errors call the methods of a norm. Refuses another object that a method is called on, and a Proxy of a norm. */
+  static #callsOf(method: string, self: LinearNorm): { forward: string; backward: string } {
+    try {
+      // `#calls in self` would tell without an exception, but engines are slow at it.
+      return self.#calls;
+    } catch {
+      throw notItself(method, self);
+    }
+  }
+
+  forward<T extends HostArray | Matrix>(x: T, options: ForwardOptions<T> = NONE): SummedForward<T> {
+    const call = LinearNorm.#callsOf("Norm.forward", this).forward;
     const memory = this.#memory;
-    const { size } = this;
-    checkOptions(call, options);
-    const { rowStride } = options;
-    const input = this.#batch(call, "x", x, rowStride);
+    const size = this.#size;
+    if (options !== NONE) checkOptions(call, "options", options, FORWARD);
+    const { gain: gainGiven, bias: biasGiven, residual: residualGiven, sum: sumGiven, out, rowStride } = options;
+    const strides = readStrides(call, rowStride, size, FORWARD_BATCHES);
+
+    const input = this.#batch(call, "x", x, strides);
     const { rows } = input;
-    const gain = this.#param(call, "gain", options.gain);
-    const bias = this.#param(call, "bias", options.bias);
-    const residual = this.#given(call, "residual", options.residual, input, rowStride);
-    const sumGiven = this.#given(call, "sum", options.sum, input, rowStride);
-    const outGiven = this.#given(call, "out", options.out, input, rowStride);
-    if (sumGiven && !residual) throw typeError(call, "residual", "a batch to add, as there is a sum", undefined);
-    if (sumGiven) checkOutput(call, sumGiven, input, residual, gain, bias);
-    if (outGiven) {
-      checkOutput(call, outGiven, input, residual, gain, bias);
-      checkApart(call, outGiven, sumGiven);
+    const gain = this.#param(call, "gain", gainGiven);
+    const bias = this.#param(call, "bias", biasGiven);
+    const residual = this.#given(call, "residual", residualGiven, input, strides);
+    const sumTo = this.#given(call, "sum", sumGiven, input, strides);
+    const outTo = this.#given(call, "out", out, input, strides);
+    if (sumTo && !residual) throw typeError(call, "residual", "a batch to add, as there is a sum", undefined);
+    if (sumTo) checkOutput(call, sumTo, input, residual, gain, bias);
+    if (outTo) {
+      checkOutput(call, outTo, input, residual, gain, bias);
+      checkApart(call, outTo, sumTo);
     }
 
     const [mean, rstd] = makeStats(rows, input.isMatrix);
     const made: LinearMatrix[] = [];
     try {
-      const output = outGiven ?? this.#make(call, "y", input, made);
-      const sum = residual && (sumGiven ?? this.#make(call, "sum", input, made));
+      const output = outTo ?? this.#make(call, "y", input, made);
+      const sum = residual && (sumTo ?? this.#make(call, "sum", input, made));
       const resident = input.isInPlace && output.isInPlace && (residual?.isInPlace ?? true) && (sum?.isInPlace ?? true);
       const step = tileRows(rows, size, resident, 1);
       // Statistics are small: those of many tiles are handed over at a time.
@@ -146,36 +173,46 @@ export class LinearNorm implements Norm {
     }
   }
 
-  backward<T extends HostArray | Matrix>(dy: T, x: T, stats?: RowStats, options: BackwardOptions<T> = {}): Backward<T> {
-    const call = this.#backward;
+  backward<T extends HostArray | Matrix>(
+    dy: T,
+    x: T,
+    stats?: RowStats,
+    options: BackwardOptions<T> = NONE,
+  ): Backward<T> {
+    const call = LinearNorm.#callsOf("Norm.backward", this).backward;
     const memory = this.#memory;
-    const { size } = this;
-    checkOptions(call, options);
-    const { out = {}, accumulate = false, rowStride } = options;
-    const upstream = this.#batch(call, "dy", dy, rowStride);
-    const { rows } = upstream;
-    const input = this.#batch(call, "x", x, rowStride);
-    checkLike(call, input, upstream, this.#dtype);
-    const found = this.#stats(call, stats, rows);
-    const gain = this.#param(call, "gain", options.gain);
-    const bias = this.#param(call, "bias", options.bias);
-    const dSum = this.#given(call, "dSum", options.dSum, upstream, rowStride);
-    checkOptions(call, out, "out");
+    const size = this.#size;
+    if (options !== NONE) checkOptions(call, "options", options, BACKWARD);
+    const { gain: gainGiven, bias: biasGiven, out = NONE, accumulate = false, dSum: dSumGiven, rowStride } = options;
+    if (out !== NONE) checkOptions(call, "out", out, GRADIENTS);
+    const { dx: dxGiven, dGain: dGainGiven, dBias: dBiasGiven } = out;
+    const strides = readStrides(call, rowStride, size, BACKWARD_BATCHES);
     checkBoolean(call, "accumulate", accumulate);
-    const dxGiven = this.#given(call, "out.dx", out.dx, upstream, rowStride, "dx");
-    const dGainGiven = this.#param(call, "out.dGain", out.dGain, true);
-    const dBiasGiven = this.#param(call, "out.dBias", out.dBias, true);
-    if (accumulate && gain && !dGainGiven) throw typeError(call, "out.dGain", "an array to add onto", undefined);
-    if (accumulate && bias && !dBiasGiven) throw typeError(call, "out.dBias", "an array to add onto", undefined);
+    if (stats !== undefined) checkObject(call, "stats", stats);
+    const { mean: meanGiven, rstd: rstdGiven } = (stats ?? NONE) as Partial<RowStats>;
+
+    const upstream = this.#batch(call, "dy", dy, strides);
+    const { rows } = upstream;
+    const input = this.#batch(call, "x", x, strides);
+    checkLike(call, input, upstream, this.#dtype);
+    const found = stats && this.#stats(call, meanGiven, rstdGiven, rows);
+    const gain = this.#param(call, "gain", gainGiven);
+    const bias = this.#param(call, "bias", biasGiven);
+    const dSum = this.#given(call, "dSum", dSumGiven, upstream, strides);
+    const dxTo = this.#given(call, "out.dx", dxGiven, upstream, strides, "dx");
+    const dGainTo = this.#param(call, "out.dGain", dGainGiven, true);
+    const dBiasTo = this.#param(call, "out.dBias", dBiasGiven, true);
+    if (accumulate && gain && !dGainTo) throw typeError(call, "out.dGain", "an array to add onto", undefined);
+    if (accumulate && bias && !dBiasTo) throw typeError(call, "out.dBias", "an array to add onto", undefined);
     const inputs = [gain, bias, found && spanOf("stats.mean", found.mean), found && spanOf("stats.rstd", found.rstd)];
     const batches = dSum ? [upstream, input, dSum] : [upstream, input];
-    checkOutputs(call, dxGiven, [dGainGiven, dBiasGiven], batches, inputs);
+    checkOutputs(call, dxTo, [dGainTo, dBiasTo], batches, inputs);
 
     const made: LinearMatrix[] = [];
     try {
-      const dx = dxGiven ?? this.#make(call, "dx", upstream, made);
-      const dGain = dGainGiven ?? (gain && this.#makeColumn(call, "dGain", upstream, made));
-      const dBias = dBiasGiven ?? (bias && this.#makeColumn(call, "dBias", upstream, made));
+      const dx = dxTo ?? this.#make(call, "dx", upstream, made);
+      const dGain = dGainTo ?? (gain && this.#makeColumn(call, "dGain", upstream, made));
+      const dBias = dBiasTo ?? (bias && this.#makeColumn(call, "dBias", upstream, made));
       const sums = dGain !== undefined || dBias !== undefined;
       const resident = upstream.isInPlace && input.isInPlace && dx.isInPlace && !dSum;
       const step = tileRows(rows, size, resident, sums ? ROW_BLOCK : 1);
@@ -247,7 +284,7 @@ export class LinearNorm implements Norm {
    */
   #addRounded(x: number, residual: number, sum: Operand, tile: Tile, row: number, count: number): number {
     const stride = sum.kernelStride;
-    this.#memory.abi.addRows(x, stride, residual, stride, tile.f32, stride, count, this.size);
+    this.#memory.abi.addRows(x, stride, residual, stride, tile.f32, stride, count, this.#size);
     sum.write(row, count, tile);
     return sum.read(row, count, tile);
   }
@@ -255,27 +292,26 @@ export class LinearNorm implements Norm {
   /** Whether the elements of gain or bias, 0 where absent, are sure to be finite: their sum is. There is room for it at `at`. */
   #areFinite(param: number, at: number): boolean {
     if (param === 0) return true;
-    this.#memory.abi.rowSum(param, at, 1, this.size);
+    this.#memory.abi.rowSum(param, at, 1, this.#size);
     return Number.isFinite(this.#memory.f64[at / 8]);
   }
 
-  #batch(call: string, argument: string, value: unknown, rowStride: unknown, name = argument): Operand {
-    const { size } = this;
-    const stride = strideOf(call, rowStride, name, size);
-    return new Operand(call, argument, value, this.#memory, this.#dtype, size, stride, false);
+  /** `name` is what rowStride calls it. */
+  #batch(call: string, argument: string, value: unknown, strides: Strides, name = argument): Operand {
+    return new Operand(call, argument, value, this.#memory, this.#dtype, this.#size, strideOf(strides, name), false);
   }
 
-  /** A batch that the caller may leave out, of the kind and shape of `model`. `name` is what rowStride calls it. */
+  /** A batch that the caller may leave out, of the kind and shape of `model`. */
   #given(
     call: string,
     argument: string,
     value: unknown,
     model: Operand,
-    rowStride: unknown,
+    strides: Strides,
     name = argument,
   ): Operand | undefined {
     if (value === undefined) return undefined;
-    const operand = this.#batch(call, argument, value, rowStride, name);
+    const operand = this.#batch(call, argument, value, strides, name);
     checkLike(call, operand, model, this.#dtype);
     return operand;
   }
@@ -283,8 +319,9 @@ export class LinearNorm implements Norm {
   /** gain or bias, or the gradient of one, which is f32; of `size` elements, and only for a norm that has them. */
   #param(call: string, argument: string, value: unknown, isGradient = false): Operand | undefined {
     if (value === undefined) return undefined;
-    const { size } = this;
-    if (!this.#hasParams) throw typeError(call, argument, `none, as ${this.#name} has no gain and no bias`, value);
+    const size = this.#size;
+    if (!hasParams(this.#name))
+      throw typeError(call, argument, `none, as ${this.#name} has no gain and no bias`, value);
     // Gradients are f32; gain and bias may be, whatever the batch is.
     let dtype = this.#dtype;
     if (dtype !== "f32" && (isGradient || isFloat(value))) dtype = "f32";
@@ -293,27 +330,27 @@ export class LinearNorm implements Norm {
 
   /** A new place for a batch of results; matrices are noted in `made`, to be freed should the call fail. */
   #make(call: string, argument: string, model: Operand, made: LinearMatrix[]): Operand {
-    const { size } = this;
-    const { rows, value } = model;
-    if (!(value instanceof LinearMatrix)) return this.#batch(call, argument, arrayLike(value, rows * size), undefined);
+    const size = this.#size;
+    const { rows } = model;
+    if (!model.isMatrix) {
+      const array = makeArray(kindOf(model.value) as string, rows * size);
+      return this.#batch(call, argument, array, size);
+    }
     const matrix = new LinearMatrix(call, this.#memory, rows, size, this.#dtype);
     made.push(matrix);
-    return this.#batch(call, argument, matrix, undefined);
+    return this.#batch(call, argument, matrix, size);
   }
 
   /** A new place for the gradient of gain or bias. */
   #makeColumn(call: string, argument: string, model: Operand, made: LinearMatrix[]): Operand {
-    const { size } = this;
+    const size = this.#size;
     if (!model.isMatrix) return Operand.column(call, argument, new Float32Array(size), this.#memory, "f32", size);
     const matrix = new LinearMatrix(call, this.#memory, 1, size, "f32");
     made.push(matrix);
     return Operand.column(call, argument, matrix, this.#memory, "f32", size);
   }
 
-  #stats(call: string, stats: unknown, rows: number): RowStats | undefined {
-    if (stats === undefined) return undefined;
-    checkOptions(call, stats, "stats");
-    const { mean, rstd } = stats as Record<keyof RowStats, unknown>;
+  #stats(call: string, mean: unknown, rstd: unknown, rows: number): RowStats {
     return {
       mean: this.#memory.outside(checkStat(call, "stats.mean", mean, rows)),
       rstd: this.#memory.outside(checkStat(call, "stats.rstd", rstd, rows)),
@@ -323,7 +360,7 @@ export class LinearNorm implements Norm {
   /** Rounds the sums over all rows into where they go, or adds them onto what is there. */
   #addUp(columns: number, bias: 0 | 1, out: Operand, tile: Tile, accumulate: boolean): Float32Array | Matrix {
     const at = accumulate ? out.read(0, 1, tile) : out.target(0, tile);
-    this.#memory.abi.columnSums(columns, bias, at, this.size, accumulate ? 1 : 0);
+    this.#memory.abi.columnSums(columns, bias, at, this.#size, accumulate ? 1 : 0);
     out.write(0, 1, tile);
     return out.result() as Float32Array | Matrix;
   }
@@ -331,7 +368,8 @@ export class LinearNorm implements Norm {
 
 /** Whether a value is f32, in an array or a matrix. */
 function isFloat(value: unknown): boolean {
-  return value instanceof LinearMatrix ? value.dtype === "f32" : holds(value, "f32");
+  const place = placeOf(value);
+  return place ? place.dtype === "f32" : holds(value, "f32");
 }
 
 /** Refuses a result of forward that overlaps an input; it may be x or the residual itself. */

@@ -1,6 +1,5 @@
 import type { Abi } from "./abi.js";
-import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions } from "./checks.js";
-import type { AdaNormOptions, NormName, StatsOptions } from "./types.js";
+import type { Settings } from "./options.js";
 
 /** The kernels of one norm, its options bound: what is left are where batches lie, their strides in bytes, and rows. */
 export interface NormKernels {
@@ -37,44 +36,22 @@ export interface NormKernels {
   ): void;
 }
 
-/** A norm with its options checked: the length of its rows, whether it takes gain and bias, and its kernels. */
-export interface BoundNorm {
-  size: number;
-  hasParams: boolean;
-  kernels: NormKernels;
-}
-
 /** As the kernels take it: converting it once is one conversion less in every call. */
 function flag(value: boolean): number {
   return value ? 1 : 0;
 }
 
-/** The options that every norm takes, checked and with their defaults. */
-function statsOptions(call: NormName, options: StatsOptions) {
-  checkOptions(call, options);
-  const detached = call === "detachNorm";
-  const { size, eps = 1e-5, epsAt = "variance", ddof = 0, detachMean = detached, detachStd = detached } = options;
-  return {
-    size: checkInteger(call, "size", size, 1),
-    eps: checkNumber(call, "eps", eps, 0),
-    epsAtStd: flag(checkOneOf(call, "epsAt", epsAt, ["variance", "std"]) === "std"),
-    ddof: checkOneOf(call, "ddof", ddof, [0, 1]),
-    detachMean: checkBoolean(call, "detachMean", detachMean),
-    detachStd: checkBoolean(call, "detachStd", detachStd),
-  };
-}
-
 /** The norms z = gain y + bias; centred, or about 0 as rmsNorm is. */
-function bindAffine(abi: Abi, call: NormName, options: StatsOptions): BoundNorm {
-  const { size, eps, epsAtStd, ddof, detachMean, detachStd } = statsOptions(call, options);
-  const centred = call !== "rmsNorm";
+function bindAffine(abi: Abi, { name, eps, epsAt, ddof, detachMean, detachStd }: Settings, size: number): NormKernels {
+  const centred = name !== "rmsNorm";
   // rmsNorm: a mean of 0 has no derivative, and squares about it lose no degree of freedom.
   const freedom = centred ? ddof : 0;
   const constantMean = flag(detachMean || !centred);
   const constantStd = flag(detachStd);
+  const epsAtStd = flag(epsAt === "std");
   const about = flag(centred);
   const { affineForward, rowStatistics, affineBackward } = abi;
-  const kernels: NormKernels = {
+  return {
     forward: (x, xStride, residual, residualStride, sum, sumStride, gain, bias, y, yStride, means, rstds, rows) =>
       affineForward(
         x,
@@ -120,19 +97,16 @@ function bindAffine(abi: Abi, call: NormName, options: StatsOptions): BoundNorm 
         constantStd,
       ),
   };
-  return { size, hasParams: call === "layerNorm" || call === "rmsNorm", kernels };
 }
 
-function bindAda(abi: Abi, call: NormName, options: AdaNormOptions): BoundNorm {
-  const { size, eps, epsAtStd, ddof, detachMean, detachStd } = statsOptions(call, options);
-  const { scale = 1, k = 1 / 10, detachScale = true } = options;
-  checkNumber(call, "scale", scale, 0, true);
-  checkNumber(call, "k", k, 0);
+function bindAda(abi: Abi, settings: Settings, size: number): NormKernels {
+  const { eps, epsAt, ddof, detachMean, detachStd, scale, k, detachScale } = settings;
+  const epsAtStd = flag(epsAt === "std");
   const constantMean = flag(detachMean);
   const constantStd = flag(detachStd);
-  const constantScale = flag(checkBoolean(call, "detachScale", detachScale));
+  const constantScale = flag(detachScale);
   const { adaForward, rowStatistics, adaBackward } = abi;
-  const kernels: NormKernels = {
+  return {
     forward: (x, xStride, residual, residualStride, sum, sumStride, _gain, _bias, y, yStride, means, rstds, rows) =>
       adaForward(
         x,
@@ -177,10 +151,9 @@ function bindAda(abi: Abi, call: NormName, options: AdaNormOptions): BoundNorm {
         constantScale,
       ),
   };
-  return { size, hasParams: false, kernels };
 }
 
-/** Checks a norm's options and binds its kernels to them. */
-export function bindNorm(abi: Abi, name: NormName, options: StatsOptions | AdaNormOptions): BoundNorm {
-  return name === "adaNorm" ? bindAda(abi, name, options) : bindAffine(abi, name, options);
+/** Binds the kernels of a norm to its options. */
+export function bindNorm(abi: Abi, settings: Settings, size: number): NormKernels {
+  return settings.name === "adaNorm" ? bindAda(abi, settings, size) : bindAffine(abi, settings, size);
 }

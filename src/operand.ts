@@ -1,6 +1,7 @@
+import { bufferOf, byteOffsetOf, copyInto, kindOf, lengthOf, makeArray } from "./arrays.js";
 import { rangeError, typeError } from "./checks.js";
-import { arrayLike, arraysOf, BYTES, CODES, type Elements, elementsOf } from "./dtypes.js";
-import { LinearMatrix } from "./matrix.js";
+import { arraysOf, BYTES, CODES, type Elements, elementsOf } from "./dtypes.js";
+import { checkPlace, inheritOwner, isDisguised, type LinearMatrix, placeOf } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
 import type { Span } from "./overlap.js";
 import type { Tile } from "./tiles.js";
@@ -20,6 +21,7 @@ export class Operand {
   readonly stride: number;
   /** Byte offset in linear memory; undefined for elements with the caller. */
   readonly pointer: number | undefined;
+  readonly isMatrix: boolean;
   readonly #memory: LinearMemory;
   readonly #dtype: DType;
   /** The caller's elements; for a matrix none. */
@@ -49,20 +51,36 @@ export class Operand {
     this.#memory = memory;
     this.#dtype = dtype;
     this.value = value as HostArray | LinearMatrix;
-    if (value instanceof LinearMatrix) {
-      this.pointer = LinearMatrix.pointerOf(call, argument, value, memory, dtype);
-      this.rows = value.cols === stride ? value.rows : rowsOfShape(call, argument, value, size, stride, isColumn);
+    const place = placeOf(value);
+    this.isMatrix = place !== undefined;
+    if (place !== undefined) {
+      checkPlace(call, argument, place, memory, dtype);
+      const { rows, cols } = place;
+      this.pointer = place.pointer;
+      this.rows = cols === stride ? rows : rowsOfShape(call, argument, rows, cols, size, stride, isColumn);
       this.#elements = undefined;
       this.#length = 0;
-      if (isColumn && this.rows !== 1) throw notColumn(call, argument, size, `${value.rows} x ${value.cols}`);
+      if (isColumn && this.rows !== 1) throw notColumn(call, argument, size, `${rows} x ${cols}`);
     } else {
+      if (isDisguised(value)) {
+        throw new TypeError(
+          `${call}: ${argument}: expected a Matrix itself, got a Proxy of one, as reactive frameworks make`,
+        );
+      }
       const elements = elementsOf(call, argument, value, dtype);
+      const length = lengthOf(elements);
       // A view of this very memory (a matrix's data, say) is used where it lies: growth would detach the view itself.
-      this.pointer = elements.buffer === memory.buffer ? elements.byteOffset : undefined;
+      this.pointer = bufferOf(elements) === memory.buffer ? byteOffsetOf(elements) : undefined;
+      if (this.pointer !== undefined && length > 0 && !memory.blocks.hold(this.pointer, length * BYTES[dtype])) {
+        throw new TypeError(
+          `${call}: ${argument}: expected an array in the memory of one live Matrix, got one that reaches beyond it, ` +
+            "or whose Matrix was freed",
+        );
+      }
       this.#elements = elements;
-      this.#length = elements.length;
-      if (isColumn && elements.length !== size) throw notColumn(call, argument, size, `${elements.length}`);
-      this.rows = rowsIn(call, argument, elements.length, size, stride);
+      this.#length = length;
+      if (isColumn && length !== size) throw notColumn(call, argument, size, `${length}`);
+      this.rows = rowsIn(call, argument, length, size, stride);
     }
   }
 
@@ -86,10 +104,6 @@ export class Operand {
   /** Between the rows that kernels see, in bytes. */
   get kernelStride(): number {
     return (this.isInPlace ? this.stride : this.size) * 4;
-  }
-
-  get isMatrix(): boolean {
-    return this.value instanceof LinearMatrix;
   }
 
   /** Whether what is written to it is rounded to fewer bits than kernels give. */
@@ -134,8 +148,18 @@ export class Operand {
   /** The argument as the caller gets it back: a view that growth has detached in the meantime is made anew. */
   result(): HostArray | LinearMatrix {
     const { value, pointer } = this;
-    if (pointer === undefined || value instanceof LinearMatrix || value.length === this.#length) return value;
-    return arrayLike(value, this.#memory.buffer, pointer, this.#length);
+    if (this.isMatrix || pointer === undefined) return value;
+    const array = value as HostArray;
+    if (lengthOf(array) === this.#length) return array;
+    const view = makeArray<HostArray>(kindOf(array) as string, this.#memory.buffer, pointer, this.#length);
+    inheritOwner(view, array);
+    return view;
+  }
+
+  /** All elements of an array, as they lie: in linear memory where it is a view of that, whatever growth has detached. */
+  get elements(): Elements {
+    if (this.pointer === undefined) return this.#elements as Elements;
+    return this.#memory.view(this.#dtype, this.pointer, this.#length);
   }
 
   /** Bytes from the first element to behind the last. */
@@ -146,10 +170,10 @@ export class Operand {
 
   get span(): Span {
     const bytes = BYTES[this.#dtype];
-    const start = this.pointer ?? (this.#elements as Elements).byteOffset;
+    const start = this.pointer ?? byteOffsetOf(this.#elements as Elements);
     return {
       argument: this.argument,
-      buffer: this.pointer === undefined ? (this.#elements as Elements).buffer : this.#memory.buffer,
+      buffer: this.pointer === undefined ? bufferOf(this.#elements as Elements) : this.#memory.buffer,
       start,
       end: start + this.bytes,
       run: this.size * bytes,
@@ -180,18 +204,13 @@ export class Operand {
   /** Copies rows of the caller's array into linear memory. */
   #place(row: number, count: number, to: number): void {
     const { size, stride } = this;
-    const elements = this.#elements as Elements;
     const place = this.#memory.elements(this.#dtype);
     const at = to / BYTES[this.#dtype];
     if (stride === size) {
-      const length = count * size;
-      place.set(length === elements.length ? elements : elements.subarray(row * size, row * size + length), at);
+      place.set(this.#part(row * size, count * size), at);
       return;
     }
-    for (let i = 0; i < count; i++) {
-      const start = (row + i) * stride;
-      place.set(elements.subarray(start, start + size), at + i * size);
-    }
+    for (let i = 0; i < count; i++) place.set(this.#part((row + i) * stride, size), at + i * size);
   }
 
   /** Copies rows from linear memory into the caller's array. */
@@ -201,12 +220,20 @@ export class Operand {
     const place = this.#memory.elements(this.#dtype);
     const at = from / BYTES[this.#dtype];
     if (stride === size) {
-      elements.set(place.subarray(at, at + count * size), row * size);
+      copyInto(elements, place.subarray(at, at + count * size), row * size);
       return;
     }
     for (let i = 0; i < count; i++) {
-      elements.set(place.subarray(at + i * size, at + (i + 1) * size), (row + i) * stride);
+      copyInto(elements, place.subarray(at + i * size, at + (i + 1) * size), (row + i) * stride);
     }
+  }
+
+  /** Elements of the caller's array, from index `start` on: the array itself where that is all of them. */
+  #part(start: number, length: number): Elements {
+    const elements = this.#elements as Elements;
+    if (length === this.#length) return elements;
+    const bytes = BYTES[this.#dtype];
+    return makeArray(kindOf(elements) as string, bufferOf(elements), byteOffsetOf(elements) + start * bytes, length);
   }
 }
 
@@ -214,7 +241,8 @@ export class Operand {
 function rowsOfShape(
   call: string,
   argument: string,
-  { rows, cols }: LinearMatrix,
+  rows: number,
+  cols: number,
   size: number,
   stride: number,
   isColumn: boolean,
@@ -250,21 +278,4 @@ export function checkLike(call: string, operand: Operand, model: Operand, modelD
   if (operand.rows !== model.rows) {
     throw rangeError(call, operand.argument, `the shape of ${model.argument}, ${model.shape}`, operand.shape);
   }
-}
-
-/**
- * The stride that a call's `rowStride` gives for one of its batches: it is one number for all of them, or one for each by
- * name; rows follow one another where it gives none.
- */
-export function strideOf(call: string, rowStride: unknown, argument: string, size: number): number {
-  if (rowStride === undefined) return size;
-  const named = typeof rowStride === "object" && rowStride !== null;
-  const stride = named ? (rowStride as Record<string, unknown>)[argument] : rowStride;
-  if (named && stride === undefined) return size;
-  const name = named ? `rowStride.${argument}` : "rowStride";
-  if (typeof stride !== "number") throw typeError(call, name, `an integer >= size ${size}`, stride);
-  if (!Number.isSafeInteger(stride) || stride < size) {
-    throw rangeError(call, name, `an integer >= size ${size}`, stride);
-  }
-  return stride;
 }

@@ -1,4 +1,5 @@
 /** Whether arguments share memory. */
+import { bufferOf, byteOffsetOf, lengthOf } from "./arrays.js";
 import { rangeError } from "./checks.js";
 import { Operand } from "./operand.js";
 
@@ -14,8 +15,9 @@ export interface Span {
 
 /** All the bytes of an array. */
 export function spanOf(argument: string, array: Float64Array): Span {
-  const { buffer, byteOffset: start, byteLength } = array;
-  return { argument, buffer, start, end: start + byteLength, run: byteLength, stride: byteLength };
+  const start = byteOffsetOf(array);
+  const bytes = lengthOf(array) * 8;
+  return { argument, buffer: bufferOf(array), start, end: start + bytes, run: bytes, stride: bytes };
 }
 
 /**

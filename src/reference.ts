@@ -136,7 +136,8 @@ export function forward(norm: NormName, x: ArrayLike<number>, options: Reference
     const row = input.slice(r * size, (r + 1) * size);
     const { mean, sigma } = statistics(norm, row, options);
     result.mean[r] = mean;
-    result.rstd[r] = 1 / sigma;
+    // Where eps is so small that its reciprocal is beyond a double, as close as a double comes to it.
+    result.rstd[r] = sigma > 0 ? Math.min(1 / sigma, Number.MAX_VALUE) : 1 / sigma;
     for (let i = 0; i < size; i++) {
       const y = ((row[i] as number) - mean) / sigma;
       let z = y;

@@ -1,12 +1,20 @@
 import type { Abi } from "./abi.js";
-import { checkInteger, checkOneOf, checkOptions } from "./checks.js";
+import { checkInteger, checkOneOf, notItself } from "./checks.js";
 import { checkDType } from "./dtypes.js";
 import type { LinearMemory } from "./memory.js";
+import { checkOptions } from "./names.js";
 import { Operand } from "./operand.js";
 import { Layout, placed, takeTile, tileRows } from "./tiles.js";
 import type { DType, HostArray, Matrix, Rows } from "./types.js";
 
 type Batch = HostArray | Matrix;
+
+/** A kernel that leaves one f64 a row. */
+type Reduction = (x: number, out: number, rows: number, size: number) => void;
+
+/** Of rows itself, and of every reduction: one object can serve all, so that ddof is checked by those that have none too. */
+const OPTIONS: ReadonlySet<string> = new Set(["dtype"]);
+const REDUCTION_OPTIONS: ReadonlySet<string> = new Set(["ddof"]);
 
 /** The row reductions: one pass over the tiles of a batch for each, whatever it reduces to. */
 export class LinearRows implements Rows {
@@ -15,84 +23,94 @@ export class LinearRows implements Rows {
   readonly #size: number;
   readonly #dtype: DType;
 
-  constructor(abi: Abi, memory: LinearMemory, size: unknown, options: { dtype?: DType | undefined } = {}) {
-    checkOptions("rows", options);
-    const { dtype = "f32" } = options;
+  constructor(abi: Abi, memory: LinearMemory, size: unknown, options: unknown = {}) {
+    checkOptions("rows", "options", options, OPTIONS);
+    const { dtype = "f32" } = options as { dtype?: unknown };
     this.#dtype = checkDType("rows", dtype);
     this.#abi = abi;
     this.#memory = memory;
     this.#size = checkInteger("rows", "size", size, 1);
   }
 
-  sum(x: Batch): Float64Array {
-    return this.#reduce("sum", x, this.#abi.rowSum);
+  sum(x: Batch, options?: unknown): Float64Array {
+    return LinearRows.#reduce(this, "sum", x, options, (abi) => abi.rowSum);
   }
 
-  mean(x: Batch): Float64Array {
-    return this.#moments("mean", x, 0).mean;
+  mean(x: Batch, options?: unknown): Float64Array {
+    return LinearRows.#moments(this, "mean", x, options).mean;
   }
 
-  variance(x: Batch, options: { ddof?: 0 | 1 | undefined } = {}): Float64Array {
-    return this.#moments("variance", x, this.#ddof("variance", options)).variance;
+  variance(x: Batch, options?: unknown): Float64Array {
+    return LinearRows.#moments(this, "variance", x, options).variance;
   }
 
-  std(x: Batch, options: { ddof?: 0 | 1 | undefined } = {}): Float64Array {
-    return this.#moments("std", x, this.#ddof("std", options)).variance.map(Math.sqrt);
+  std(x: Batch, options?: unknown): Float64Array {
+    return LinearRows.#moments(this, "std", x, options).variance.map(Math.sqrt);
   }
 
-  rms(x: Batch): Float64Array {
-    return this.#reduce("rms", x, this.#abi.rowSumSquare).map((square) => Math.sqrt(square / this.#size));
+  rms(x: Batch, options?: unknown): Float64Array {
+    const squares = LinearRows.#reduce(this, "rms", x, options, (abi) => abi.rowSumSquare);
+    return squares.map((square) => Math.sqrt(square / this.#size));
   }
 
-  l1(x: Batch): Float64Array {
-    return this.#reduce("l1", x, this.#abi.rowL1);
+  l1(x: Batch, options?: unknown): Float64Array {
+    return LinearRows.#reduce(this, "l1", x, options, (abi) => abi.rowL1);
   }
 
-  l2(x: Batch): Float64Array {
-    return this.#reduce("l2", x, this.#abi.rowSumSquare).map(Math.sqrt);
+  l2(x: Batch, options?: unknown): Float64Array {
+    return LinearRows.#reduce(this, "l2", x, options, (abi) => abi.rowSumSquare).map(Math.sqrt);
   }
 
-  sumSquare(x: Batch): Float64Array {
-    return this.#reduce("sumSquare", x, this.#abi.rowSumSquare);
+  sumSquare(x: Batch, options?: unknown): Float64Array {
+    return LinearRows.#reduce(this, "sumSquare", x, options, (abi) => abi.rowSumSquare);
   }
 
-  min(x: Batch): Float64Array {
-    return this.#reduce("min", x, this.#abi.rowMin);
+  min(x: Batch, options?: unknown): Float64Array {
+    return LinearRows.#reduce(this, "min", x, options, (abi) => abi.rowMin);
   }
 
-  max(x: Batch): Float64Array {
-    return this.#reduce("max", x, this.#abi.rowMax);
+  max(x: Batch, options?: unknown): Float64Array {
+    return LinearRows.#reduce(this, "max", x, options, (abi) => abi.rowMax);
   }
 
-  moments(x: Batch, options: { ddof?: 0 | 1 | undefined } = {}): { mean: Float64Array; variance: Float64Array } {
-    return this.#moments("moments", x, this.#ddof("moments", options));
+  moments(x: Batch, options?: unknown): { mean: Float64Array; variance: Float64Array } {
+    return LinearRows.#moments(this, "moments", x, options);
   }
 
-  #ddof(name: string, options: unknown): number {
-    checkOptions(`rows.${name}`, options);
+  /** Checks what every reduction takes besides x, on rows themselves and on no Proxy of them. */
+  static #check(self: unknown, name: string, options: unknown): { call: string; ddof: 0 | 1 } {
+    const isOne = typeof self === "object" && self !== null && #size in self;
+    if (!isOne) throw notItself(`Rows.${name}`, self);
+    const call = `rows.${name}`;
+    if (options === undefined) return { call, ddof: 0 };
+    checkOptions(call, "options", options, REDUCTION_OPTIONS);
     const { ddof = 0 } = options as { ddof?: unknown };
-    return checkOneOf(`rows.${name}`, "ddof", ddof, [0, 1]);
+    return { call, ddof: checkOneOf(call, "ddof", ddof, [0, 1]) };
   }
 
-  #moments(name: string, x: Batch, ddof: number): { mean: Float64Array; variance: Float64Array } {
-    const size = this.#size;
-    const [mean, variance] = this.#run(name, x, (at, first, second, rows) =>
-      this.#abi.rowMoments(at, first, second, rows, size, ddof),
+  static #moments(self: LinearRows, name: string, x: Batch, options: unknown) {
+    const { call, ddof } = LinearRows.#check(self, name, options);
+    const { rowMoments } = self.#abi;
+    const size = self.#size;
+    const [mean, variance] = self.#run(call, x, (at, first, second, rows) =>
+      rowMoments(at, first, second, rows, size, ddof),
     );
     return { mean, variance };
   }
 
-  #reduce(name: string, x: Batch, kernel: (x: number, out: number, rows: number, size: number) => void): Float64Array {
-    return this.#run(name, x, (at, first, _second, rows) => kernel(at, first, rows, this.#size))[0];
+  static #reduce(self: LinearRows, name: string, x: Batch, options: unknown, pick: (abi: Abi) => Reduction) {
+    const { call } = LinearRows.#check(self, name, options);
+    const kernel = pick(self.#abi);
+    const size = self.#size;
+    return self.#run(call, x, (at, first, _second, rows) => kernel(at, first, rows, size))[0];
   }
 
   /** Runs a kernel that leaves up to two f64 a row. */
   #run(
-    name: string,
+    call: string,
     x: Batch,
     kernel: (x: number, first: number, second: number, rows: number) => void,
   ): [Float64Array, Float64Array] {
-    const call = `rows.${name}`;
     const memory = this.#memory;
     const size = this.#size;
     const input = new Operand(call, "x", x, memory, this.#dtype, size, size, false);

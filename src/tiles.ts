@@ -17,8 +17,10 @@ const TILE_BYTES = 2 ** 17;
 /** Rows at a time of a batch that lies in linear memory: only its statistics pass through the scratch area. */
 const TILE_ROWS = 4096;
 
-/** Rows in a tile: one block of rows or more, and a whole number of blocks. */
+/** Rows in a tile: a whole number of blocks of rows, 1 at the least, or all rows where they are fewer; 0 of none. */
 export function tileRows(rows: number, size: number, resident: boolean, block: number): number {
+  // The block is a tile itself where tiles of statistics are made of tiles of rows: it has no rows then either.
+  if (rows === 0) return 0;
   const most = resident ? TILE_ROWS : Math.floor(TILE_BYTES / (size * 4));
   return Math.min(rows, Math.max(most - (most % block), block));
 }

@@ -4,6 +4,7 @@
  * @module adanorm/url
  */
 import { typeError } from "./checks.js";
+import { LOAD_OPTIONS, readLoadOptions } from "./kernels.js";
 import { loadFrom } from "./load.js";
 import type { Kernels, LoadOptions } from "./types.js";
 
@@ -39,6 +40,8 @@ export interface UrlLoadOptions extends LoadOptions {
   url?: string | URL | undefined;
 }
 
+const URL_OPTIONS: ReadonlySet<string> = new Set([...LOAD_OPTIONS, "url"]);
+
 /** One module for each URL. A failure is not kept: the next call tries again. */
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
@@ -71,6 +74,7 @@ function compile(url: string): Promise<WebAssembly.Module> {
  * does.
  */
 export async function load(options: UrlLoadOptions = {}): Promise<Kernels> {
+  const settings = readLoadOptions("load", options, URL_OPTIONS);
   const { url } = options;
   if (url !== undefined && typeof url !== "string" && !(url instanceof URL)) {
     throw typeError("load", "url", "a string or a URL", url);
@@ -81,6 +85,6 @@ export async function load(options: UrlLoadOptions = {}): Promise<Kernels> {
       portable: () => at(() => new URL("./adanorm.wasm", import.meta.url)),
       relaxed: () => at(() => new URL("./adanorm.relaxed.wasm", import.meta.url)),
     },
-    options,
+    settings,
   );
 }

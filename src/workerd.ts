@@ -4,6 +4,7 @@
  * leave the .wasm files to it.
  */
 import portable from "./adanorm.wasm";
+import { readLoadOptions } from "./kernels.js";
 import { loadFrom, loadSyncFrom, type Modules } from "./load.js";
 import type { Kernels, LoadOptions } from "./types.js";
 
@@ -14,7 +15,7 @@ const modules: Modules = {
 
 /** As in the main entry. */
 export async function load(options: LoadOptions = {}): Promise<Kernels> {
-  return loadFrom(modules, options);
+  return loadFrom(modules, readLoadOptions("load", options));
 }
 
 /** As in the main entry, without a limit on this host: nothing is left to compile. */

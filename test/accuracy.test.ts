@@ -4,8 +4,10 @@ import { describe, expect, it, test } from "vitest";
 import { dot, type Pair, sum, twoProd, twoSum } from "./accuracy/double-double.ts";
 import { FAMILIES } from "./accuracy/families.ts";
 import { ColumnSums, gradient, momentsOf, quotient } from "./accuracy/oracle.ts";
-import { describeViolation, perform, planFor, violations } from "./accuracy/plan.ts";
+import { DEFAULT_SEED, describeViolation, perform, planFor, violations } from "./accuracy/plan.ts";
 import { Random } from "./accuracy/random.ts";
+import { measureReductions, missedReductions } from "./accuracy/reductions.ts";
+import { describeFound, GOAL_COUNT, QUICK_SEARCH, search } from "./accuracy/search.ts";
 import { decode, encode, STORAGES, spacingAt } from "./accuracy/storage.ts";
 
 describe("the bounds hold", () => {
@@ -13,6 +15,15 @@ describe("the bounds hold", () => {
     const missed = planFor(family, true).flatMap((task) => violations(perform(task)));
     expect(missed.map(describeViolation)).toEqual([]);
   });
+});
+
+test("a climbing search finds nothing beyond them", () => {
+  const found = Array.from({ length: GOAL_COUNT }, (_, index) => search(index, QUICK_SEARCH, DEFAULT_SEED));
+  expect(found.filter(({ value, bound }) => !(value <= bound)).map(describeFound)).toEqual([]);
+});
+
+test.each([1, 2, 7, 255, 4096, 1_000_000])("row reductions of %i elements hold theirs", (size) => {
+  expect(missedReductions(measureReductions(size, 2000, DEFAULT_SEED))).toEqual([]);
 });
 
 /** Binary places of the integers that stand for numbers here: more than any double, or its square, needs. */

@@ -54,6 +54,22 @@ describe("load and loadSync", () => {
   });
 });
 
+describe("a module of somebody else", () => {
+  const head = [0, 97, 115, 109, 1, 0, 0, 0];
+  // A memory of one page, exported as m and as n.
+  const memory = [5, 3, 1, 0, 1, 7, 9, 2, 1, 109, 2, 0, 1, 110, 2, 0];
+
+  it.each([
+    ["nothing", head],
+    ["m, n", [...head, ...memory]],
+  ])("is refused, with what it exports: %s", async (exported, bytes) => {
+    const module = Uint8Array.from(bytes);
+    const message = (call: string) => `${call}: module: expected adanorm's module, got one that exports ${exported}`;
+    await expect(load({ module })).rejects.toThrow(new TypeError(message("load")));
+    expect(() => loadSync({ module })).toThrow(new TypeError(message("loadSync")));
+  });
+});
+
 describe("relaxedSimd", () => {
   it("falls back on the portable build where the engine lacks it", async () => {
     const { validate } = WebAssembly;
@@ -95,4 +111,29 @@ describe("relaxedSimd", () => {
   it("has no effect on loadSync, which has the portable build alone", () => {
     expect(loadSync({ relaxedSimd: true }).simd).toBe("simd128");
   });
+});
+
+it("takes a module from any view or buffer of its bytes, and refuses those whose bytes are gone", async () => {
+  const file = readFileSync(new URL("../build/adanorm.wasm", import.meta.url));
+  const bytes = Uint8Array.from(file);
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  shared.set(bytes);
+  const sources = [
+    bytes,
+    bytes.buffer,
+    new DataView(bytes.buffer),
+    shared,
+    shared.buffer,
+    new WebAssembly.Module(bytes),
+  ];
+  for (const module of sources) {
+    for (const make of [load, loadSync]) expect((await make({ module: module as ArrayBuffer })).memory.used).toBe(0);
+  }
+  structuredClone(bytes, { transfer: [bytes.buffer] });
+  const proxy = new Proxy(new WebAssembly.Module(file), {});
+  for (const module of [bytes, bytes.buffer, proxy]) {
+    expect(() => loadSync({ module })).toThrow("loadSync: module: expected a WebAssembly.Module or its bytes, got");
+    if (module !== bytes) continue;
+    await expect(load({ module })).rejects.toThrow("load: module: expected");
+  }
 });

@@ -14,6 +14,7 @@ import {
   makeNorm,
   NORMS,
   normal,
+  normalOf,
   ULP,
 } from "./support.js";
 
@@ -38,7 +39,7 @@ describe.each(DTYPES)("%s", (dtype) => {
   describe.each(PLACES)("%s", (places) => {
     const place = (values: Elements, size: number): Batch =>
       places === "arrays" ? values.slice() : kernels.matrix(values, size, dtype);
-    const make = (length: number, seed: number, std = 1) => reference.encode(normal(length, seed, 0, std), dtype);
+    const make = (length: number, seed: number, std = 1) => normalOf(dtype, length, seed, std);
 
     test.each(NORMS)("%s", (name) => {
       const used = kernels.memory.used;

@@ -1,7 +1,8 @@
 /** Special values: a test for each line of the table in docs/numerics.md. */
 import { loadSync } from "adanorm";
+import * as reference from "adanorm/reference";
 import { describe, expect, it } from "vitest";
-import { expectSameBytes, expectWithin, hasParams, makeNorm, NORMS, normal, ULP } from "./support.ts";
+import { combinations, expectSameBytes, expectWithin, hasParams, makeNorm, NORMS, normal, ULP } from "./support.ts";
 
 const kernels = loadSync();
 const size = 21;
@@ -104,7 +105,39 @@ describe.each(centred)("%s, constant rows", (name) => {
     const { y, mean, rstd } = norm.forward(filled(7), params);
     expect(y).toEqual(filled(Number.NaN));
     expect([mean[0], rstd[0]]).toEqual([7, Number.POSITIVE_INFINITY]);
-    expect(norm.backward(filled(1), filled(7), undefined, params).dx.some(Number.isFinite)).toBe(false);
+  });
+
+  it("give NaN in dx for eps = 0, whatever is held constant", () => {
+    for (const length of [size, 64]) {
+      for (const options of combinations({
+        epsAt: ["variance", "std"] as const,
+        detachMean: [false, true],
+        detachStd: [false, true],
+      })) {
+        const norm = makeNorm(kernels, name, { size: length, eps: 0, ...options });
+        const upstream = filled(1, length * rows).map((_, i) => i % 3);
+        const { dx } = norm.backward(upstream, filled(7, length * rows));
+        expect(dx, JSON.stringify(options)).toEqual(filled(Number.NaN, length * rows));
+      }
+    }
+  });
+
+  it("stay 0 (+ bias) for any eps > 0, with a finite rstd, and have dx of 0 where dy is constant", () => {
+    for (const { eps, ...options } of combinations({
+      eps: [5e-324, 5.6e-309, 1e-300, 1e-160, 1e-61, 1e20, 1e300, Number.MAX_VALUE],
+      epsAt: ["variance", "std"] as const,
+      detachStd: [false, true],
+    })) {
+      const norm = makeNorm(kernels, name, { size, eps, ...options });
+      const { y, mean, rstd } = norm.forward(filled(7), params);
+      const what = JSON.stringify({ eps, ...options });
+      expect(Array.from(y, Math.abs), what).toEqual(Array.from("bias" in params ? bias : filled(0), Math.abs));
+      expect(rstd[0], what).toBe(Math.min(1 / (options.epsAt === "std" ? eps : Math.sqrt(eps)), Number.MAX_VALUE));
+      const { dx } = norm.backward(filled(2), filled(7), { mean, rstd });
+      const held = name === "detachNorm";
+      const want = held ? Math.fround(2 * Math.min(rstd[0] as number, 1e300)) : 0;
+      expect(Array.from(dx, Math.abs), what).toEqual(Array.from(filled(want)));
+    }
   });
 });
 
@@ -126,7 +159,57 @@ describe("a row of one element", () => {
   });
 });
 
+describe("any eps", () => {
+  it.each(NORMS)("%s: makes no NaN of ordinary, tiny and huge rows", (name) => {
+    for (const { eps, magnitude, ...options } of combinations({
+      eps: [5e-324, 1e-300, 1e-40, 1, 1e300, Number.MAX_VALUE],
+      magnitude: [1e-40, 1, 1e30],
+      epsAt: ["variance", "std"] as const,
+    })) {
+      const norm = makeNorm(kernels, name, { size, eps, ...options });
+      const batch = x.map((value) => value * magnitude);
+      const { y, ...stats } = norm.forward(batch);
+      const { dx } = norm.backward(dy, batch, stats);
+      expect([...y, ...dx].some(Number.isNaN), JSON.stringify({ eps, magnitude, ...options })).toBe(false);
+    }
+  });
+});
+
+describe("a product of gain and y beyond f32", () => {
+  it("is infinite whatever the bias: rows that fit f32 round it first", () => {
+    const two = kernels.layerNorm({ size: 2, eps: 0 });
+    const params = { gain: Float32Array.of(3e38, 1), bias: Float32Array.of(3e38, 0) };
+    // y is -1 and 1, where nothing overflows; with ddof 1 it would be less.
+    expect(Array.from(two.forward(Float32Array.of(0, 2), params).y)).toEqual([0, 1]);
+    const four = kernels.layerNorm({ size: 4, eps: 0 });
+    const huge = { gain: filled(3e38, 4), bias: filled(-3e38, 4) };
+    expect(four.forward(Float32Array.of(0, 0, 0, 1), huge).y[3]).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
 describe("minus zero", () => {
+  it.each(NORMS)("%s: its sign in y and dx does not depend on how rows are split over calls", (name) => {
+    const length = 72;
+    const count = 24;
+    const batch = normal(length * count, 7).map((value, i) => (i % 5 ? value : -0));
+    const upstream = batch.map((_, i) => [-0, -0, 0][Math.floor(i / length) % 3] as number);
+    const columns = () => (hasParams(name) ? { out: { dGain: filled(0, length), dBias: filled(0, length) } } : {});
+    for (const options of combinations({ detachMean: [false, true], detachStd: [false, true] })) {
+      const norm = makeNorm(kernels, name, { size: length, ...options });
+      const whole = norm.forward(batch);
+      const { dx } = norm.backward(upstream, batch, whole, columns());
+      expectSameBytes(norm.backward(upstream, batch, whole).dx, dx, "with dGain and without");
+      for (let start = 0; start < count; start += 3) {
+        const [from, to] = [start * length, (start + 3) * length];
+        const part = batch.subarray(from, to);
+        const forward = norm.forward(part);
+        expectSameBytes(forward.y, whole.y.slice(from, to), `y from row ${start}`);
+        const parts = norm.backward(upstream.subarray(from, to), part, forward, columns());
+        expectSameBytes(parts.dx, dx.slice(from, to), `dx from row ${start}, ${JSON.stringify(options)}`);
+      }
+    }
+  });
+
   it.each(NORMS)("%s: is a zero like the other, with eps or without", (name) => {
     const zeros = filled(0).map((_, i) => (i % 2 ? -0 : 0));
     expect(Array.from(makeNorm(kernels, name, { size }).forward(zeros).y, Math.abs)).toEqual(Array.from(filled(0)));
@@ -161,4 +244,18 @@ describe("gradients out of the range of f32", () => {
     const exact = kernels.layerNormSimple({ size, eps: 0 }).backward(row(dy, 0), row(x, 0)).dx;
     expect(dx.every((value, i) => value === Math.sign(exact[i] as number) * Number.POSITIVE_INFINITY)).toBe(true);
   });
+});
+
+it.each([
+  ["below what f32 holds in all of its digits", 1.3 * 2 ** -140, 2 ** 100],
+  ["above what f32 holds", 1e39, 1e-20],
+])("keep gradients of ordinary size right where adaNorm's scale is %s", (_, scale, upstream) => {
+  const size = 200;
+  const x = normal(2 * size, 1);
+  const dy = normal(2 * size, 2).map((value) => value * upstream);
+  const { dx } = loadSync().adaNorm({ size, scale }).backward(dy, x);
+  const want = reference.backward("adaNorm", dy, x, { size, scale }).dx;
+  const largest = Math.max(...want.map(Math.abs));
+  expect(Number.isFinite(largest)).toBe(true);
+  for (const [i, value] of want.entries()) expect(Math.abs((dx[i] as number) - value)).toBeLessThan(1e-6 * largest);
 });

@@ -5,7 +5,7 @@
 import { type DType, type HostArray, loadSync, type Matrix, type Norm } from "adanorm";
 import { decode, encode } from "adanorm/reference";
 import { describe, expect, test } from "vitest";
-import { expectSameBytes, hasParams, makeNorm, NORMS, normal, random } from "./support.js";
+import { expectSameBytes, hasParams, makeNorm, NORMS, normal, normalOf, random } from "./support.js";
 
 const kernels = loadSync();
 
@@ -113,7 +113,7 @@ const SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 64, 66, 67, 68, 69, 71, 73, 127, 258];
 const SHAPES = [...SIZES.map((size) => ({ rows: 5, size })), { rows: 411, size: 101 }];
 
 describe.each(HALVES)("results in %s are those of f32, rounded once", (dtype) => {
-  const half = (length: number, seed: number, std = 1) => encode(normal(length, seed, 0, std), dtype) as Uint16Array;
+  const half = (length: number, seed: number, std = 1) => normalOf(dtype, length, seed, std) as Uint16Array;
   const floats = (bits: Uint16Array) => Float32Array.from(decode(bits, dtype));
   const bitsOf = (value: HostArray | Matrix) => ("toArray" in value ? value.toArray() : value) as Uint16Array;
 
@@ -235,7 +235,9 @@ describe.each(HALVES)("results in %s are those of f32, rounded once", (dtype) =>
     const instance = loadSync();
     const size = 96;
     const norm = instance.adaNorm({ size, dtype });
-    const x = half(20_000 * size, 1);
+    const [rows, repeats] = [half(1000 * size, 1), 20];
+    const x = new Uint16Array(rows.length * repeats);
+    for (let i = 0; i < repeats; i++) x.set(rows, i * rows.length);
     norm.backward(x, x, norm.forward(x, { residual: x }), { dSum: x });
     const grown = instance.memory.size;
     norm.backward(x, x, norm.forward(x, { residual: x }), { dSum: x });
@@ -251,5 +253,56 @@ describe.each(HALVES)("results in %s are those of f32, rounded once", (dtype) =>
     wide.forward(other, { out: other });
     expect(view.length).toBe(0);
     expectSame(norm.forward(matrix.data).y, want, dtype);
+  });
+});
+
+describe.each(HALVES)("in %s", (dtype) => {
+  test("a matrix of more than a tile is converted whole, also after the memory has grown", () => {
+    const instance = loadSync();
+    for (const cols of [1000, 70_001]) {
+      const values = normal(40 * 1000, cols).subarray(0, cols === 1000 ? 40_000 : undefined);
+      const source =
+        cols === 1000 ? values : Float32Array.from({ length: 2 * cols }, (_, i) => values[i % 40_000] as number);
+      using matrix = instance.matrix(source, cols, dtype);
+      const want = encode(source, dtype) as Uint16Array;
+      expectSameBytes(matrix.toArray() as Uint16Array, want, `${cols}`);
+      const { size } = instance.memory;
+      const more = instance.matrix(1, size / 4 + 1);
+      expect(instance.memory.size).toBeGreaterThan(size);
+      expectSameBytes(matrix.toFloat32(), Float32Array.from(decode(want, dtype)), `${cols}`);
+      more.free();
+    }
+  });
+
+  test("rows of every length become f32 exactly where all of their elements are subnormal, and where one is infinite", () => {
+    const infinity = encode([Infinity], dtype)[0] as number;
+    for (let length = 1; length <= 70; length++) {
+      const subnormal = PATTERNS.slice(1, length + 1);
+      const ordinary = normalOf(dtype, length, length) as Uint16Array;
+      for (const bits of [subnormal, ...Array.from(ordinary, (_, i) => ordinary.with(i, infinity))]) {
+        expectSameBytes(toFloat(bits, dtype), Float32Array.from(decode(bits, dtype)), `${length}`);
+      }
+    }
+  });
+
+  test("gain and bias may be f32, in a matrix of any shape as in an array", () => {
+    const size = 6;
+    const x = normalOf(dtype, 5 * size, 1) as Uint16Array;
+    const [gain, bias] = [normal(size, 2), normal(size, 3)];
+    const norm = kernels.layerNorm({ size, dtype });
+    const want = norm.forward(x, { gain, bias });
+    const back = norm.backward(x, x, want, { gain, bias });
+    for (const cols of [1, 2, 3, 6]) {
+      using batch = kernels.matrix(x, size, dtype);
+      using g = kernels.matrix(gain, cols);
+      using b = kernels.matrix(bias, cols);
+      using y = norm.forward<Matrix>(batch, { gain: g, bias: b }).y;
+      expectSameBytes(y.toArray() as Uint16Array, want.y as Uint16Array, `${cols} columns`);
+      const got = norm.backward<Matrix>(batch, batch, want, { gain: g, bias: b });
+      expectSameBytes(got.dx.toArray() as Uint16Array, back.dx as Uint16Array, `${cols} columns: dx`);
+      expectSameBytes((got.dGain as Matrix).toArray() as Float32Array, back.dGain as Float32Array, "dGain");
+      expectSameBytes((got.dBias as Matrix).toArray() as Float32Array, back.dBias as Float32Array, "dBias");
+      for (const one of [got.dx, got.dGain, got.dBias]) (one as Matrix).free();
+    }
   });
 });

@@ -5,7 +5,7 @@
 import { type DType, type HostArray, loadSync, type Matrix } from "adanorm";
 import * as reference from "adanorm/reference";
 import { describe, expect, test } from "vitest";
-import { expectSameBytes, hasParams, makeNorm, NORMS, normal } from "./support.js";
+import { expectSameBytes, hasParams, makeNorm, NORMS, normal, normalOf } from "./support.js";
 
 const kernels = loadSync();
 const DTYPES: readonly DType[] = ["f32", "f16", "bf16"];
@@ -30,7 +30,7 @@ function widen(rows: Elements, size: number, stride: number, offset: number, dty
 }
 
 describe.each(DTYPES)("%s", (dtype) => {
-  const make = (length: number, seed: number) => reference.encode(normal(length, seed), dtype) as Elements;
+  const make = (length: number, seed: number): Elements => normalOf(dtype, length, seed);
 
   describe.each(["the caller's memory", "linear memory"])("in %s", (where) => {
     /** An array with these elements, and what frees its memory. */

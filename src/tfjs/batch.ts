@@ -1,6 +1,6 @@
 /** What the ways of computing a norm have in common: a batch of rows comes in, gradients come out. */
 import type { Rank, Tensor } from "@tensorflow/tfjs-core";
-import type { Settings } from "./settings.js";
+import type { Settings } from "../options.js";
 
 /** A norm to be computed: `rows` rows of `size` elements in x, whatever its rank. */
 export interface Batch {

@@ -21,8 +21,8 @@ import {
   tidy,
   zerosLike,
 } from "@tensorflow/tfjs-core";
+import type { Settings } from "../options.js";
 import type { Batch, Gradients, Pass } from "./batch.js";
-import type { Settings } from "./settings.js";
 
 type Hold = (tensor: Tensor) => Tensor;
 

@@ -3,7 +3,7 @@
  * threads is shared, say. Rows are copied between the two memories, a tile at a time.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { createKernelsSync } from "../kernels.js";
+import { createKernelsSync, readLoadOptions } from "../kernels.js";
 import type { Kernels, Norm } from "../types.js";
 import { addressOf, makeTensor, type WasmBackend } from "./backend.js";
 import type { Batch, Gradients, Pass, Route, Stats } from "./batch.js";
@@ -14,7 +14,7 @@ export class CopyingRoute implements Route {
 
   constructor(backend: WasmBackend, module: WebAssembly.Module) {
     this.#backend = backend;
-    this.#kernels = createKernelsSync(module, {});
+    this.#kernels = createKernelsSync(module, readLoadOptions("adanorm/tfjs", {}));
   }
 
   forward(batch: Batch): Pass {
@@ -44,7 +44,8 @@ export class CopyingRoute implements Route {
   }
 
   #norm({ settings, size }: Batch): Norm {
-    return this.#kernels[settings.name]({ ...settings, size });
+    const { name, ...options } = settings;
+    return this.#kernels[name]({ ...options, size });
   }
 
   /** What the tensors hold, as it lies in the backend's memory: good until that grows. */

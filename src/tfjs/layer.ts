@@ -1,12 +1,14 @@
 /** What the layers have in common. */
 import { type serialization, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { type LayerVariable, layers, type Shape } from "@tensorflow/tfjs-layers";
-import { checkOptions, rangeError, typeError } from "../checks.js";
+import { rangeError, typeError } from "../checks.js";
+import { checkOptions } from "../names.js";
+import type { Settings } from "../options.js";
 import type { NormName } from "../types.js";
 import { type Axis, checkAxis, lastAxes, overAxes, resolveAxis } from "./axes.js";
 import { normalize } from "./normalize.js";
 import type { AdaNormOptions } from "./options.js";
-import { type Settings, settingsOf } from "./settings.js";
+import { savedSettingsOf } from "./settings.js";
 
 /** Arguments that every layer of TensorFlow.js takes: `name`, `inputShape`, `trainable` and others. */
 export type LayerArgs = NonNullable<ConstructorParameters<typeof layers.Layer>[0]>;
@@ -33,6 +35,17 @@ export interface NormLayerArgs extends LayerArgs {
   /** Hold the standard deviation constant in the gradient. Default false; true for DetachNorm. */
   detachStd?: boolean | undefined;
 }
+
+/** @internal Arguments for weights. */
+export const WEIGHTS = ["center", "betaInitializer", "gammaInitializer", "betaRegularizer", "gammaRegularizer"];
+
+/** Arguments of TensorFlow.js's own layers, those of every norm's, and those that some refuse with more words. */
+const ARGUMENTS: ReadonlySet<string> = new Set([
+  ...["name", "trainable", "inputShape", "batchInputShape", "batchSize", "dtype", "inputDType", "weights"],
+  ...["axis", "axes", "epsilon", "eps", "epsAt", "ddof", "detachMean", "detachStd"],
+  ...["scale", ...WEIGHTS],
+]);
+const ADA_ARGUMENTS: ReadonlySet<string> = new Set([...ARGUMENTS, "k", "detachScale"]);
 
 /** Whether an argument was given. Saved models have null for what was not. */
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
@@ -67,7 +80,7 @@ export abstract class NormLayer extends layers.Layer {
    * @param epsilon the default.
    */
   protected constructor(call: string, name: NormName, args: NormArgs, epsilon = 1e-5) {
-    checkOptions(call, args);
+    checkOptions(call, "args", args, name === "adaNorm" ? ADA_ARGUMENTS : ARGUMENTS, null);
     super(args);
     const { axis, axes, eps } = args;
     if (isGiven(axis) && isGiven(axes)) throw rangeError(call, "axes", "none where axis is given", axes);
@@ -76,8 +89,23 @@ export abstract class NormLayer extends layers.Layer {
     }
     const epsName = isGiven(args.epsilon) ? "epsilon" : "eps";
     this.axis = isGiven(axes) ? lastAxes(call, axes) : checkAxis(call, axis ?? -1);
-    this.settings = settingsOf(call, name, { ...args, eps: args.epsilon ?? eps ?? epsilon }, epsName);
+    this.settings = savedSettingsOf(call, name, { ...args, eps: args.epsilon ?? eps ?? epsilon }, epsName);
     this.supportsMasking = true;
+  }
+
+  /**
+   * Makes a layer of what {@link getConfig} gave, when a model is loaded.
+   *
+   * @typeParam T the class of the layer.
+   * @param cls the class of the layer.
+   * @param config its arguments, and what TensorFlow.js hands on beside them.
+   */
+  static override fromConfig<T extends serialization.Serializable>(
+    cls: serialization.SerializableConstructor<T>,
+    config: serialization.ConfigDict,
+  ): T {
+    const { customObjects, ...args } = config;
+    return new cls(args);
   }
 
   /** Added to the variance, or to the standard deviation. */

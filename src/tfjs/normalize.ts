@@ -1,12 +1,14 @@
 /** One op, whichever norm it is: checks, the choice of a way, the gradient. */
 import { customGrad, engine, type GradSaveFunc, type Rank, Tensor, tidy } from "@tensorflow/tfjs-core";
 import { describe, rangeError } from "../checks.js";
+import { checkOptions } from "../names.js";
+import { hasParams } from "../options.js";
 import type { NormName } from "../types.js";
 import type { Batch, Gradients, Pass } from "./batch.js";
 import { backwardByOps, backwardOnTape, forwardByOps, withTensors } from "./composed.js";
 import type { AdaNormOptions, AffineNormOptions } from "./options.js";
 import { currentRoute } from "./routes.js";
-import { checkAxes, hasParams, settingsOf } from "./settings.js";
+import { checkAxes, OP_OPTIONS, savedSettingsOf } from "./settings.js";
 
 /** Refuses what is no float32 tensor, or one no more. */
 function checkTensor(call: string, argument: string, value: unknown): Tensor {
@@ -32,15 +34,17 @@ function checkParam(call: NormName, argument: string, value: unknown, shape: num
 
 /** Checks all arguments of an op. */
 function batchOf(name: NormName, x: unknown, options: AffineNormOptions & AdaNormOptions): Batch {
-  const settings = settingsOf(name, name, options);
+  checkOptions(name, "options", options, OP_OPTIONS);
+  const { axes: axesGiven, gain: gainGiven, bias: biasGiven } = options;
+  const settings = savedSettingsOf(name, name, options);
   const tensor = checkTensor(name, "x", x);
-  const axes = checkAxes(name, options.axes ?? 1, tensor.rank);
+  const axes = checkAxes(name, axesGiven ?? 1, tensor.rank);
   const shape = tensor.shape.slice(-axes);
   const size = shape.reduce((product, length) => product * length, 1);
   if (size === 0)
     throw rangeError(name, "x", `1 or more elements in the last ${axes} of its axes`, `shape [${tensor.shape}]`);
-  const gain = checkParam(name, "gain", options.gain, shape);
-  const bias = checkParam(name, "bias", options.bias, shape);
+  const gain = checkParam(name, "gain", gainGiven, shape);
+  const bias = checkParam(name, "bias", biasGiven, shape);
   return { settings, rows: tensor.size / size, size, x: tensor, gain, bias };
 }
 

@@ -1,6 +1,6 @@
 /** The layers that have no weights. */
 import { serialization } from "@tensorflow/tfjs-core";
-import { NormLayer, type NormLayerArgs, refuseWeights } from "./layer.js";
+import { NormLayer, type NormLayerArgs, refuseWeights, WEIGHTS } from "./layer.js";
 
 /** Arguments of AdaNorm: those of every norm's layer, and the shape of its adaptive scale C (1 - k y). */
 export interface AdaNormLayerArgs extends NormLayerArgs {
@@ -11,8 +11,6 @@ export interface AdaNormLayerArgs extends NormLayerArgs {
   /** Hold C (1 - k y) constant in the gradient, as the paper does. Default true; false differentiates it. */
   detachScale?: boolean | undefined;
 }
-
-const WEIGHTS = ["center", "betaInitializer", "gammaInitializer", "betaRegularizer", "gammaRegularizer"];
 
 /** Layer normalization without gain and bias: (x - mean) / sigma. No weights. */
 export class LayerNormSimple extends NormLayer {

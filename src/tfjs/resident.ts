@@ -71,7 +71,7 @@ export class ResidentRoute implements Route {
   }
 
   #bind({ settings, size }: Batch): NormKernels {
-    return bindNorm(this.#abi, settings.name, { ...settings, size }).kernels;
+    return bindNorm(this.#abi, settings, size);
   }
 
   /** 0 stands for a tensor that is not there. */

@@ -1,48 +1,15 @@
-/** What the options of a norm come to once they are checked. */
-import { checkBoolean, checkInteger, checkNumber, checkOneOf, checkOptions, rangeError } from "../checks.js";
+/** The options of ops and the arguments of layers, as far as they say how a norm is computed. */
+import { checkInteger, rangeError } from "../checks.js";
+import { type Given, SETTINGS, type Settings, settingsOf } from "../options.js";
 import type { NormName } from "../types.js";
-import type { AdaNormOptions } from "./options.js";
 
-/** A norm with all its options: what every way of computing it needs to know. */
-export interface Settings {
-  name: NormName;
-  eps: number;
-  epsAt: "variance" | "std";
-  ddof: 0 | 1;
-  detachMean: boolean;
-  detachStd: boolean;
-  scale: number;
-  k: number;
-  detachScale: boolean;
-}
+/** The names of what ops take besides x. */
+export const OP_OPTIONS: ReadonlySet<string> = new Set([...SETTINGS, "axes", "gain", "bias"]);
 
-/** Whether a norm takes gain and bias. */
-export function hasParams(name: NormName): boolean {
-  return name === "layerNorm" || name === "rmsNorm";
-}
-
-/**
- * Checks the options of a norm, but for tensors and axes, and adds the defaults.
- *
- * @param call what errors name as the caller.
- * @param options those of an op; null stands for undefined, as saved models have it.
- * @param eps what errors call `eps`.
- */
-export function settingsOf(call: string, name: NormName, options: Omit<AdaNormOptions, "axes">, eps = "eps"): Settings {
-  checkOptions(call, options);
-  const detached = name === "detachNorm";
-  const isAda = name === "adaNorm";
-  return {
-    name,
-    eps: checkNumber(call, eps, options.eps ?? 1e-5, 0),
-    epsAt: checkOneOf(call, "epsAt", options.epsAt ?? "variance", ["variance", "std"]),
-    ddof: checkOneOf(call, "ddof", options.ddof ?? 0, [0, 1]),
-    detachMean: checkBoolean(call, "detachMean", options.detachMean ?? detached),
-    detachStd: checkBoolean(call, "detachStd", options.detachStd ?? detached),
-    scale: isAda ? checkNumber(call, "scale", options.scale ?? 1, 0, true) : 1,
-    k: isAda ? checkNumber(call, "k", options.k ?? 1 / 10, 0) : 0,
-    detachScale: isAda ? checkBoolean(call, "detachScale", options.detachScale ?? true) : true,
-  };
+/** The same as {@link settingsOf}, with null for what was not given, as saved models have it. */
+export function savedSettingsOf(call: string, name: NormName, options: Given, epsName?: string): Settings {
+  const given = SETTINGS.map((option) => [option, options[option] ?? undefined]);
+  return settingsOf(call, name, Object.fromEntries(given), epsName);
 }
 
 /** Checks the number of axes that are normalised. */

@@ -49,6 +49,12 @@ function upstreamOf(kind: Upstream, y: number, random: Random): number {
       return Math.abs(noise);
     case "aligned":
       return y < 0 ? -Math.abs(noise) : Math.abs(noise);
+    case "constant":
+      return 1;
+    case "sparse":
+      return random.uniform() < 0.02 ? noise : 0;
+    case "slope":
+      return 0;
   }
 }
 
@@ -112,7 +118,7 @@ export function makeBatch(family: Family, size: number, rows: number, index: num
   const { dtype } = options;
   // Two batches in a row, with eps and without, have the same kind of dL/dz.
   const kindTurn = first.integer(UPSTREAMS.length) + Math.floor(index / 2);
-  const kind = family.columns?.upstream ?? (UPSTREAMS[kindTurn % UPSTREAMS.length] as Upstream);
+  const kind = family.columns?.upstream ?? family.upstream ?? (UPSTREAMS[kindTurn % UPSTREAMS.length] as Upstream);
   const x = new Float32Array(rows * size);
   const dy = new Float32Array(rows * size);
   // With a residual, the two parts of x, and the gradient that is added to dx.
@@ -143,6 +149,16 @@ export function makeBatch(family: Family, size: number, rows: number, index: num
     const scale = 2 ** upstreamExponent(rstds, largest, family.upstreamSpread ?? 0, dtype, random);
     for (let i = 0; i < size; i++) {
       dy[kept * size + i] = scale * upstreamOf(kind, (t[i] as number) * rstd, random);
+    }
+    if (kind === "constant") rowOf(dy).fill(Math.fround(scale * (1 + random.uniform())));
+    if (kind === "slope") {
+      // The first row settles k; in the others it is the element nearest to that.
+      const y = t.map((value) => value * rstd);
+      const largest = y.reduce((most, value) => Math.max(most, Math.abs(value)), 0.1);
+      if (kept === 0) options.k = 0.99 / largest;
+      const off = y.map((value) => Math.abs(1 - options.k * value));
+      const least = off.reduce((a, b) => Math.min(a, b));
+      dy[kept * size + off.indexOf(least)] = scale * random.between(1, 2);
     }
     if (dtype !== "f32") rowOf(dy).set(held(rowOf(dy), dtype));
     if (family.residual) {

@@ -5,14 +5,15 @@ import { exponentOf } from "./storage.ts";
  * 1,000,000 elements, for dGain and dBias for up to 1,000,000 rows.
  *
  *   mean          2^-23 of max(|mean|, sigma)
- *   variance      ulp of f32 at the exact value; so rstd
+ *   variance      ulp of f32 at the exact value; so rstd. A quarter more in rows of 256 elements or more whose mean is an
+ *                 eighth to half a sigma off: one pass serves them, which magnifies what rounding adds
  *   y             2^-23 of max(1, |y|)
  *   z (adaNorm)   2^-23 of C max(1, |y|) (1 + 2 k |y|)
- *   dx            2^-23 of r max|e| over the row, e = dL/dy; of r max|s y| where a gradient aligned with an outlier makes
- *                 that the larger term
+ *   dx            2^-23 of r max(|e| + |a| + 2 |s y|) over the row: the terms that dx is made of, the last of which goes with
+ *                 r^3. For adaNorm |e| is C |u| (1 + k |y|), u = dL/dz, with 2 k where phi is differentiated
  *   dGain, dBias  2^-22 of the sum of the magnitudes of the terms, for many rows; over a few rows dGain's terms u y count
  *                 as |u| max(1, |y|), the unit that goes with that of y: where all y of a column are near 0, the error of
- *                 the mean, which is relative to sigma, is all that is left of them
+ *                 the mean, which is relative to sigma, is all that is left of them. dGain may be off by two of them
  *   constant      elements of a constant row that are not exactly 0, or the bias, for eps > 0
  *
  * Where batches are stored in 16 bits, or are the sums with a residual:
@@ -63,6 +64,7 @@ export function boundOf(quantity: Quantity, size: number): number {
     case "z":
       return 4;
     case "rstd":
+    case "dGain":
       return 2;
     case "y":
       return 3;
@@ -89,6 +91,12 @@ export function boundOf(quantity: Quantity, size: number): number {
 /** The spacing of f32 at a value, as if its exponents had no end. */
 export function ulpAt(value: number): number {
   return 2 ** (exponentOf(value) - 23);
+}
+
+/** By how much the units of variance and rstd are larger than an ulp. */
+export function magnified(mean: number, squares: number, size: number): number {
+  const sigmas = Math.abs(mean) / Math.sqrt(squares / size);
+  return size >= 256 && sigmas > 1 / 8 && sigmas <= 1 / 2 ? 5 / 4 : 1;
 }
 
 /** An error in units; an exact result has none whatever the unit, and what is no number is infinitely far off. */

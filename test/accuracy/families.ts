@@ -3,8 +3,11 @@ import type { DType } from "adanorm";
 import type { Random } from "./random.ts";
 import { exponentOf, STORAGES } from "./storage.ts";
 
-/** How dL/dz is made of noise n and the row's y. */
-export type Upstream = "noise" | "correlated" | "biased" | "positive" | "aligned";
+/**
+ * How dL/dz is made of noise n and the row's y: constant, in a few elements alone, or in the one alone that k y is 0.99 of, for
+ * which k is chosen.
+ */
+export type Upstream = "noise" | "correlated" | "biased" | "positive" | "aligned" | "constant" | "sparse" | "slope";
 
 export interface Family {
   name: string;
@@ -12,6 +15,8 @@ export interface Family {
   fill(row: Float32Array, random: Random): void;
   /** How far, in powers of two, the magnitude of dL/dz may be from that of sigma. Default 0. */
   upstreamSpread?: number;
+  /** What dL/dz is in all batches. Default: every kind but the special ones in turn. */
+  upstream?: Upstream;
   /** Rows so many that dGain and dBias are what is measured. Default: rows of every size, and all norms. */
   columns?: { upstream: Upstream };
   /** How batches are stored: rows are rounded to it, and what is beyond it becomes its largest. Default "f32". */
@@ -78,6 +83,15 @@ function anyValue(random: Random): number {
   return random.sign() * 10 ** random.between(-3, 6);
 }
 
+/** Elements that are the same again after a while, every second time with the other sign. */
+function periodic(draw: (random: Random, i: number) => number): Family["fill"] {
+  return (row, random) => {
+    const period = 2 ** (3 + random.integer(5));
+    const part = Array.from({ length: period }, (_, i) => draw(random, i));
+    for (let i = 0; i < row.length; i++) row[i] = (i & period ? -1 : 1) * (part[i % period] as number);
+  };
+}
+
 function oneHot(row: Float32Array, random: Random): void {
   row.fill(0);
   row[random.integer(row.length)] = anyValue(random);
@@ -103,6 +117,18 @@ const FLOATS: readonly Family[] = [
       row[random.integer(row.length)] = random.sign() * 10 ** random.between(2, 6);
     },
   },
+  {
+    name: "alternating, one outlier",
+    fill: (row, random) => {
+      for (let i = 0; i < row.length; i++) row[i] = i % 2 ? 1 : -1;
+      row[random.integer(row.length)] = random.sign() * 10 ** random.between(1, 5);
+    },
+  },
+  {
+    name: "periodic outliers",
+    fill: periodic((random, i) => (i === 0 ? 10 ** random.between(1, 5) : random.normal())),
+  },
+  { name: "periodic, equal magnitudes", fill: periodic((random) => random.between(1, 1.1)) },
   { name: "one-hot", fill: oneHot },
   // Zeros, then one value to the end: what rounding adds is the same at every step.
   { name: "step", fill: (row, random) => row.fill(0).fill(anyValue(random), random.integer(row.length)) },
@@ -113,6 +139,21 @@ const FLOATS: readonly Family[] = [
     fill: normal((random) => ({ mean: random.sign() * 2 ** random.between(-1, 3.6), sigma: 1 })),
   },
   ...["1e2", "1e3", "1e4", "1e5", "1e6", "1e7"].map(offset),
+  { name: "dy constant", fill: normal((random) => ({ mean: random.between(-1, 1), sigma: 1 })), upstream: "constant" },
+  {
+    name: "dy in a few elements",
+    fill: normal((random) => ({ mean: random.between(-1, 1), sigma: 1 })),
+    upstream: "sparse",
+  },
+  { name: "dy where k y is near 1", fill: normal(() => ({ mean: 0, sigma: 1 })), upstream: "slope" },
+  {
+    name: "dy where k y is near 1, one outlier",
+    fill: (row, random) => {
+      ordinary(row, random);
+      row[random.integer(row.length)] = random.sign() * 10 ** random.between(0.5, 3);
+    },
+    upstream: "slope",
+  },
   ...["1e-30", "1e-20", "1e-10", "1e10", "1e20", "1e30"].map(magnitude),
   {
     name: "any magnitude",

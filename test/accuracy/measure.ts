@@ -1,9 +1,21 @@
 /** The errors of one family of rows at one size. */
 import { type Batch, makeBatch } from "./batch.ts";
-import { boundOf, CLEAR, type Elementwise, inUnits, type Quantity, Tally, ULP, ulpAt, type Worst } from "./bounds.ts";
+import {
+  boundOf,
+  CLEAR,
+  type Elementwise,
+  inUnits,
+  magnified,
+  type Quantity,
+  Tally,
+  ULP,
+  ulpAt,
+  type Worst,
+} from "./bounds.ts";
 import { difference } from "./double-double.ts";
+import { CASES, type Case, COLUMN_CASES, ExactRow, isOrigin } from "./exact.ts";
 import { type Family, isStored } from "./families.ts";
-import { ColumnSums, gradient, kappaOf, type Moments, momentsOf, quotient, rstdOf } from "./oracle.ts";
+import { ColumnSums, type Moments } from "./oracle.ts";
 import { noteSpecial } from "./special.ts";
 import { decode, STORAGES, spacingAt } from "./storage.ts";
 import { kernelsSubject, type NormName, type Options, type Outputs, plainSubject, type Subject } from "./subjects.ts";
@@ -15,30 +27,6 @@ export interface Measurement {
   ours: Partial<Record<Quantity, Worst>>;
   plain: Partial<Record<Quantity, Worst>>;
 }
-
-/** One way through backward. */
-interface Case {
-  label: string;
-  norm: NormName;
-  detachScale?: boolean;
-  /** With gain and bias, and their gradients. */
-  params?: boolean;
-}
-
-const CASES: readonly Case[] = [
-  { label: "layerNormSimple", norm: "layerNormSimple" },
-  { label: "layerNorm with gain", norm: "layerNorm", params: true },
-  { label: "adaNorm", norm: "adaNorm" },
-  { label: "adaNorm, detachScale false", norm: "adaNorm", detachScale: false },
-  { label: "rmsNorm with gain", norm: "rmsNorm", params: true },
-  { label: "detachNorm", norm: "detachNorm" },
-];
-
-/** Many rows serve the sums down the columns. */
-const COLUMN_CASES = CASES.filter((each) => each.params);
-
-/** Whether a norm takes the mean as 0. */
-const isOrigin = (norm: NormName) => norm === "rmsNorm";
 
 /** What forward returned, y as numbers. */
 interface Forward extends Omit<Outputs, "y"> {
@@ -83,10 +71,11 @@ function run(subject: Subject, tally: Tally, batch: Batch, cases: readonly Case[
     moments: subject.moments(input, options),
     simple,
     rms,
-    gradients: cases.map(({ norm, detachScale = true, params: has }) => {
+    gradients: cases.map(({ norm, detachScale = true, detached, params: has }) => {
       const stats = isOrigin(norm) ? rms : simple;
       const more = { ...(has && params), ...(dSum && { dSum }) };
-      const { dx, dGain, dBias } = subject.backward(norm, dy, input, stats, { ...options, detachScale }, more);
+      const own = { ...options, detachScale, ...(detached && { detachMean: true, detachStd: true }) };
+      const { dx, dGain, dBias } = subject.backward(norm, dy, input, stats, own, more);
       return { dx: decode(dx, dtype), dGain, dBias };
     }),
   };
@@ -171,53 +160,6 @@ function differing(got: Float32Array, start: number, size: number, want?: Float3
   return count;
 }
 
-/** What is exact for one row of a batch: used anew for each. */
-class ExactRow {
-  variance = 0;
-  /** sum x^2 / H */
-  square = 0;
-  rstd = 0;
-  rstdRms = 0;
-  readonly t: Float64Array;
-  readonly rest: Float64Array;
-  readonly y: Float64Array;
-  readonly yUnits: Float64Array;
-  readonly yRms: Float64Array;
-  readonly yRmsUnits: Float64Array;
-  readonly z: Float64Array;
-  readonly zUnits: Float64Array;
-
-  constructor(size: number) {
-    const array = () => new Float64Array(size);
-    [this.t, this.rest, this.y, this.yUnits] = [array(), array(), array(), array()];
-    [this.yRms, this.yRmsUnits, this.z, this.zUnits] = [array(), array(), array(), array()];
-  }
-
-  /** Finds everything for the row x, and returns its moments. */
-  set(x: Float32Array, options: Options): Moments {
-    const { size, ddof, scale, k } = options;
-    const { t, y, yUnits, yRms, yRmsUnits, z, zUnits } = this;
-    const moments = momentsOf(x, t, this.rest);
-    this.variance = quotient(moments.squares, size - ddof);
-    this.square = quotient(moments.originSquares, size);
-    this.rstd = rstdOf(this.variance, options);
-    this.rstdRms = rstdOf(this.square, options);
-    for (let i = 0; i < size; i++) {
-      const yi = (t[i] as number) * this.rstd;
-      const magnitude = Math.abs(yi);
-      const unit = Math.max(1, magnitude);
-      y[i] = yi;
-      yUnits[i] = unit;
-      z[i] = scale * (1 - k * yi) * yi;
-      zUnits[i] = scale * unit * (1 + 2 * k * magnitude);
-      const rms = (x[i] as number) * this.rstdRms;
-      yRms[i] = rms;
-      yRmsUnits[i] = Math.max(1, Math.abs(rms));
-    }
-    return moments;
-  }
-}
-
 function checkForward(batch: Batch, row: number, exact: ExactRow, moments: Moments, results: Results): void {
   const { options, params, label } = batch;
   const { size } = options;
@@ -232,7 +174,8 @@ function checkForward(batch: Batch, row: number, exact: ExactRow, moments: Momen
   tally.note("mean", inUnits(meanOff, meanUnit), centred, label, row);
   tally.note("mean", inUnits(rowsMeanOff, meanUnit), "rows", label, row);
 
-  const varianceUnit = ulpAt(variance);
+  const larger = magnified(moments.mean.high, moments.squares.high, options.size);
+  const varianceUnit = larger * ulpAt(variance);
   const rowsVarianceOff = (results.moments.variance[row] as number) - variance;
   tally.note("variance", inUnits(rowsVarianceOff, varianceUnit), "rows", label, row);
   const simpleRstd = simple.rstd[row] as number;
@@ -241,7 +184,7 @@ function checkForward(batch: Batch, row: number, exact: ExactRow, moments: Momen
     tally.note("variance", inUnits(simpleRstd ** -2 - variance, varianceUnit), centred, label, row);
     tally.note("variance", inUnits(rmsRstd ** -2 - square, ulpAt(square)), origin, label, row);
   }
-  tally.note("rstd", inUnits(simpleRstd - rstd, ulpAt(rstd)), centred, label, row);
+  tally.note("rstd", inUnits(simpleRstd - rstd, larger * ulpAt(rstd)), centred, label, row);
   tally.note("rstd", inUnits(rmsRstd - rstdRms, ulpAt(rstdRms)), origin, label, row);
 
   noteRow(tally, "y", simple.y, start, exact.y, exact.yUnits, options, [centred, label, row]);
@@ -258,12 +201,10 @@ function checkForward(batch: Batch, row: number, exact: ExactRow, moments: Momen
 /** Measures one batch; the errors go to the tallies of what was measured. */
 function measureBatch(batch: Batch, subjects: readonly [Subject, Tally][], onlyColumns: boolean): void {
   const { options, params, x, dy, dSum, rows, label } = batch;
-  const { size, ddof, scale } = options;
+  const { size } = options;
   const cases = onlyColumns ? COLUMN_CASES : CASES;
   const all = subjects.map(([subject, tally]) => run(subject, tally, batch, cases, onlyColumns));
   const exact = new ExactRow(size);
-  const { y, yRms } = exact;
-  const e = new Float64Array(size);
   const want = new Float64Array(size);
   const units = new Float64Array(size);
   const gainSums = cases.map(({ params: given }) => (given ? new ColumnSums(size) : undefined));
@@ -276,35 +217,14 @@ function measureBatch(batch: Batch, subjects: readonly [Subject, Tally][], onlyC
     for (const results of all) checkForward(batch, row, exact, moments, results);
 
     biasSums.addRow(u);
-    for (const [index, { label: name, norm, detachScale = true, params: given }] of cases.entries()) {
-      const origin = isOrigin(norm);
-      const yOf = origin ? yRms : y;
-      const slope = detachScale ? options.k : 2 * options.k;
-      let largest = 0;
-      for (let i = 0; i < size; i++) {
-        let ei = u[i] as number;
-        if (norm === "adaNorm") ei *= scale * (1 - slope * (y[i] as number));
-        if (given) ei *= params.gain[i] as number;
-        e[i] = ei;
-        largest = Math.max(largest, Math.abs(ei));
-      }
-      const detached = norm === "detachNorm";
-      const rstd = origin ? exact.rstdRms : exact.rstd;
-      const s = gradient(want, e, yOf, {
-        rstd,
-        kappa: kappaOf(origin ? exact.square : exact.variance, options),
-        freedom: origin ? size : size - ddof,
-        detachMean: detached || origin,
-        detachStd: detached,
-      });
-      for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(s * (yOf[i] as number)));
-      units.fill(rstd * largest);
+    for (const [index, each] of cases.entries()) {
+      units.fill(exact.gradient(want, each, u, options, params.gain));
       if (dSum) for (let i = 0; i < size; i++) want[i] = (want[i] as number) + (dSum[start + i] as number);
       for (const { tally, gradients } of all) {
         const { dx } = gradients[index] as Backward;
-        noteRow(tally, dSum ? "total" : "dx", dx, start, want, units, options, [name, label, row]);
+        noteRow(tally, dSum ? "total" : "dx", dx, start, want, units, options, [each.label, label, row]);
       }
-      gainSums[index]?.addRow(u, yOf);
+      gainSums[index]?.addRow(u, isOrigin(each.norm) ? exact.yRms : exact.y);
     }
   }
 

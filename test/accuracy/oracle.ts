@@ -79,13 +79,13 @@ export interface GradientTerms {
   detachStd: boolean;
 }
 
-/** dx of one row into `dx`, for e = dL/dy; returns s. */
-export function gradient(dx: Float64Array, e: Float64Array, y: Float64Array, terms: GradientTerms): number {
+/** dx of one row into `dx`, for e = dL/dy; returns a and s. */
+export function gradient(dx: Float64Array, e: Float64Array, y: Float64Array, terms: GradientTerms) {
   const { rstd, kappa, freedom, detachMean, detachStd } = terms;
   const a = detachMean ? 0 : quotient(sum(e), e.length);
   const s = detachStd ? 0 : kappa * quotient(dot(e, y), freedom);
   for (let i = 0; i < e.length; i++) dx[i] = rstd * ((e[i] as number) - a - s * (y[i] as number));
-  return s;
+  return { a, s };
 }
 
 /** Sums down the columns of a batch, and the units that their errors are measured in. */

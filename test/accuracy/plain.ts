@@ -82,7 +82,7 @@ export function plainBackward(
   options: Options,
   params: Params = {},
 ) {
-  const { size, epsAt } = options;
+  const { size, epsAt, detachMean = norm === "detachNorm", detachStd = norm === "detachNorm" } = options;
   const { gain, bias } = params;
   const ddof = norm === "rmsNorm" ? 0 : options.ddof;
   const eps = f32(options.eps);
@@ -114,9 +114,8 @@ export function plainBackward(
     }
     const std = f32(f32(1 / rstd) - eps);
     const kappa = epsAt === "std" ? (std > 0 ? f32(f32(std + eps) / std) : 0) : 1;
-    const detached = norm === "detachNorm";
-    const a = detached || norm === "rmsNorm" ? 0 : f32(sumE / size);
-    const s = detached ? 0 : f32(kappa * f32(sumEY / (size - ddof)));
+    const a = detachMean || norm === "rmsNorm" ? 0 : f32(sumE / size);
+    const s = detachStd ? 0 : f32(kappa * f32(sumEY / (size - ddof)));
     for (let i = 0; i < size; i++) {
       dx[start + i] = f32(rstd * f32(f32((e[i] as number) - a) - f32(s * (y[i] as number))));
     }

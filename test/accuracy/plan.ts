@@ -34,7 +34,7 @@ const QUICK: Effort = {
 
 const FULL: Effort = {
   sizes: [...SIZES, 65_536, 1_000_000],
-  elements: 100_000,
+  elements: 60_000,
   fewestRows: 2,
   mostRows: Number.POSITIVE_INFINITY,
   columns: [
@@ -44,11 +44,18 @@ const FULL: Effort = {
   ],
 };
 
+/** Rows that row reductions are measured on. */
+export const REDUCTION_SIZES = FULL.sizes;
+
 /** Storages and residuals stand around the same kernels: what these make of long rows has been measured then. */
 const QUICK_STORED: Effort = { ...QUICK, elements: 6000, mostRows: 300 };
 const FULL_STORED: Effort = { ...FULL, sizes: [...SIZES, 65_536], elements: 16_000, fewestRows: 1 };
 
+/** What dL/dz of one shape does is seen in rows of any length. */
+const FULL_SHAPED: Effort = { ...FULL, sizes: SIZES };
+
 function effortFor(family: Family, quick: boolean): Effort {
+  if (family.upstream !== undefined && !quick) return FULL_SHAPED;
   if (isStored(family)) return quick ? QUICK_STORED : FULL_STORED;
   return quick ? QUICK : FULL;
 }

@@ -2,6 +2,8 @@
 import { BOUNDED, boundOf, QUANTITIES, type Quantity } from "./bounds.ts";
 import { FAMILIES, isStored } from "./families.ts";
 import type { Measurement } from "./measure.ts";
+import { REDUCTIONS, type Reduced, reductionBound } from "./reductions.ts";
+import type { Found } from "./search.ts";
 
 /** What stands between the markers of a document. */
 
@@ -137,6 +139,33 @@ export function tables(measurements: readonly Measurement[]): string {
     );
   }
   return lines.join("\n").trim();
+}
+
+/** What the search has found: a goal a line. */
+export function searchTable(found: readonly Found[]): string {
+  const rows = found.map(({ quantity, label, value, size, bound }) => {
+    return [quantity, label, `${shown(value, quantity)} (${size})`, `${bound}`];
+  });
+  const head = ["quantity", "of", "largest found (H)", "bound"];
+  return [
+    "What a climbing search for the worst case comes to, in the units of the first table:",
+    "",
+    table(head, rows),
+  ].join("\n");
+}
+
+/** The errors of row reductions: a size a line. */
+export function reductionTable(reduced: readonly Reduced[]): string {
+  const rows = reduced.map(({ size, worst }) => [
+    `${size}`,
+    ...REDUCTIONS.map((one) => shown(worst[one].value, "mean")),
+  ]);
+  const bounds = ["**bound**", ...REDUCTIONS.map((one) => `${reductionBound(one)}`)];
+  return [
+    "Row reductions, over the rows of the first table, in their units of 2^-53:",
+    "",
+    table(["H", ...REDUCTIONS], [...rows, bounds]),
+  ].join("\n");
 }
 
 /** Everything as JSON; what is not finite, as a string. */

@@ -13,8 +13,10 @@ import { parseArgs } from "node:util";
 import { replacePart } from "../../scripts/markdown.ts";
 import { FAMILIES } from "./families.ts";
 import type { Measurement } from "./measure.ts";
-import { DEFAULT_SEED, describeViolation, perform, planFor, violations } from "./plan.ts";
-import { json, tables } from "./report.ts";
+import { DEFAULT_SEED, describeViolation, perform, planFor, REDUCTION_SIZES, violations } from "./plan.ts";
+import { measureReductions, missedReductions } from "./reductions.ts";
+import { json, reductionTable, searchTable, tables } from "./report.ts";
+import { describeFound, FULL_SEARCH, GOAL_COUNT, QUICK_SEARCH, search } from "./search.ts";
 
 const OUT = new URL("out/", import.meta.url);
 const USAGE = "usage: npm run accuracy -- [--quick] [--markdown FILE] [--family NAME] [--seed SEED]";
@@ -83,10 +85,20 @@ function main(): number {
     measurements.push(perform(task, seed));
     done += cost(task);
   }
+  // What belongs to no family is left out where one was asked for.
+  const all = families.length === FAMILIES.length;
+  const reduced = (all ? REDUCTION_SIZES : []).map((size) => {
+    progress(`row reductions, H = ${size}`);
+    return measureReductions(size, quick ? 2000 : 20_000, seed);
+  });
+  const found = Array.from({ length: all ? GOAL_COUNT : 0 }, (_, index) => {
+    progress(`search ${index + 1} of ${GOAL_COUNT}`);
+    return search(index, quick ? QUICK_SEARCH : FULL_SEARCH, seed);
+  });
   const seconds = (performance.now() - start) / 1000;
   progress(`measured in ${seconds.toFixed(1)} s\n`);
 
-  const text = tables(measurements);
+  const text = [tables(measurements), ...(all ? [searchTable(found), reductionTable(reduced)] : [])].join("\n\n");
   console.log(text);
   const module = createHash("sha256").update(readFileSync(fileURLToPath(import.meta.resolve("adanorm/wasm"))));
   const about = {
@@ -99,14 +111,18 @@ function main(): number {
     seconds,
   };
   mkdirSync(OUT, { recursive: true });
-  writeFileSync(new URL("accuracy.json", OUT), json(measurements, about));
+  writeFileSync(new URL("accuracy.json", OUT), json(measurements, { ...about, search: found, reductions: reduced }));
   // Read once more: it may have been edited in the meantime.
   if (markdown !== undefined) writeFileSync(markdown, replacePart(readFileSync(markdown, "utf8"), "accuracy", text));
 
-  const missed = measurements.flatMap(violations);
+  const missed = [
+    ...measurements.flatMap(violations).map(describeViolation),
+    ...reduced.flatMap(missedReductions),
+    ...found.filter(({ value, bound }) => !(value <= bound)).map(describeFound),
+  ];
   if (missed.length === 0) return 0;
   console.error(`\n${missed.length} bounds exceeded:`);
-  for (const one of missed) console.error(`  ${describeViolation(one)}`);
+  for (const one of missed) console.error(`  ${one}`);
   return 1;
 }
 

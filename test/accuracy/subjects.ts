@@ -14,6 +14,9 @@ export interface Options {
   scale: number;
   k: number;
   detachScale: boolean;
+  /** Both for detachNorm, where they are left out, and neither for the others. */
+  detachMean?: boolean;
+  detachStd?: boolean;
   dtype: DType;
 }
 

@@ -95,6 +95,57 @@ export function errors(define: Define): void {
       "LayerNorm: axis: expected axes that differ, got [1,-1]",
     );
   });
+  define("names that are not known", () => {
+    const x = numbers([2, 4]);
+    const ops = "eps, epsAt, ddof, detachMean, detachStd, scale, k, detachScale, axes, gain, bias";
+    const refused = (call: string, argument: string, known: string, got: string) =>
+      [TypeError, `${call}: ${argument}: expected only ${known}, got ${got}`] as const;
+    assertThrows(
+      () => layerNorm(x, any({ epsilon: 1e-3 })),
+      ...refused("layerNorm", "options", ops, '"epsilon" (did you mean eps?)'),
+    );
+    assertThrows(() => adaNorm(x, any({ C: 2 })), ...refused("adaNorm", "options", ops, '"C" (did you mean scale?)'));
+    assertThrows(() => layerNorm(x, any([])), TypeError, "layerNorm: options: expected an object, got an Array of 0");
+    const layers =
+      "name, trainable, inputShape, batchInputShape, batchSize, dtype, inputDType, weights, axis, axes, epsilon, eps, " +
+      "epsAt, ddof, detachMean, detachStd, scale, center, betaInitializer, gammaInitializer, betaRegularizer, gammaRegularizer";
+    assertThrows(
+      () => new LayerNorm(any({ epsilom: 1 })),
+      ...refused("LayerNorm", "args", layers, '"epsilom" (did you mean epsilon?)'),
+    );
+    assertThrows(() => new LayerNorm(any({ k: 1 })), ...refused("LayerNorm", "args", layers, '"k"'));
+    assertThrows(
+      () => new AdaNorm(any({ detachScales: true })),
+      ...refused("AdaNorm", "args", `${layers}, k, detachScale`, '"detachScales" (did you mean detachScale?)'),
+    );
+    // Saved models have null for what was not given.
+    new AdaNorm(any({ k: null, nonsense: null }));
+    layerNorm(x, any({ eps: null, axes: undefined, scale: 1 }));
+  });
+  define("axes of layers that are no integers, none at all, or of a length that is not known", () => {
+    const make = (axis: unknown) => () => new LayerNorm(any({ axis }));
+    const kind = "LayerNorm: axis: expected an integer or an array of integers, got";
+    assertThrows(make(1.5), RangeError, `${kind} 1.5`);
+    assertThrows(make([0, 0.5]), RangeError, `${kind} 0.5`);
+    assertThrows(make([]), RangeError, "LayerNorm: axis: expected 1 axis or more, got an Array of 0");
+    assertThrows(
+      () => new LayerNorm({ axis: 1 }).build([null, null, 3]),
+      RangeError,
+      "LayerNorm: axis: expected axes of a known length, got axis 1 of shape [null,null,3]",
+    );
+    assertThrows(
+      () => new LayerNorm({ axis: -4 }).build([2, 3, 4]),
+      RangeError,
+      "LayerNorm: axis: expected axes of a rank of 3, got [-4]",
+    );
+  });
+  define("a layer takes one tensor", () => {
+    const two = [numbers([2, 4]), numbers([2, 4])];
+    assertThrows(() => new LayerNorm().call(two, {}), RangeError, "LayerNorm: inputs: expected 1 tensor, got 2");
+  });
+  define("epsilon can be read from a layer", () => {
+    assert(new LayerNorm({ eps: 0.25 }).epsilon === 0.25, "epsilon");
+  });
   define("an error leaves no tensors behind", () => {
     const x = numbers([2, 4]);
     const { numTensors } = tf.memory();

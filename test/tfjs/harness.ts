@@ -11,22 +11,27 @@ type Test = () => void | Promise<void>;
 /** Where a subject registers its tests. */
 export type Define = (name: string, test: Test) => void;
 
-/** Runs the tests of some subjects; each has to leave as many tensors as it found. */
+/** Runs a test, which has to leave as many tensors as it found. */
+export async function runTest(test: Test): Promise<void> {
+  const { numTensors } = tf.memory();
+  tf.engine().startScope();
+  try {
+    await test();
+  } finally {
+    tf.engine().endScope();
+  }
+  const left = tf.memory().numTensors - numTensors;
+  assert(left === 0, `${left} tensors were left behind`);
+}
+
+/** Runs the tests of some subjects. */
 export async function runTests(where: string, subjects: ((define: Define) => void)[]): Promise<Report> {
   const tests: [name: string, test: Test][] = [];
   for (const subject of subjects) subject((name, test) => tests.push([name, test]));
   const report: Report = { passed: 0, failed: [] };
   for (const [name, test] of tests) {
-    const { numTensors } = tf.memory();
     try {
-      tf.engine().startScope();
-      try {
-        await test();
-      } finally {
-        tf.engine().endScope();
-      }
-      const left = tf.memory().numTensors - numTensors;
-      assert(left === 0, `${left} tensors were left behind`);
+      await runTest(test);
       report.passed += 1;
     } catch (error) {
       report.failed.push({ name: `${where}: ${name}`, error: error instanceof Error ? error.message : String(error) });

@@ -140,13 +140,18 @@ export function hideMemory(): Wasm["asm"] {
   return asm;
 }
 
+/** Removes the wasm backend; the next to ask for it gets a new instance. */
+export function replaceBackend(): void {
+  const factory = tf.findBackendFactory("wasm");
+  tf.removeBackend("wasm");
+  tf.registerBackend("wasm", factory);
+}
+
 /** Run last: the backend is gone afterwards, and there is another one. */
 export function newBackend(define: Define): void {
   define("a new instance of the backend gets kernels of its own", async () => {
     const old = tf.backend();
-    const factory = tf.findBackendFactory("wasm");
-    tf.removeBackend("wasm");
-    tf.registerBackend("wasm", factory);
+    replaceBackend();
     await tf.setBackend("wasm");
     assert(tf.backend() !== old, "another instance");
     const x = numbers([3, 70]);

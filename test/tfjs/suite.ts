@@ -3,32 +3,87 @@ import * as tf from "@tensorflow/tfjs-core";
 import { ready } from "adanorm/tfjs";
 import { errors } from "./errors.ts";
 import { gradients } from "./gradients.ts";
-import { type Report, runTests } from "./harness.ts";
+import { type Define, type Report, runTests } from "./harness.ts";
 import { layers } from "./layers.ts";
-import { memory } from "./memory.ts";
-import { breakInternals, changes, firstOp, hideMemory, newBackend, type Way, wasmOf } from "./routes.ts";
+import { growth, memory } from "./memory.ts";
+import {
+  breakInternals,
+  changes,
+  firstOp,
+  hideMemory,
+  newBackend,
+  replaceBackend,
+  type Way,
+  wasmOf,
+} from "./routes.ts";
+
+/** Tests that run in the same circumstances. */
+export interface Stage {
+  name: string;
+  /** Brings the circumstances about, whatever stages came before. */
+  enter(): Promise<void>;
+  leave(): void;
+  subjects: ((define: Define) => void)[];
+}
+
+async function useKernels(): Promise<void> {
+  await tf.setBackend("wasm");
+  await ready();
+}
+
+/** A backend with as little memory as it begins with: tests of growth ask for more than there is. */
+async function useNewBackend(): Promise<void> {
+  replaceBackend();
+  await useKernels();
+}
+
+/** A stage in which the wasm backend is not what it was. */
+function changed(
+  name: string,
+  change: () => ReturnType<typeof hideMemory>,
+  subjects: Stage["subjects"],
+  use = useKernels,
+): Stage {
+  let asm: ReturnType<typeof hideMemory>;
+  const enter = async () => {
+    await use();
+    asm = change();
+  };
+  const leave = () => {
+    wasmOf().asm = asm;
+  };
+  return { name, enter, leave, subjects };
+}
 
 /** @param way the one that ops on the wasm backend go by themselves. */
+export function stagesOf(way: Way): Stage[] {
+  const leave = () => {};
+  const setBackend = (name: string) => async () => void (await tf.setBackend(name));
+  const all = [gradients, errors, layers, memory];
+  const stages: Stage[] = [
+    { name: "cpu", enter: setBackend("cpu"), leave, subjects: [firstOp("operators"), ...all] },
+    { name: "wasm, not ready", enter: setBackend("wasm"), leave, subjects: [firstOp("operators")] },
+    { name: `wasm, ${way}`, enter: useKernels, leave, subjects: [firstOp(way), ...all] },
+    { name: `wasm, ${way}, growing`, enter: useNewBackend, leave, subjects: [growth] },
+  ];
+  if (way !== "in place") return stages;
+  return [
+    ...stages,
+    { name: "wasm, changed", enter: useKernels, leave, subjects: [changes] },
+    changed("wasm, copies", hideMemory, [firstOp("copies"), gradients, layers, memory]),
+    changed("wasm, copies, growing", hideMemory, [growth], useNewBackend),
+    changed("wasm, operators", breakInternals, [gradients, layers]),
+    { name: "wasm, another one", enter: useKernels, leave, subjects: [newBackend] },
+  ];
+}
+
+/** @param way as for {@link stagesOf}. */
 export async function runSuite(way: Way): Promise<Report> {
   const reports: Report[] = [];
-  const run = async (...args: Parameters<typeof runTests>) => void reports.push(await runTests(...args));
-
-  await tf.setBackend("cpu");
-  await run("cpu", [firstOp("operators"), gradients, errors, layers, memory]);
-
-  await tf.setBackend("wasm");
-  await run("wasm, not ready", [firstOp("operators")]);
-  await ready();
-  await run(`wasm, ${way}`, [firstOp(way), gradients, errors, layers, memory]);
-  if (way === "in place") {
-    await run("wasm", [changes]);
-    const asm = hideMemory();
-    await run("wasm, copies", [firstOp("copies"), gradients, layers, memory]);
-    wasmOf().asm = asm;
-    breakInternals();
-    await run("wasm, operators", [gradients, layers]);
-    wasmOf().asm = asm;
-    await run("wasm", [newBackend]);
+  for (const { name, enter, leave, subjects } of stagesOf(way)) {
+    await enter();
+    reports.push(await runTests(name, subjects));
+    leave();
   }
   return {
     passed: reports.reduce((sum, { passed }) => sum + passed, 0),

@@ -1,7 +1,20 @@
 /** assembly/precision.ts without what is adaptive: f32 and one f32 for the mean, whatever the row. See statistics.ts. */
 import { Whole } from "./formulas";
 import { Single } from "./lanes";
-import { mapRow, sumRow } from "./passes";
+import { mapRow } from "./maps";
+import { sumRow } from "./sums";
+
+export function isConstant(rstd: f64): bool {
+  return false;
+}
+
+export function forwardFactor(scale: f64, rstd: f64): f64 {
+  return scale * rstd;
+}
+
+export function backwardRstd(rstd: f64): f64 {
+  return rstd;
+}
 
 export function rowFitsSingle(rstd: f64): bool {
   return true;
@@ -23,7 +36,7 @@ export function needsSplit(mean: f64, rstd: f64): bool {
   return false;
 }
 
-export function writeRow<S, T>(
+export function writeRow<T>(
   single: bool,
   split: bool,
   x: usize,
@@ -41,10 +54,10 @@ export function writeRow<S, T>(
   const none = f64x2.splat(0);
   const a4 = f32x4.splat(<f32>a);
   const b4 = f32x4.splat(<f32>b);
-  mapRow<Single<S>, Whole, T>(x, p, q, out, size, high, none, a4, b4, f32x4.splat(<f32>c), f32x4.splat(<f32>d));
+  mapRow<Single, Whole, T>(x, p, q, out, size, high, none, a4, b4, f32x4.splat(<f32>c), f32x4.splat(<f32>d));
 }
 
-export function sumTerms<S, T>(
+export function sumTerms<T>(
   single: bool,
   split: bool,
   x: usize,
@@ -57,5 +70,5 @@ export function sumTerms<S, T>(
 ): void {
   const high = f32x4.splat(<f32>mean);
   const none = f64x2.splat(0);
-  sumRow<Single<S>, Whole, T>(x, p, q, size, high, none, f32x4.splat(<f32>a), f32x4.splat(<f32>b));
+  sumRow<Single, Whole, T>(x, p, q, size, high, none, f32x4.splat(<f32>a), f32x4.splat(<f32>b));
 }

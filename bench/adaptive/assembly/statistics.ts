@@ -4,7 +4,7 @@
  */
 import { Origin, Value, Whole } from "./formulas";
 import { Double, Single } from "./lanes";
-import { sum0, sum1, sumRow } from "./passes";
+import { sum0, sum1, sumRow } from "./sums";
 
 export let mean: f64 = 0;
 export let squares: f64 = 0;
@@ -12,32 +12,32 @@ export let squares: f64 = 0;
 /** No row is too short. */
 export const SHORT: i32 = 0;
 
-export function moments<S>(x: usize, size: i32): void {
+export function moments(x: usize, size: i32): void {
   const none = f64x2.splat(0);
-  sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
-  momentsOfSums<S>(x, size, sum0, sum1);
+  sumRow<Single, Origin, Value>(x, 0, 0, size, none, none, none, none);
+  momentsOfSums(x, size, sum0, sum1);
 }
 
-export function momentsOfSums<S>(x: usize, size: i32, sum: f64, sumSquares: f64): void {
+export function momentsOfSums(x: usize, size: i32, sum: f64, sumSquares: f64): void {
   mean = sum / <f64>size;
   squares = sumSquares - sum * mean;
 }
 
-export function momentsInDouble<S>(x: usize, size: i32): void {
+export function momentsInDouble(x: usize, size: i32): void {
   const none = f64x2.splat(0);
-  sumRow<Double<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
+  sumRow<Double, Origin, Value>(x, 0, 0, size, none, none, none, none);
   mean = sum0 / <f64>size;
-  sumRow<Double<S>, Whole, Value>(x, 0, 0, size, f64x2.splat(mean), none, none, none);
+  sumRow<Double, Whole, Value>(x, 0, 0, size, f64x2.splat(mean), none, none, none);
   squares = sum1;
 }
 
-export function momentsAtOrigin<S>(x: usize, size: i32): void {
+export function momentsAtOrigin(x: usize, size: i32): void {
   const none = f64x2.splat(0);
-  sumRow<Single<S>, Origin, Value>(x, 0, 0, size, none, none, none, none);
-  momentsAtOriginOfSums<S>(x, size, sum1);
+  sumRow<Single, Origin, Value>(x, 0, 0, size, none, none, none, none);
+  momentsAtOriginOfSums(x, size, sum1);
 }
 
-export function momentsAtOriginOfSums<S>(x: usize, size: i32, sumSquares: f64): void {
+export function momentsAtOriginOfSums(x: usize, size: i32, sumSquares: f64): void {
   mean = 0;
   squares = sumSquares;
 }

@@ -1,0 +1,236 @@
+/**
+ * Sums along a row, written once over lanes (single or double precision), centring and term; and the extremes of one.
+ *
+ * Tails are handled in vectors of which only the row's own lanes are read and summed.
+ */
+
+import { Single, sumLanes } from "./lanes";
+
+/** What the last `sumRow` found: the sum of f, the sum of f t and, of a gradient, the largest t^2. */
+export let sum0: f64 = 0;
+export let sum1: f64 = 0;
+export let largestSquare: f64 = 0;
+
+/** Vectors of a gradient, and of anything else, that are added to each other first. */
+const PAIR: usize = 2;
+export const QUAD: usize = 4;
+/**
+ * Vectors that are added up in single precision before double precision takes over: no square goes through more than three
+ * additions.
+ */
+const BLOCK: usize = 8;
+/**
+ * The same in rows below LONG, whose means may be further off, which magnifies what rounding adds: two additions. One in
+ * second passes for statistics, where x - mean has been rounded too.
+ */
+const SHORT_BLOCK: usize = 4;
+export const LONG: i32 = 256;
+/** The same where blocks are in double precision, and added with what rounding takes from their sum. */
+const EXACT_BLOCK: usize = 64;
+
+/** Vectors in a block of a row in single precision. */
+export function blockOf(size: i32): usize {
+  return size < LONG ? SHORT_BLOCK : BLOCK;
+}
+
+/** One vector of a sum: t of x, and the term f of t and the elements at p and q. */
+@unmanaged
+@final
+class At<L, C, T> {
+  @inline t(x: usize, high: v128, low: v128): v128 {
+    return changetype<C>(0).of<L>(changetype<L>(0).load(x), high, low);
+  }
+  @inline f(t: v128, p: usize, q: usize, a: v128, b: v128): v128 {
+    const lanes = changetype<L>(0);
+    const term = changetype<T>(0);
+    const none = f64x2.splat(0);
+    return term.of<L>(t, term.usesP() ? lanes.load(p) : none, term.usesQ() ? lanes.load(q) : none, a, b, none, none);
+  }
+  /** What rounding took from sum = a + b, exactly: two f64. */
+  @inline roundedOff(a: v128, b: v128, sum: v128): v128 {
+    const bRounded = f64x2.sub(sum, a);
+    return f64x2.add(f64x2.sub(a, f64x2.sub(sum, bRounded)), f64x2.sub(b, bRounded));
+  }
+}
+
+/**
+ * sum0 = sum of f and sum1 = sum of f t over one row, where t = x - (high + low) and f = T(t, p, q).
+ *
+ * Blocks are added in the lanes' own precision and combined in double precision, so that the error does not grow with
+ * the length of the row.
+ */
+export function sumRow<L, C, T>(
+  x: usize,
+  p: usize,
+  q: usize,
+  size: i32,
+  high: v128,
+  low: v128,
+  a: v128,
+  b: v128,
+): void {
+  const lanes = changetype<L>(0);
+  const centre = changetype<C>(0);
+  const term = changetype<T>(0);
+  const at = changetype<At<L, C, T>>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const none = f64x2.splat(0);
+
+  let sums = none;
+  let products = none;
+  // What the additions above have rounded off, in double precision.
+  let sumsLost = none;
+  let productsLost = none;
+  let m = none;
+
+  const end = x + <usize>size * lanes.bytes();
+  const unitsEnd = end - ((end - x) % (step * (term.usesP() ? PAIR : QUAD)));
+  const isSecond = centre.isCentred() && !term.usesP();
+  const block = step * (lanes.isExact() ? EXACT_BLOCK : isSecond ? SHORT_BLOCK : blockOf(size));
+  while (x < unitsEnd) {
+    let v = none;
+    let w = none;
+    const blockEnd = min(x + block, unitsEnd);
+    if (term.usesP()) {
+      do {
+        const t0 = at.t(x, high, low);
+        const t1 = at.t(x + step, high, low);
+        const f0 = at.f(t0, p, q, a, b);
+        const f1 = at.f(t1, p + step, q + step, a, b);
+        v = lanes.add(v, lanes.add(f0, f1));
+        w = lanes.add(w, lanes.madd(f1, t1, lanes.mul(f0, t0)));
+        m = lanes.pmax(lanes.pmax(m, lanes.mul(t0, t0)), lanes.mul(t1, t1));
+        x += step * PAIR;
+        p += step * PAIR;
+        if (term.usesQ()) q += step * PAIR;
+      } while (x < blockEnd);
+    } else {
+      do {
+        const t0 = at.t(x, high, low);
+        const t1 = at.t(x + step, high, low);
+        const t2 = at.t(x + step * 2, high, low);
+        const t3 = at.t(x + step * 3, high, low);
+        const f0 = at.f(t0, 0, 0, a, b);
+        const f1 = at.f(t1, 0, 0, a, b);
+        const f2 = at.f(t2, 0, 0, a, b);
+        const f3 = at.f(t3, 0, 0, a, b);
+        const w01 = lanes.madd(f1, t1, lanes.mul(f0, t0));
+        const w23 = lanes.madd(f3, t3, lanes.mul(f2, t2));
+        v = lanes.add(v, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
+        if (isSecond && !lanes.isExact()) {
+          products = f64x2.add(products, lanes.widen(w01));
+          w = w23;
+        } else {
+          w = lanes.add(w, lanes.add(w01, w23));
+        }
+        x += step * QUAD;
+      } while (x < blockEnd);
+    }
+    v = lanes.widen(v);
+    w = lanes.widen(w);
+    const sumsBefore = sums;
+    const productsBefore = products;
+    sums = f64x2.add(sums, v);
+    products = f64x2.add(products, w);
+    if (lanes.isExact()) {
+      sumsLost = f64x2.add(sumsLost, at.roundedOff(sumsBefore, v, sums));
+      productsLost = f64x2.add(productsLost, at.roundedOff(productsBefore, w, products));
+    }
+  }
+
+  // Less than that is left: a pair, a vector, and the lanes that belong to the row.
+  let rest = none;
+  let restProducts = none;
+  if (!term.usesP() && end - x >= step * PAIR) {
+    const t0 = at.t(x, high, low);
+    const t1 = at.t(x + step, high, low);
+    const f0 = at.f(t0, 0, 0, a, b);
+    const f1 = at.f(t1, 0, 0, a, b);
+    rest = lanes.widen(lanes.add(f0, f1));
+    restProducts = lanes.widen(lanes.madd(f1, t1, lanes.mul(f0, t0)));
+    x += step * PAIR;
+  }
+  if (x < end) {
+    let v = none;
+    let w = none;
+    const vectorsEnd = end - ((end - x) % step);
+    if (x < vectorsEnd) {
+      const t = at.t(x, high, low);
+      v = at.f(t, p, q, a, b);
+      w = lanes.mul(v, t);
+      if (term.usesP()) m = lanes.pmax(m, lanes.mul(t, t));
+      x += step;
+      if (term.usesP()) p += step;
+      if (term.usesQ()) q += step;
+    }
+    if (x < end) {
+      const n = <i32>((end - x) / lanes.bytes());
+      const t = lanes.keep(centre.of<L>(lanes.loadPart(x, n), high, low), n);
+      const pn = term.usesP() ? lanes.loadPart(p, n) : none;
+      const qn = term.usesQ() ? lanes.loadPart(q, n) : none;
+      const f = lanes.keep(term.of<L>(t, pn, qn, a, b, none, none), n);
+      v = lanes.add(v, f);
+      w = lanes.madd(f, t, w);
+      if (term.usesP()) m = lanes.pmax(m, lanes.mul(t, t));
+    }
+    rest = f64x2.add(rest, lanes.widen(v));
+    restProducts = f64x2.add(restProducts, lanes.widen(w));
+  }
+
+  sum0 = sumLanes(sums) + sumLanes(rest);
+  sum1 = sumLanes(products) + sumLanes(restProducts);
+  if (lanes.isExact()) {
+    // Infinity has lost nothing.
+    if (abs(sum0) < Infinity) sum0 += sumLanes(sumsLost);
+    if (abs(sum1) < Infinity) sum1 += sumLanes(productsLost);
+  }
+  if (term.usesP()) largestSquare = lanes.largest(m);
+}
+
+/** The smallest or largest element of one row; NaN where there is one. */
+export function extremeRow<L, M>(x: usize, size: i32): f64 {
+  const lanes = changetype<L>(0);
+  const extreme = changetype<M>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const end = x + <usize>size * lanes.bytes();
+  let m0 = lanes.loadSplat(x);
+  let m1 = m0;
+  const pairsEnd = end - ((end - x) % (step * 2));
+  while (x < pairsEnd) {
+    m0 = extreme.of(m0, lanes.load(x));
+    m1 = extreme.of(m1, lanes.load(x + step));
+    x += step * 2;
+  }
+  while (x < end) {
+    m0 = extreme.of(m0, lanes.loadSplat(x));
+    x += lanes.bytes();
+  }
+  m0 = extreme.of(m0, m1);
+  m0 = extreme.of(m0, f32x4.shuffle(m0, m0, 2, 3, 2, 3));
+  m0 = extreme.of(m0, f32x4.shuffle(m0, m0, 1, 1, 1, 1));
+  return <f64>f32x4.extract_lane(m0, 0);
+}
+
+/** How far the element that is farthest from the mean is off. For rows of numbers. */
+export function farthest(x: usize, mean: f64, size: i32): f64 {
+  const lanes = changetype<Single>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const end = x + <usize>size * lanes.bytes();
+  let most = lanes.loadSplat(x);
+  let least = most;
+  const pairsEnd = end - ((end - x) % (step * PAIR));
+  while (x < pairsEnd) {
+    const x0 = lanes.load(x);
+    const x1 = lanes.load(x + step);
+    most = f32x4.pmax(most, f32x4.pmax(x0, x1));
+    least = f32x4.pmin(least, f32x4.pmin(x0, x1));
+    x += step * PAIR;
+  }
+  while (x < end) {
+    const one = lanes.loadSplat(x);
+    most = f32x4.pmax(most, one);
+    least = f32x4.pmin(least, one);
+    x += lanes.bytes();
+  }
+  return max(lanes.largest(most) - mean, mean + lanes.largest(f32x4.neg(least)));
+}

@@ -1,0 +1,122 @@
+/** What is exact for a row: its statistics, the results of all norms, and the units that errors are measured in. */
+import { gradient, kappaOf, type Moments, momentsOf, quotient, rstdOf } from "./oracle.ts";
+import type { NormName, Options } from "./subjects.ts";
+
+/** One way through backward. */
+export interface Case {
+  label: string;
+  norm: NormName;
+  detachScale?: boolean;
+  /** Both statistics held constant, in a norm that does not do so by itself. */
+  detached?: boolean;
+  /** With gain and bias, and their gradients. */
+  params?: boolean;
+}
+
+export const CASES: readonly Case[] = [
+  { label: "layerNormSimple", norm: "layerNormSimple" },
+  { label: "layerNorm with gain", norm: "layerNorm", params: true },
+  { label: "adaNorm", norm: "adaNorm" },
+  { label: "adaNorm, detachScale false", norm: "adaNorm", detachScale: false },
+  { label: "adaNorm, statistics detached", norm: "adaNorm", detached: true },
+  { label: "rmsNorm with gain", norm: "rmsNorm", params: true },
+  { label: "detachNorm", norm: "detachNorm" },
+];
+
+/** Many rows serve the sums down the columns. */
+export const COLUMN_CASES = CASES.filter((each) => each.params);
+
+/** Whether a norm takes the mean as 0. */
+export const isOrigin = (norm: NormName) => norm === "rmsNorm";
+
+/** What is exact for one row of a batch: used anew for each. */
+export class ExactRow {
+  variance = 0;
+  /** sum x^2 / H */
+  square = 0;
+  rstd = 0;
+  rstdRms = 0;
+  readonly t: Float64Array;
+  readonly rest: Float64Array;
+  readonly y: Float64Array;
+  readonly yUnits: Float64Array;
+  readonly yRms: Float64Array;
+  readonly yRmsUnits: Float64Array;
+  readonly z: Float64Array;
+  readonly zUnits: Float64Array;
+  readonly e: Float64Array;
+  /** What e contributes to the unit of dx. */
+  readonly terms: Float64Array;
+
+  constructor(size: number) {
+    const array = () => new Float64Array(size);
+    [this.t, this.rest, this.y, this.yUnits] = [array(), array(), array(), array()];
+    [this.yRms, this.yRmsUnits, this.z, this.zUnits] = [array(), array(), array(), array()];
+    [this.e, this.terms] = [array(), array()];
+  }
+
+  /** Finds everything for the row x, and returns its moments. */
+  set(x: Float32Array, options: Options): Moments {
+    const { size, ddof, scale, k } = options;
+    const { t, y, yUnits, yRms, yRmsUnits, z, zUnits } = this;
+    const moments = momentsOf(x, t, this.rest);
+    this.variance = quotient(moments.squares, size - ddof);
+    this.square = quotient(moments.originSquares, size);
+    this.rstd = rstdOf(this.variance, options);
+    this.rstdRms = rstdOf(this.square, options);
+    for (let i = 0; i < size; i++) {
+      const yi = (t[i] as number) * this.rstd;
+      const magnitude = Math.abs(yi);
+      const unit = Math.max(1, magnitude);
+      y[i] = yi;
+      yUnits[i] = unit;
+      z[i] = scale * (1 - k * yi) * yi;
+      zUnits[i] = scale * unit * (1 + 2 * k * magnitude);
+      const rms = (x[i] as number) * this.rstdRms;
+      yRms[i] = rms;
+      yRmsUnits[i] = Math.max(1, Math.abs(rms));
+    }
+    return moments;
+  }
+
+  /** dx of that row for dL/dz = u, into `dx`; returns the unit of its errors. */
+  gradient(dx: Float64Array, one: Case, u: Float32Array, options: Options, gain: Float32Array): number {
+    const { norm, detachScale = true, params, detached = norm === "detachNorm" } = one;
+    const { size, scale, ddof } = options;
+    const { e, terms } = this;
+    const origin = isOrigin(norm);
+    const y = origin ? this.yRms : this.y;
+    const rstd = origin ? this.rstdRms : this.rstd;
+    const slope = detachScale ? options.k : 2 * options.k;
+    for (let i = 0; i < size; i++) {
+      const ui = u[i] as number;
+      const yi = y[i] as number;
+      let ei = ui;
+      let unit = Math.abs(ui);
+      if (norm === "adaNorm") {
+        ei *= scale * (1 - slope * yi);
+        // The two terms may cancel, their errors do not.
+        unit *= scale * (1 + slope * Math.abs(yi));
+      }
+      if (params) {
+        ei *= gain[i] as number;
+        unit = Math.abs(ei);
+      }
+      e[i] = ei;
+      terms[i] = unit;
+    }
+    const { a, s } = gradient(dx, e, y, {
+      rstd,
+      kappa: kappaOf(origin ? this.square : this.variance, options),
+      freedom: origin ? size : size - ddof,
+      detachMean: detached || origin,
+      detachStd: detached,
+    });
+    let largest = 0;
+    for (let i = 0; i < size; i++) {
+      const unit = (terms[i] as number) + Math.abs(a) + 2 * Math.abs(s * (y[i] as number));
+      if (unit > largest) largest = unit;
+    }
+    return rstd * largest;
+  }
+}
