@@ -1,0 +1,67 @@
+/** One case, whatever its kind, in kernels that are used for many: with guards, which nothing may write to. */
+import { type Kernels, loadSync, type Matrix } from "adanorm";
+import { Random } from "../accuracy/random.ts";
+import type { Case } from "./cases.ts";
+import { fail, sameBytes } from "./failure.ts";
+import { checkHostile } from "./hostile/check.ts";
+import { checkNorm } from "./norm.ts";
+import { checkMatrix, checkRows } from "./reductions.ts";
+
+interface Guard {
+  matrix: Matrix<"f32">;
+  contents: Float32Array;
+  /** Of the matrix: read afresh once it is detached. */
+  view: Float32Array;
+}
+
+/** An instance with matrices among whose neighbours every case's matrices come and go. */
+export class Guarded {
+  readonly kernels: Kernels = loadSync();
+  readonly #guards: Guard[];
+  readonly #used: number;
+
+  constructor() {
+    const random = new Random("guards");
+    const sizes = [1, 3, 4, 16, 61, 300];
+    // Blocks of every size between them are given back, for others to take.
+    const between = sizes.map((size) => [this.#guard(random, size), this.kernels.matrix(1, 7 * size)] as const);
+    for (const [, matrix] of between) matrix.free();
+    this.#guards = between.map(([guard]) => guard);
+    this.#used = this.kernels.memory.used;
+  }
+
+  #guard(random: Random, size: number): Guard {
+    const contents = Float32Array.from({ length: size }, () => random.normal());
+    const matrix = this.kernels.matrix(contents, size);
+    return { matrix, contents, view: matrix.data };
+  }
+
+  /** Fails where a guard changed, or memory is held that was to be free. */
+  check(): void {
+    for (const guard of this.#guards) {
+      if (guard.view.length === 0) guard.view = guard.matrix.data;
+      if (!sameBytes(guard.view, guard.contents)) fail("another matrix was overwritten");
+    }
+    const { used } = this.kernels.memory;
+    if (used !== this.#used) fail(`memory.used is ${used}, expected ${this.#used}`);
+  }
+}
+
+let guarded: Guarded | undefined;
+
+/** Checks a case. After one that fails, the next gets an instance of its own: who knows what was overwritten. */
+export function checkCase(each: Case): [kind: Case["kind"], outcome?: string] {
+  guarded ??= new Guarded();
+  const { kernels } = guarded;
+  try {
+    if (each.kind === "norm") checkNorm(kernels, each);
+    else if (each.kind === "rows") checkRows(kernels, each);
+    else if (each.kind === "matrix") checkMatrix(kernels, each);
+    const outcome = each.kind === "hostile" ? checkHostile(kernels, each) : undefined;
+    guarded.check();
+    return outcome ? [each.kind, outcome] : [each.kind];
+  } catch (error) {
+    guarded = undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,219 @@
+/** What a norm should give for a case, row by row, and how far from it each result may be. */
+import * as reference from "adanorm/reference";
+import { boundOf, ULP } from "../accuracy/bounds.ts";
+import { dot, sum } from "../accuracy/double-double.ts";
+import { kappaOf, momentsOf, quotient, rstdOf } from "../accuracy/oracle.ts";
+import { decode } from "../accuracy/storage.ts";
+import type { NormCase } from "./cases.ts";
+import type { Data, Plain } from "./data.ts";
+
+/** The options of a case, none left out. */
+export interface Settings {
+  eps: number;
+  epsAt: "variance" | "std";
+  ddof: number;
+  detachMean: boolean;
+  detachStd: boolean;
+  scale: number;
+  k: number;
+  /** k, or 2 k where phi is differentiated. */
+  slope: number;
+}
+
+export function settingsOf({ norm, options }: NormCase): Settings {
+  const { eps = 1e-5, epsAt = "variance", scale = 1, k = 0.1, detachScale = true } = options;
+  const detached = norm === "detachNorm";
+  return {
+    eps,
+    epsAt,
+    ddof: norm === "rmsNorm" ? 0 : (options.ddof ?? 0),
+    detachMean: (options.detachMean ?? detached) || norm === "rmsNorm",
+    detachStd: options.detachStd ?? detached,
+    scale,
+    k,
+    slope: detachScale ? k : 2 * k,
+  };
+}
+
+/** Of one row: what is exact, and the units of the errors. */
+export interface Row {
+  mean: number;
+  /** sum (x - mean)^2 / (H - ddof), or sum x^2 / H */
+  variance: number;
+  rstd: number;
+  isConstant: boolean;
+  /** y before gain and bias or phi */
+  y: Float64Array;
+  z: Float64Array;
+  dx: Float64Array;
+  /** The bounds of z, element by element, and of dx. */
+  zBounds: Float64Array;
+  dxBound: number;
+}
+
+/** How the statistics and gradients of rows are found: by the plain reference, or in double-double arithmetic. */
+export type Way = "reference" | "oracle";
+
+/** Numbers as they are stored, for one case. */
+export class Exact {
+  readonly x: Float32Array;
+  readonly #dy: Float32Array;
+  readonly #dSum: Float32Array | undefined;
+  readonly #gain: Float32Array | undefined;
+  readonly #bias: Float32Array | undefined;
+  readonly #each: NormCase;
+  readonly settings: Settings;
+  #forward: reference.ReferenceForward | undefined;
+  #backward: reference.ReferenceBackward | undefined;
+
+  constructor(each: NormCase, data: Data, plain: Plain) {
+    const { dtype } = each;
+    const param = (elements: Data["gain"]) =>
+      elements && decode(elements, elements instanceof Float32Array ? "f32" : dtype);
+    this.#each = each;
+    this.settings = settingsOf(each);
+    this.x = decode(plain.sum ?? data.x, dtype);
+    this.#dy = decode(data.dy, dtype);
+    this.#dSum = data.dSum && decode(data.dSum, dtype);
+    this.#gain = param(data.gain);
+    this.#bias = param(data.bias);
+  }
+
+  get options(): reference.ReferenceOptions {
+    const { size, options } = this.#each;
+    return { size, ...options, gain: this.#gain, bias: this.#bias };
+  }
+
+  get forward(): reference.ReferenceForward {
+    this.#forward ??= reference.forward(this.#each.norm, this.x, this.options);
+    return this.#forward;
+  }
+
+  get backward(): reference.ReferenceBackward {
+    this.#backward ??= reference.backward(this.#each.norm, this.#dy, this.x, this.options);
+    return this.#backward;
+  }
+
+  /** dy of a row. */
+  upstream(row: number): Float32Array {
+    const { size } = this.#each;
+    return this.#dy.subarray(row * size, (row + 1) * size);
+  }
+
+  row(row: number, way: Way): Row {
+    const { norm, size } = this.#each;
+    const { settings } = this;
+    const { eps, epsAt, ddof, detachMean, detachStd, scale, k, slope } = settings;
+    const start = row * size;
+    const x = this.x.subarray(start, start + size);
+    const u = this.upstream(row);
+    const isOrigin = norm === "rmsNorm";
+    const freedom = size - ddof;
+    const exact = way === "oracle";
+
+    const t = new Float64Array(size);
+    let [mean, variance, rstd] = [0, 0, 0];
+    if (exact) {
+      const moments = momentsOf(x, t, new Float64Array(size));
+      if (isOrigin) t.set(x);
+      mean = isOrigin ? 0 : moments.mean.high;
+      variance = quotient(isOrigin ? moments.originSquares : moments.squares, freedom);
+      rstd = this.#most(rstdOf(variance, settings));
+    } else {
+      mean = this.forward.mean[row] as number;
+      rstd = this.#rstd(row);
+      for (let i = 0; i < size; i++) {
+        t[i] = (x[i] as number) - mean;
+        variance += (t[i] as number) ** 2;
+      }
+      variance /= freedom;
+    }
+    const isConstant = x.every((value) => value === (isOrigin ? 0 : x[0]));
+
+    const y = t.map((value) => value * rstd);
+    const z = exact ? new Float64Array(size) : this.forward.y.subarray(start, start + size);
+    const e = new Float64Array(size);
+    const zBounds = new Float64Array(size);
+    // |e|, or of adaNorm the sum of its two terms: they may cancel, their errors do not.
+    const terms = new Float64Array(size);
+    const gain = this.#gain;
+    const bias = this.#bias;
+    for (let i = 0; i < size; i++) {
+      const yi = y[i] as number;
+      const magnitude = Math.abs(yi);
+      const unit = ULP * Math.max(1, magnitude);
+      let ei = u[i] as number;
+      let gradient = Math.abs(ei);
+      if (norm === "adaNorm") {
+        ei *= scale * (1 - slope * yi);
+        gradient *= scale * (1 + slope * magnitude);
+        if (exact) z[i] = scale * (1 - k * yi) * yi;
+        zBounds[i] = boundOf("z", size) * unit * scale * (1 + 2 * k * magnitude);
+      } else {
+        const factor = gain ? (gain[i] as number) : 1;
+        ei *= factor;
+        gradient = Math.abs(ei);
+        if (exact) z[i] = factor * yi + (bias ? (bias[i] as number) : 0);
+        // The gain's product and the bias's sum are rounded once each.
+        const rounding = gain || bias ? ULP * (Math.abs(factor) * magnitude + Math.abs(z[i] as number)) : 0;
+        zBounds[i] = boundOf("y", size) * unit * Math.abs(factor) + rounding;
+      }
+      e[i] = ei;
+      terms[i] = gradient;
+    }
+    let dx: Float64Array;
+    let [a, s] = [0, 0];
+    if (exact) {
+      dx = new Float64Array(size);
+      // kappa / sigma, neither of which need be a double.
+      let factor = rstd;
+      if (epsAt === "std") factor = variance === 0 ? 0 : 1 / Math.sqrt(variance);
+      a = detachMean ? 0 : quotient(sum(e), size);
+      s = detachStd || (isConstant && eps > 0) ? 0 : quotient(dot(e, t), freedom) * factor;
+      for (let i = 0; i < size; i++) {
+        const difference = (e[i] as number) - a - s * (y[i] as number);
+        dx[i] = difference === 0 && eps > 0 ? 0 : difference * rstd;
+      }
+    } else {
+      dx = this.backward.dx.subarray(start, start + size);
+      if (!detachMean) a = e.reduce((total, value) => total + value, 0) / size;
+      if (!detachStd) {
+        for (let i = 0; i < size; i++) s += (e[i] as number) * (y[i] as number);
+        s *= kappaOf(variance, { eps, epsAt }) / freedom;
+      }
+    }
+    let largest = 0;
+    for (let i = 0; i < size; i++) {
+      const term = (terms[i] as number) + Math.abs(a) + 2 * Math.abs(s * (y[i] as number));
+      // NaN is no bound for the others.
+      if (term > largest) largest = term;
+    }
+    return { mean, variance, rstd, isConstant, y, z, dx, zBounds, dxBound: boundOf("dx", size) * ULP * rstd * largest };
+  }
+
+  #rstd(row: number): number {
+    return this.#most(this.forward.rstd[row] as number);
+  }
+
+  /** 1 / sigma may be more than a double holds where sigma is not 0: it is the largest then. */
+  #most(rstd: number): number {
+    return this.settings.eps > 0 ? Math.min(rstd, Number.MAX_VALUE) : rstd;
+  }
+
+  /** y of a row by the reference, before gain and bias. */
+  yOf(row: number): Float64Array {
+    const { size } = this.#each;
+    const [mean, rstd] = [this.forward.mean[row] as number, this.#rstd(row)];
+    return Float64Array.from(this.x.subarray(row * size, (row + 1) * size), (value) => (value - mean) * rstd);
+  }
+
+  /** What is added to dx. */
+  onto(row: number): Float32Array | undefined {
+    const { size } = this.#each;
+    return this.#dSum?.subarray(row * size, (row + 1) * size);
+  }
+
+  get biasOf(): Float32Array | undefined {
+    return this.#bias;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Random cases over the whole API: results within their bounds, the same bytes by every route, nothing else written to, and
+ * hostile arguments refused.
+ *
+ *     npm run fuzz -- --cases 100000 --seed 1
+ *     npm run fuzz -- --seed 17 --path 88:0:1     # one case again, as a failure names it
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, platform } from "node:os";
+import { parseArgs } from "node:util";
+import { replacePart } from "../../scripts/markdown.ts";
+import { CHUNK, type Counts, fuzzChunk } from "./chunk.ts";
+
+const USAGE = "usage: npm run fuzz -- [--cases N] [--seed N] [--path PATH] [--markdown FILE]";
+
+interface Options {
+  cases: number;
+  seed: number;
+  path: string | undefined;
+  markdown: string | undefined;
+}
+
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      cases: { type: "string", default: "20000" },
+      seed: { type: "string", default: "1" },
+      path: { type: "string" },
+      markdown: { type: "string" },
+    },
+  });
+  const [cases, seed] = [Number(values.cases), Number(values.seed)];
+  if (!(Number.isSafeInteger(cases) && cases > 0)) throw new Error(`--cases: expected a count, got ${values.cases}`);
+  if (!(Number.isSafeInteger(seed) && seed >= 0)) throw new Error(`--seed: expected a number, got ${values.seed}`);
+  const { path, markdown } = values;
+  // Before minutes are spent: the file is there and has its markers.
+  if (markdown !== undefined) replacePart(readFileSync(markdown, "utf8"), "fuzz", "");
+  return { cases, seed, path, markdown };
+}
+
+function report({ cases, seed }: Options, counts: Counts, seconds: number): string {
+  const number = (value = 0) => value.toLocaleString("en");
+  return (
+    `${number(cases)} cases, seeds ${seed} to ${seed + Math.ceil(cases / CHUNK) - 1}, in ${Math.round(seconds / 60)} minutes: ` +
+    `${number(counts.norm)} of forward and backward, ${number(counts.rows)} of row reductions, ` +
+    `${number(counts.matrix)} of conversions, ${number(counts.hostile)} of hostile arguments ` +
+    `(${number(counts.refused)} refused, ${number(counts.taken)} as good as honest ones). None failed. ` +
+    `Node ${process.versions.node}, ${cpus()[0]?.model ?? "unknown"}, ${platform()}; ${new Date().toISOString().slice(0, 10)}.`
+  );
+}
+
+async function fuzz(options: Options): Promise<number> {
+  const { cases, seed, path, markdown } = options;
+  const counts: Counts = {};
+  const start = performance.now();
+  let shown = start;
+  for (let done = 0, chunk = 0; done < cases; done += CHUNK, chunk++) {
+    const failure = await fuzzChunk(seed + chunk, Math.min(CHUNK, cases - done), counts, path);
+    if (failure !== undefined) {
+      console.error(failure);
+      return 1;
+    }
+    if (path !== undefined) break;
+    const now = performance.now();
+    if (now - shown < 10_000) continue;
+    const left = ((now - start) * (cases - done - CHUNK)) / (done + CHUNK) / 1000;
+    process.stderr.write(`${done + CHUNK} of ${cases} cases, ${Math.ceil(Math.max(left, 0))} s left\n`);
+    shown = now;
+  }
+  const text = report(options, counts, (performance.now() - start) / 1000);
+  console.log(text);
+  if (markdown !== undefined) writeFileSync(markdown, replacePart(readFileSync(markdown, "utf8"), "fuzz", text));
+  return 0;
+}
+
+let options: Options | undefined;
+try {
+  options = readOptions();
+} catch (error) {
+  console.error(`${(error as Error).message}\n${USAGE}`);
+  process.exitCode = 2;
+}
+if (options) process.exitCode = await fuzz(options);

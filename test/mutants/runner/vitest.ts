@@ -1,0 +1,82 @@
+/**
+ * As much of Vitest as the tests use, for mutants: it tells what there is to run, and leaves the running to worker.ts. Vitest
+ * itself takes longer to begin than most mutants live. What is expected is judged by Vitest's own matchers.
+ */
+import { format } from "node:util";
+import { chai, JestAsymmetricMatchers, JestChaiExpect, JestExtend } from "@vitest/expect";
+
+chai.use(JestExtend);
+chai.use(JestChaiExpect);
+chai.use(JestAsymmetricMatchers);
+
+export const expect = Object.assign((value: unknown, message?: string) => chai.expect(value, message), {
+  fail: (message: string) => chai.expect.fail(message),
+});
+
+type Body = (...args: never[]) => unknown;
+
+export interface Suite {
+  name: string;
+  members: (Suite | Test)[];
+  beforeAll: Body[];
+  afterAll: Body[];
+  beforeEach: Body[];
+  afterEach: Body[];
+}
+
+export interface Test {
+  name: string;
+  body: () => unknown;
+}
+
+const suite = (name: string): Suite => ({
+  name,
+  members: [],
+  beforeAll: [],
+  afterAll: [],
+  beforeEach: [],
+  afterEach: [],
+});
+
+let current = suite("");
+
+/** What a file with tests tells of them while it is loaded. */
+export async function collect(load: () => Promise<unknown>): Promise<Suite> {
+  current = suite("");
+  await load();
+  return current;
+}
+
+function addSuite(name: string, body: () => unknown): void {
+  const parent = current;
+  current = suite(name);
+  parent.members.push(current);
+  body();
+  current = parent;
+}
+
+function addTest(name: string, body: () => unknown): void {
+  current.members.push({ name, body });
+}
+
+/** The same for each of a table's lines, by `add`. */
+function eachOf(add: typeof addTest) {
+  return (table: readonly unknown[]) => (name: string, body: Body) => {
+    for (const line of table) {
+      const args = (Array.isArray(line) ? line : [line]) as never[];
+      const first = args[0] as unknown as Record<string, unknown>;
+      const filled = name.replace(/\$(\w+)/g, (_, key) => String(first?.[key]));
+      // No more values than there are places for: the name has no use for the others.
+      const places = filled.match(/%[a-z]/g)?.length ?? 0;
+      add(format(filled, ...args.slice(0, places)), () => body(...args));
+    }
+  };
+}
+
+export const describe = Object.assign(addSuite, { each: eachOf(addSuite) });
+export const test = Object.assign(addTest, { each: eachOf(addTest) });
+export const it = test;
+export const beforeAll = (body: Body) => void current.beforeAll.push(body);
+export const afterAll = (body: Body) => void current.afterAll.push(body);
+export const beforeEach = (body: Body) => void current.beforeEach.push(body);
+export const afterEach = (body: Body) => void current.afterEach.push(body);

@@ -1,0 +1,50 @@
+/**
+ * The tests on src/ as it stands, not on what was built of it: for coverage. Only the .wasm files are those in build/.
+ */
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { wasm } from "../wasm-plugin.ts";
+
+type Plugin = NonNullable<ViteUserConfig["plugins"]>[number];
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const source = (file: string) => `${root}src/${file}`;
+
+/** TensorFlow.js for src/ and for its tests alike: the one that has a wasm backend beside it. */
+const fromProject = createRequire(`${root}test/tfjs/project/package.json`);
+const tensorFlow: Plugin = {
+  name: "tensorflow",
+  enforce: "pre",
+  resolveId: (id) => (id.startsWith("@tensorflow/") ? { id: fromProject.resolve(id), external: true } : undefined),
+};
+
+export default defineConfig({
+  root,
+  plugins: [wasm, tensorFlow],
+  test: {
+    include: ["test/*.test.ts", "test/tfjs/vitest.ts"],
+    // What is measured of the built package, and what takes long and reaches nothing that others do not.
+    exclude: ["test/{module,digest,accuracy,fuzz,sizes,oracle,theorem}.test.ts"],
+    execArgv: ["--expose-gc"],
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      // The first has no code.
+      exclude: ["src/types.ts", "src/*.d.ts"],
+      reporter: ["text", "json-summary"],
+      reportsDirectory: fileURLToPath(new URL("out/coverage", import.meta.url)),
+      reportOnFailure: true,
+      thresholds: { branches: 100 },
+    },
+    alias: {
+      "adanorm/reference": source("reference.ts"),
+      "adanorm/url": source("url.ts"),
+      "adanorm/workerd": source("workerd.ts"),
+      "adanorm/tfjs": source("tfjs.ts"),
+      adanorm: source("index.ts"),
+    },
+  },
+});
