@@ -19,7 +19,7 @@ import {
   type Strides,
   strideOf,
 } from "./options.js";
-import { checkApart, type Span, spanOf } from "./overlap.js";
+import { checkApart, type Occupant, occupantOf } from "./overlap.js";
 import { makeStats } from "./stats.js";
 import { Layout, placed, type Tile, takeTile, tileRows } from "./tiles.js";
 import type {
@@ -204,7 +204,12 @@ export class LinearNorm implements Norm {
     const dBiasTo = this.#param(call, "out.dBias", dBiasGiven, true);
     if (accumulate && gain && !dGainTo) throw typeError(call, "out.dGain", "an array to add onto", undefined);
     if (accumulate && bias && !dBiasTo) throw typeError(call, "out.dBias", "an array to add onto", undefined);
-    const inputs = [gain, bias, found && spanOf("stats.mean", found.mean), found && spanOf("stats.rstd", found.rstd)];
+    const inputs = [
+      gain,
+      bias,
+      found && occupantOf("stats.mean", found.mean),
+      found && occupantOf("stats.rstd", found.rstd),
+    ];
     const batches = dSum ? [upstream, input, dSum] : [upstream, input];
     checkOutputs(call, dxTo, [dGainTo, dBiasTo], batches, inputs);
 
@@ -393,7 +398,7 @@ function checkOutputs(
   dx: Operand | undefined,
   columns: (Operand | undefined)[],
   batches: Operand[],
-  inputs: (Operand | Span | undefined)[],
+  inputs: (Occupant | undefined)[],
 ): void {
   for (const batch of batches) if (dx) checkApart(call, dx, batch, true);
   for (const input of inputs) if (dx) checkApart(call, dx, input);

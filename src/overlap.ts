@@ -1,7 +1,6 @@
 /** Whether arguments share memory. */
 import { bufferOf, byteOffsetOf, lengthOf } from "./arrays.js";
 import { rangeError } from "./checks.js";
-import { Operand } from "./operand.js";
 
 /** Which bytes of which buffer an argument takes up: all of them, or `run` bytes at every `stride`. */
 export interface Span {
@@ -13,21 +12,32 @@ export interface Span {
   stride: number;
 }
 
-/** All the bytes of an array. */
-export function spanOf(argument: string, array: Float64Array): Span {
+/** An argument whose bytes are known: those in linear memory in less time than it takes to describe a span. */
+export interface Occupant {
+  readonly argument: string;
+  /** Byte offset in linear memory; undefined for what lies elsewhere. */
+  readonly pointer: number | undefined;
+  /** Bytes from the first element to behind the last. */
+  readonly bytes: number;
+  readonly span: Span;
+}
+
+/** An array of statistics, which lies outside of linear memory. */
+export function occupantOf(argument: string, array: Float64Array): Occupant {
   const start = byteOffsetOf(array);
   const bytes = lengthOf(array) * 8;
-  return { argument, buffer: bufferOf(array), start, end: start + bytes, run: bytes, stride: bytes };
+  const span = { argument, buffer: bufferOf(array), start, end: start + bytes, run: bytes, stride: bytes };
+  return { argument, pointer: undefined, bytes, span };
 }
 
 /**
  * Refuses an output that shares memory with another argument, of which one would be overwritten before it is read.
  * Where `same` is set, both may be one and the same.
  */
-export function checkApart(call: string, output: Operand, other: Operand | Span | undefined, same = false): void {
+export function checkApart(call: string, output: Occupant, other: Occupant | undefined, same = false): void {
   if (other === undefined || areApart(output, other)) return;
   const a = output.span;
-  const b = other instanceof Operand ? other.span : other;
+  const b = other.span;
   if (a.buffer !== b.buffer || Math.max(a.start, b.start) >= Math.min(a.end, b.end)) return;
   if (same && a.start === b.start && a.end === b.end && a.stride === b.stride) return;
   if (areInterleaved(a, b)) return;
@@ -35,13 +45,12 @@ export function checkApart(call: string, output: Operand, other: Operand | Span 
   throw rangeError(call, output.argument, expected, `bytes ${a.start} to ${a.end} over bytes ${b.start} to ${b.end}`);
 }
 
-/** What most checks come to, in less time than it takes to ask for a buffer: two places in linear memory, or one outside. */
-function areApart(a: Operand, b: Operand | Span): boolean {
-  if (!(b instanceof Operand)) return false;
+/** Most pairs of arguments: two places in linear memory, or one place there and one outside. */
+function areApart(a: Occupant, b: Occupant): boolean {
   const { pointer: p } = a;
   const { pointer: q } = b;
   if (p === undefined || q === undefined) return p !== q;
-  return Math.max(p, q) >= Math.min(p + a.bytes, q + b.bytes);
+  return p >= q + b.bytes || q >= p + a.bytes;
 }
 
 /** Whether both are slices of the same wider rows, one beside the other. */

@@ -3,7 +3,6 @@
  * grow with the batch.
  */
 import { aligned } from "./memory.js";
-import type { Operand } from "./operand.js";
 
 /** Where rows pass through the scratch area: as the f32 that kernels work on, and as 16-bit elements. */
 export interface Tile {
@@ -36,6 +35,16 @@ export class Layout {
   }
 }
 
+/** What may pass through a tile: a batch, as far as tiles are concerned. */
+export interface Passing {
+  /** Elements in a row. */
+  readonly size: number;
+  /** Whether kernels use it where it lies. */
+  readonly isInPlace: boolean;
+  /** Whether its rows pass through 16 bits of the scratch area. */
+  readonly needsBits: boolean;
+}
+
 /** What a tile comes to where nothing passes through it. */
 const NONE: Tile = { f32: 0, bits: 0 };
 
@@ -43,9 +52,9 @@ const NONE: Tile = { f32: 0, bits: 0 };
 export function takeTile(
   layout: Layout,
   rows: number,
-  first: Operand | undefined,
-  second?: Operand,
-  third?: Operand,
+  first: Passing | undefined,
+  second?: Passing,
+  third?: Passing,
   always = false,
 ): Tile {
   if (first === undefined) return NONE;
