@@ -4,8 +4,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { encode } from "./embed.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+
+const EMBEDDED = `${root}src/embedded.ts`;
 
 const MODULES = ["adanorm.wasm", "adanorm.relaxed.wasm"];
 
@@ -16,19 +19,24 @@ function run(script, ...args) {
 
 for (const target of ["release", "relaxed"]) run("assemblyscript/bin/asc.js", "--target", target);
 
-/** Lets a module's name stand for its bytes. */
+/** In the bundles a module is text: here its name stands for that. */
 const byName = {
   name: "modules by their names",
   setup({ onLoad }) {
-    onLoad({ filter: /\.wasm$/ }, ({ path }) => ({ contents: basename(path), loader: "binary" }));
+    onLoad({ filter: /\.wasm$/ }, ({ path }) => ({
+      contents: `import { decode } from ${JSON.stringify(EMBEDDED)}; export default decode("${basename(path)}");`,
+      loader: "js",
+    }));
   },
 };
 
-/** Puts the bytes, in base64, where their names are: on a line of their own length, which the limit for code would break. */
-function withModules(code) {
-  const base64 = (data) => Buffer.from(data).toString("base64");
+/** Puts the texts where the names are: on lines of their own length, which the limit for code would break. */
+async function withModules(code) {
+  // Its alphabet is written once, where it is read: the build reads it from there too.
+  const { outputFiles } = await build({ entryPoints: [EMBEDDED], bundle: true, format: "esm", write: false });
+  const { ALPHABET } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
   return MODULES.reduce(
-    (text, name) => text.replace(`"${base64(name)}"`, () => `"${base64(readFileSync(`${root}build/${name}`))}"`),
+    (text, name) => text.replace(`("${name}")`, () => `("${encode(readFileSync(`${root}build/${name}`), ALPHABET)}")`),
     code,
   );
 }
@@ -54,7 +62,7 @@ async function bundle(entry) {
     logLevel: "warning",
     write: false,
   });
-  for (const { path, text } of outputFiles) writeFileSync(path, withModules(text));
+  for (const { path, text } of outputFiles) writeFileSync(path, await withModules(text));
 }
 
 await Promise.all(["index", "relaxed", "workerd", "url", "reference", "tfjs"].map(bundle));

@@ -338,9 +338,11 @@ function outputs(folder: string): Output[] {
     .map((file) => ({ file, bytes: readFileSync(join(folder, file)) }));
 }
 
-/** Whether a script holds a module, in base64 ("\0asm"), or names one: wrangler uploads what is no longer named, too. */
+/** Whether a script holds a module, as one long word of text, or names one: wrangler uploads what is no longer named, too. */
 function hasModule(folder: string): boolean {
-  return outputs(folder).some(({ file, bytes }) => file.endsWith(".js") && /AGFzbQ|\.wasm\b/.test(bytes.toString()));
+  return outputs(folder).some(
+    ({ file, bytes }) => file.endsWith(".js") && /[^\s"]{20000}|\.wasm\b/.test(bytes.toString()),
+  );
 }
 
 const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
