@@ -1,247 +1,163 @@
 /**
- * Backward, one formula for every norm:
+ * Backward, one formula for every norm, as formulas/gradients.ts derives it:
  *
- *   dx = r (e - mean(e) - s y),   s = kappa sum(e y) / (size - ddof),   e = dL/dy
- *
- * where a detached mean drops mean(e) and a detached std drops s y. In the terms of formulas.ts, h = r e:
- *
- *   dx = h - c - d t,   c = r mean(e),   d = kappa r^3 sum(e t) / (size - ddof)
+ *   dx = rstd dz - viaMean - viaStd t
+ *   viaMean = rstd mean(dz)                                   0 where the mean is detached
+ *   viaStd  = kappa rstd^3 sum(dz t) / (size - ddof)          0 where the std is detached
  */
 
+import { Call } from "./call";
 import { flushColumns, mapRowsAndSumColumns, sumColumns } from "./columns";
-import { Input, PlainGradient, Scaled, Upstream, Whole } from "./formulas";
-import { Double } from "./lanes";
+import { Whole } from "./formulas/centring";
+import { Direct, GradientFactors, Input, PlainGradient } from "./formulas/gradients";
+import { Single } from "./lanes";
+import { mapRow, writeRow } from "./maps";
 import {
   backwardRstd,
   factorsFitSingle,
   gradientFitsSingle,
-  isConstant,
   needsSplit,
+  Precision,
+  precisionOf,
   sumFitsSingle,
-  sumTerms,
-  writeRow,
 } from "./precision";
 import { derivativeFactor, SHORT } from "./statistics";
-import { farthest, largestSquare, sum0, sum1 } from "./sums";
+import { farthest, largestSquare, sum0, sum1, sumGradient } from "./sums";
 
 /** Rows whose columns are added in single precision before double precision takes over. */
-const BLOCK: i32 = 8;
+const FLUSHED: i32 = 8;
 /**
  * The first rows of a batch, whose columns go in double precision throughout: what is rounded alike in all rows shows most
  * where there are few.
  */
 const FIRST: i32 = 8;
 
-/**
- * dx for every row, given u = dL/dz, the x and the statistics of forward, and the gradient formula G.
- * columns and first: as in index.ts. Rows start uStride, xStride and dxStride bytes apart. dx may be u or x.
- */
-export function backward<G>(
-  u: usize,
-  uStride: usize,
-  x: usize,
-  xStride: usize,
-  gain: usize,
-  means: usize,
-  rstds: usize,
-  dx: usize,
-  dxStride: usize,
-  columns: usize,
-  first: i32,
-  rows: i32,
-  size: i32,
-  eps: f64,
-  epsAtStd: bool,
-  ddof: i32,
-  detachMean: bool,
-  detachStd: bool,
-  scale: f64,
-  k: f64,
-): void {
-  // With both statistics constant dx is h; and where that is u times a scalar, x is not read at all.
-  const scales = !changetype<G>(0).usesT() && !changetype<G>(0).usesQ() && detachMean && detachStd;
-  for (let row = first; row < first + rows; row++) {
-    const m = load<f64>(means);
-    const r = backwardRstd(load<f64>(rstds));
-    const split = needsSplit(m, r);
-    const single = solve<G>(u, x, gain, m, r, size, eps, epsAtStd, ddof, detachMean, detachStd, scale, k);
-    const c0 = c;
-    const d0 = d;
+/** dx of rows from..from + rows of the block, by the gradient G, and what they add to the sums down the columns. */
+export function backward<G>(call: Call, from: i32, rows: i32): void {
+  const gradient = changetype<G>(0);
+  const end = from + rows;
+  const columns: usize = gradient.isAda() ? 0 : call.columns;
+  // With both statistics constant dx is rstd dz; and where that is dy times a scalar, x is not read at all.
+  const scales = !gradient.usesX() && !gradient.usesGain() && isDetached(call);
+  for (let row = from; row < end; row++) {
+    const rstd = backwardRstd(call.rstd(row));
+    const split = needsSplit(call.mean(row), rstd);
+    const single = solve<G>(call, row, rstd, split);
+    const viaMean0 = viaMean;
+    const viaStd0 = viaStd;
     if (columns) {
-      const even = (row & 1) == 0;
-      if (even && (row & (BLOCK - 1)) == 0) flush(columns, size);
-      // Not where dx is h alone, as a row by itself has it: to take d t from h, d = 0, may change the sign of a zero.
-      if (row >= FIRST && even && row + 1 < first + rows && single && !split && !scales) {
-        const m1 = load<f64>(means, sizeof<f64>());
-        const r1 = backwardRstd(load<f64>(rstds, sizeof<f64>()));
-        if (
-          !needsSplit(m1, r1) &&
-          solve<G>(u + uStride, x + xStride, gain, m1, r1, size, eps, epsAtStd, ddof, detachMean, detachStd, scale, k)
-        ) {
-          writeTwoRows<G>(u, uStride, x, xStride, gain, dx, dxStride, columns, size, m, m1, r, r1, c0, c, d0, d);
+      const number = call.first + row;
+      const even = (number & 1) == 0;
+      if (number % FLUSHED == 0) flushColumns(call);
+      // Not where dx is rstd dz alone, as a row by itself has it: to take viaStd t from that, viaStd = 0, may change the sign
+      // of a zero.
+      if (number >= FIRST && even && row + 1 < end && single && !split && !scales) {
+        const nextRstd = backwardRstd(call.rstd(row + 1));
+        if (!needsSplit(call.mean(row + 1), nextRstd) && solve<G>(call, row + 1, nextRstd, false)) {
+          writeTwoRows<G>(call, row, rstd, nextRstd, viaMean0, viaStd0);
           row++;
-          u += uStride * 2;
-          x += xStride * 2;
-          dx += dxStride * 2;
-          means += 2 * sizeof<f64>();
-          rstds += 2 * sizeof<f64>();
           continue;
         }
       }
-      // Before dx is written, which may be u or x.
-      sumColumnsOfRow(u, x, m, r, columns, size, 0);
+      // Before dx is written, which may be dy or x.
+      sumColumns(call, row, rstd, 0);
     }
-    const a = scale * r;
-    const b = isConstant(r) ? 0 : a * k * r;
-    if (scales) writeRow<Scaled<PlainGradient>>(single, false, x, u, gain, dx, size, m, a, b, 0, 0);
-    else writeRow<Input<G>>(single, split, x, u, gain, dx, size, m, a, b, c0, d0);
-    u += uStride;
-    x += xStride;
-    dx += dxStride;
-    means += sizeof<f64>();
-    rstds += sizeof<f64>();
+    if (scales) writeRow<Direct<PlainGradient>>(call, row, precisionOf(single, false), rstd, 0, 0);
+    else writeRow<Input<G>>(call, row, precisionOf(single, split), rstd, viaMean0, viaStd0);
   }
 }
 
-/** What the last `solve` found. */
-let c: f64 = 0;
-let d: f64 = 0;
+/** Whether both statistics are held constant. */
+function isDetached(call: Call): bool {
+  return call.detachMean && call.detachStd;
+}
 
-/** Sets c and d of a row, and tells whether f32 can take the row. */
-function solve<G>(
-  u: usize,
-  x: usize,
-  gain: usize,
-  mean: f64,
-  r: f64,
-  size: i32,
-  eps: f64,
-  epsAtStd: bool,
-  ddof: i32,
-  detachMean: bool,
-  detachStd: bool,
-  scale: f64,
-  k: f64,
-): bool {
-  c = 0;
-  d = 0;
-  const single = size >= SHORT && factorsFitSingle(scale, k) && gradientFitsSingle(r);
-  if (detachMean && detachStd) return single && (!changetype<G>(0).usesT() || slopeFitsSingle(x, mean, r, k, size));
-  const toC = detachMean ? 0 : r / <f64>size;
-  const toD = detachStd ? 0 : (derivativeFactor(r, eps, epsAtStd) * r * r * r) / <f64>(size - ddof);
-  const b = isConstant(r) ? 0 : scale * k * r;
+/** What the last `solve` found. */
+let viaMean: f64 = 0;
+let viaStd: f64 = 0;
+
+/** Sets viaMean and viaStd of a row, and tells whether f32 can take the row; with its mean split where `split` says so. */
+function solve<G>(call: Call, row: i32, rstd: f64, split: bool): bool {
+  const factors = changetype<GradientFactors<G>>(0);
+  const k = factors.k(call);
+  const size = call.size;
+  viaMean = 0;
+  viaStd = 0;
+  const single = size >= SHORT && factorsFitSingle(factors.scale(call), k) && gradientFitsSingle(rstd);
+  if (isDetached(call)) {
+    return single && (!changetype<G>(0).usesX() || slopeFitsSingle(call.xAt(row), call.mean(row), rstd, k, size));
+  }
+  const toMean = call.detachMean ? 0 : rstd / <f64>size;
+  const kappa = derivativeFactor(rstd, call.eps, call.epsAtStd != 0);
+  const toStd = call.detachStd ? 0 : (kappa * rstd * rstd * rstd) / <f64>(size - call.ddof);
   if (single) {
-    sumTerms<Upstream<G>>(true, needsSplit(mean, r), x, u, gain, size, mean, scale, b);
-    c = toC * sum0;
-    d = toD * sum1;
+    sumGradient<G>(call, row, rstd, precisionOf(true, split));
+    viaMean = toMean * sum0;
+    viaStd = toStd * sum1;
     if (
       sumFitsSingle(sum0) &&
       sumFitsSingle(sum1) &&
-      sumFitsSingle(c) &&
-      sumFitsSingle(d) &&
-      outlierFitsSingle(r * r * largestSquare, k, size)
+      sumFitsSingle(viaMean) &&
+      sumFitsSingle(viaStd) &&
+      outlierFitsSingle(rstd * rstd * largestSquare, k, size)
     )
       return true;
   }
-  sumTerms<Upstream<G>>(false, false, x, u, gain, size, mean, scale, b);
-  // The mean first: where all e are the same, h and c are then, too, and dx is 0.
-  c = detachMean ? 0 : r * (sum0 / <f64>size);
-  // The sum of a constant row is 0, whatever becomes of r^3.
-  d = sum1 == 0 ? sum1 : toD * sum1;
+  sumGradient<G>(call, row, rstd, Precision.Double);
+  // The mean first: where all dz are the same, rstd dz and viaMean are then, too, and dx is 0.
+  viaMean = call.detachMean ? 0 : rstd * (sum0 / <f64>size);
+  // The sum of a constant row is 0, whatever becomes of rstd^3.
+  viaStd = sum1 == 0 ? sum1 : toStd * sum1;
   return false;
 }
 
 /**
- * Whether f32 can take a row in which the largest y^2 is this. Where one element makes up more than a quarter of the
- * variance, dx is the small difference of h and d t there; where its y is large, it magnifies what rounding x - mean
- * alike in all of a binade has put into d; and where k y is near 1, 1 - k y is a small difference too.
+ * Whether f32 can take a row in which the largest z^2 is this. Where one element makes up more than a quarter of the
+ * variance, dx is the small difference of rstd dz and viaStd t there; where its z is large, it magnifies what rounding
+ * x - mean alike in all of a binade has put into viaStd; and where k z is near 1, 1 - k z is a small difference too.
  */
 function outlierFitsSingle(largest: f64, k: f64, size: i32): bool {
   return largest <= 36 && 4 * largest <= <f64>size && k * k * largest <= LARGEST_SLOPE;
 }
 
-/** Up to here (k y)^2 leaves 1 - k y to f32. */
+/** Up to here (k z)^2 leaves 1 - k z to f32. */
 const LARGEST_SLOPE: f64 = 0.81;
 
-/** The same of k y alone, where nothing is summed. No y^2 is more than the number of elements. */
-function slopeFitsSingle(x: usize, mean: f64, r: f64, k: f64, size: i32): bool {
+/** The same of k z alone, where nothing is summed. No z^2 is more than the number of elements. */
+function slopeFitsSingle(x: usize, mean: f64, rstd: f64, k: f64, size: i32): bool {
   if (k * k * <f64>size <= LARGEST_SLOPE) return true;
-  const y = r * farthest(x, mean, size);
-  return k * k * y * y <= LARGEST_SLOPE;
+  const z = rstd * farthest(x, mean, size);
+  return k * k * z * z <= LARGEST_SLOPE;
 }
 
-/** Elements that sums of columns take up, in whole vectors. */
-export function columnsLength(size: i32): usize {
-  return (<usize>size + 3) & ~3;
-}
-
-/** Adds what single precision has summed onto the sums in double precision. */
-export function flush(columns: usize, size: i32): void {
-  const biasSums = columns + columnsLength(size) * sizeof<f64>();
-  flushColumns(biasSums + columnsLength(size) * sizeof<f64>(), columns, biasSums, size);
-}
-
-/** dx of two rows that f32 can take with their means whole, and the sums down their columns. */
-function writeTwoRows<G>(
-  u: usize,
-  uStride: usize,
-  x: usize,
-  xStride: usize,
-  gain: usize,
-  dx: usize,
-  dxStride: usize,
-  columns: usize,
-  size: i32,
-  m0: f64,
-  m1: f64,
-  r0: f64,
-  r1: f64,
-  c0: f64,
-  c1: f64,
-  d0: f64,
-  d1: f64,
-): void {
-  const from = size & ~7;
-  if (from < size) {
-    // The columns that fill no vector.
-    sumColumnsOfRow(u, x, m0, r0, columns, size, from);
-    sumColumnsOfRow(u + uStride, x + xStride, m1, r1, columns, size, from);
+/**
+ * dx of a row and the next, which f32 can take with their means whole, and the sums down their columns. Of the first row
+ * viaMean and viaStd are given; those of the second were found last.
+ */
+function writeTwoRows<G>(call: Call, row: i32, rstd0: f64, rstd1: f64, viaMean0: f64, viaStd0: f64): void {
+  const next = row + 1;
+  const viaMean1 = viaMean;
+  const viaStd1 = viaStd;
+  // The columns that fill no pair of vectors.
+  const rest = call.size & ~7;
+  if (rest < call.size) {
+    sumColumns(call, row, rstd0, rest);
+    sumColumns(call, next, rstd1, rest);
   }
   mapRowsAndSumColumns<G>(
-    x,
-    xStride,
-    u,
-    uStride,
-    gain,
-    dx,
-    dxStride,
-    size,
-    f32x4.splat(<f32>m0),
-    f32x4.splat(<f32>m1),
-    f32x4.splat(<f32>r0),
-    f32x4.splat(<f32>r1),
-    f32x4.splat(<f32>c0),
-    f32x4.splat(<f32>c1),
-    f32x4.splat(<f32>d0),
-    f32x4.splat(<f32>d1),
-    columns + 2 * columnsLength(size) * sizeof<f64>(),
+    call,
+    row,
+    f32x4.splat(<f32>call.mean(row)),
+    f32x4.splat(<f32>call.mean(next)),
+    f32x4.splat(<f32>rstd0),
+    f32x4.splat(<f32>rstd1),
+    f32x4.splat(<f32>viaMean0),
+    f32x4.splat(<f32>viaMean1),
+    f32x4.splat(<f32>viaStd0),
+    f32x4.splat(<f32>viaStd1),
   );
-  if (from < size) {
-    const offset = <usize>from * sizeof<f32>();
-    u += offset;
-    x += offset;
-    dx += offset;
-    gain += offset;
-    const rest = size - from;
-    writeRow<Input<G>>(true, false, x, u, gain, dx, rest, m0, r0, 0, c0, d0);
-    writeRow<Input<G>>(true, false, x + xStride, u + uStride, gain, dx + dxStride, rest, m1, r1, 0, c1, d1);
+  if (rest < call.size) {
+    mapRow<Single, Whole, Input<G>>(call, row, rest, rstd0, viaMean0, viaStd0);
+    mapRow<Single, Whole, Input<G>>(call, next, rest, rstd1, viaMean1, viaStd1);
   }
-}
-
-/** The columns of one row from `from` on, in double precision. */
-function sumColumnsOfRow(u: usize, x: usize, mean: f64, r: f64, columns: usize, size: i32, from: i32): void {
-  const offset = <usize>from * sizeof<f32>();
-  const gainSums = columns + <usize>from * sizeof<f64>();
-  const biasSums = gainSums + columnsLength(size) * sizeof<f64>();
-  sumColumns<Double, Whole>(x + offset, u + offset, mean, r, gainSums, biasSums, size - from);
 }

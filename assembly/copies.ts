@@ -1,61 +1,87 @@
 /** Rows from one storage to another, and sums of two: what stands around the kernels where batches are not plain f32. */
 
-import { Origin, Sum, Value } from "./formulas";
 import { Floats, Single } from "./lanes";
-import { mapRow } from "./maps";
+import { addElements } from "./maps";
 import { F32 } from "./storage";
+import { Transfer } from "./transfer";
 
-/** out = x, 16-bit elements as f32, for every row. */
-export function widen<I>(x: usize, xStride: usize, out: usize, outStride: usize, rows: i32, size: i32): void {
-  if (xStride == (<usize>size) << 1 && outStride == (<usize>size) << 2) {
-    // Rows that follow one another are one.
+/** Every row of 16-bit elements, as f32. */
+export function widen<I>(transfer: Transfer, rows: i32): void {
+  let from = transfer.from;
+  let to = transfer.to;
+  let size = transfer.size;
+  if (transfer.fromStride == (<usize>size) << 1 && transfer.toStride == (<usize>size) << 2) {
+    // Contiguous rows are one.
     size *= rows;
     rows = min(rows, 1);
   }
   for (let row = 0; row < rows; row++) {
-    widenRow<I>(x, out, size);
-    x += xStride;
-    out += outStride;
+    widenRow<I>(from, to, size);
+    from += transfer.fromStride;
+    to += transfer.toStride;
   }
 }
 
-/** out = x, f32 as 16-bit elements, rounded once, for every row. areNumbers: no row holds a NaN, and none is looked for. */
-export function narrow<O>(
-  x: usize,
-  xStride: usize,
-  out: usize,
-  outStride: usize,
-  rows: i32,
-  size: i32,
-  areNumbers: bool,
-): void {
-  if (xStride == (<usize>size) << 2 && outStride == (<usize>size) << 1) {
+/** Every row of f32, as 16-bit elements, rounded once. areNumbers: no row holds a NaN, and none is looked for. */
+export function narrow<O>(transfer: Transfer, rows: i32, areNumbers: bool): void {
+  let from = transfer.from;
+  let to = transfer.to;
+  let size = transfer.size;
+  if (transfer.fromStride == (<usize>size) << 2 && transfer.toStride == (<usize>size) << 1) {
     size *= rows;
     rows = min(rows, 1);
   }
   for (let row = 0; row < rows; row++) {
-    if (areNumbers || !holdsNaN(x, size)) narrowNumbers<O>(x, out, size);
-    else convert<F32, O>(x, out, size);
-    x += xStride;
-    out += outStride;
+    if (areNumbers || !holdsNaN(from, size)) narrowNumbers<O>(from, to, size);
+    else convert<F32, O>(from, to, size);
+    from += transfer.fromStride;
+    to += transfer.toStride;
   }
 }
 
-/** One row of anything, from one storage to another. */
-function convert<I, O>(x: usize, out: usize, size: i32): void {
-  const none = f64x2.splat(0);
-  mapRow<Floats<I, O>, Origin, Value>(x, 0, 0, out, size, none, none, none, none, none, none);
+/** Every row plus the addend's, all f32. The result may be either. */
+export function add(transfer: Transfer, rows: i32): void {
+  let from = transfer.from;
+  let addend = transfer.addend;
+  let to = transfer.to;
+  for (let row = 0; row < rows; row++) {
+    addElements(from, addend, to, transfer.size);
+    from += transfer.fromStride;
+    addend += transfer.addendStride;
+    to += transfer.toStride;
+  }
+}
+
+/** Any elements, from one storage to another. */
+function convert<I, O>(from: usize, to: usize, size: i32): void {
+  const lanes = changetype<Floats<I, O>>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const outStep = lanes.outBytes() * <usize>lanes.width();
+  const end = from + <usize>size * lanes.bytes();
+  const pairsEnd = end - ((end - from) % (step * 2));
+  while (from < pairsEnd) {
+    lanes.storePair(to, lanes.load(from), lanes.load(from + step));
+    from += step * 2;
+    to += outStep * 2;
+  }
+  if (end - from >= step) {
+    lanes.store(to, lanes.load(from));
+    from += step;
+    to += outStep;
+  }
+  const rest = <i32>((end - from) / lanes.bytes());
+  if (rest) lanes.storePart(to, lanes.loadPart(from, rest), rest);
 }
 
 /** Elements that the fast conversions take at a time, and half as many: a loop alone would make its constants every turn. */
-const GROUP: i32 = 16;
-const HALF: i32 = 8;
+const CHUNK: i32 = 16;
+const HALF_CHUNK: i32 = 8;
 
 /** One row of 16-bit elements to f32. */
 function widenRow<I>(x: usize, out: usize, size: i32): void {
   const from = changetype<I>(0);
   const any = changetype<Floats<I, F32>>(0);
-  const end = x + ((<usize>(size & -GROUP)) << 1);
+  const end = x + ((<usize>(size & -CHUNK)) << 1);
   while (x < end) {
     const g = v128.load(x);
     const h = v128.load(x, 16);
@@ -68,20 +94,20 @@ function widenRow<I>(x: usize, out: usize, size: i32): void {
       from.widen8(out, g);
       from.widen8(out + 32, h);
     }
-    x += GROUP << 1;
-    out += GROUP << 2;
+    x += CHUNK << 1;
+    out += CHUNK << 2;
   }
-  let rest = size & (GROUP - 1);
-  if (rest >= HALF) {
+  let rest = size & (CHUNK - 1);
+  if (rest >= HALF_CHUNK) {
     const h = v128.load(x);
     if (from.areRare(h, h)) {
-      convert<I, F32>(x, out, HALF);
+      convert<I, F32>(x, out, HALF_CHUNK);
     } else {
       from.widen8(out, h);
     }
-    x += HALF << 1;
-    out += HALF << 2;
-    rest -= HALF;
+    x += HALF_CHUNK << 1;
+    out += HALF_CHUNK << 2;
+    rest -= HALF_CHUNK;
   }
   convert<I, F32>(x, out, rest);
 }
@@ -89,19 +115,19 @@ function widenRow<I>(x: usize, out: usize, size: i32): void {
 /** One row of f32 without a NaN to 16-bit elements. */
 function narrowNumbers<O>(x: usize, out: usize, size: i32): void {
   const to = changetype<O>(0);
-  const end = x + ((<usize>(size & -GROUP)) << 2);
+  const end = x + ((<usize>(size & -CHUNK)) << 2);
   while (x < end) {
     to.store8Numbers(out, v128.load(x), v128.load(x, 16));
     to.store8Numbers(out + 16, v128.load(x, 32), v128.load(x, 48));
-    x += GROUP << 2;
-    out += GROUP << 1;
+    x += CHUNK << 2;
+    out += CHUNK << 1;
   }
-  let rest = size & (GROUP - 1);
-  if (rest >= HALF) {
+  let rest = size & (CHUNK - 1);
+  if (rest >= HALF_CHUNK) {
     to.store8Numbers(out, v128.load(x), v128.load(x, 16));
-    x += HALF << 2;
-    out += HALF << 1;
-    rest -= HALF;
+    x += HALF_CHUNK << 2;
+    out += HALF_CHUNK << 1;
+    rest -= HALF_CHUNK;
   }
   convert<F32, O>(x, out, rest);
 }
@@ -112,36 +138,16 @@ function holdsNaN(x: usize, size: i32): bool {
   // A sum is the cheapest way to look for one.
   let sum0 = f64x2.splat(0);
   let sum1 = f64x2.splat(0);
-  const end = x + ((<usize>(size & -GROUP)) << 2);
+  const end = x + ((<usize>(size & -CHUNK)) << 2);
   while (x < end) {
     sum0 = lanes.add(sum0, lanes.add(v128.load(x), v128.load(x, 16)));
     sum1 = lanes.add(sum1, lanes.add(v128.load(x, 32), v128.load(x, 48)));
-    x += GROUP << 2;
+    x += CHUNK << 2;
   }
-  for (let rest = size & (GROUP - 1); rest; rest--) {
+  for (let rest = size & (CHUNK - 1); rest; rest--) {
     sum0 = lanes.add(sum0, lanes.loadSplat(x));
     x += sizeof<f32>();
   }
   sum0 = lanes.add(sum0, sum1);
   return v128.any_true(f32x4.ne(sum0, sum0));
-}
-
-/** out = x + p for every row, all f32. out may be x or p where they lie alike. */
-export function add(
-  x: usize,
-  xStride: usize,
-  p: usize,
-  pStride: usize,
-  out: usize,
-  outStride: usize,
-  rows: i32,
-  size: i32,
-): void {
-  const none = f64x2.splat(0);
-  for (let row = 0; row < rows; row++) {
-    mapRow<Single, Origin, Sum>(x, p, 0, out, size, none, none, none, none, none, none);
-    x += xStride;
-    p += pStride;
-    out += outStride;
-  }
 }

@@ -1,220 +1,315 @@
 /**
- * Passes that write a row: by a formula, or the sum of two rows, with the sums of a row on the way. Written once over lanes (single or double
- * precision), centring and formula.
+ * Passes that write a row: by a formula, or the sum of two rows, with the sums of a row on the way. Written once over lanes
+ * (single or double precision), centring and formula.
  *
  * Tails are handled in vectors of which only the row's own lanes are read, summed and written.
  */
 
-import { Origin, Sum, Value, Whole } from "./formulas";
-import { Single, sumLanes } from "./lanes";
-import { blockOf, sum0, sum1, sumRow } from "./sums";
+import { Call } from "./call";
+import { Origin, Split, Whole } from "./formulas/centring";
+import { Value } from "./formulas/elements";
+import { Forward } from "./formulas/forward";
+import { Double, Single, sumLanes } from "./lanes";
+import { Precision } from "./precision";
+import { blockOf, sum0, sum1, sumElements } from "./sums";
 
 /** Vectors that a map takes at a time: as many independent operations hide the latency of one. */
 const GROUP: usize = 4;
-/** Elements of a row that fill no quad of its sums: this many at most. */
+/** Elements of a row that fill no group: this many at most. */
 const REST: i32 = 15;
+/** How many rows ahead of the one that it writes mapAndSumRow sums. */
+export const AHEAD: i32 = 2;
+
 /** One vector of a map. */
 @unmanaged
 @final
-class Mapped<L, C, T> {
-  @inline of(x: usize, p: usize, q: usize, high: v128, low: v128, a: v128, b: v128, c: v128, d: v128): v128 {
+class Mapped<L, C, M> {
+  // structure: ten vectors and addresses of a row have to stay in registers over the whole loop
+  @inline of(
+    x: usize,
+    dy: usize,
+    gain: usize,
+    bias: usize,
+    high: v128,
+    low: v128,
+    factor: v128,
+    slope: v128,
+    viaMean: v128,
+    viaStd: v128,
+  ): v128 {
     const lanes = changetype<L>(0);
-    const formula = changetype<T>(0);
+    const map = changetype<M>(0);
     const none = f64x2.splat(0);
-    const t = formula.usesT() ? changetype<C>(0).of<L>(lanes.load(x), high, low) : none;
-    const pn = formula.usesP() ? lanes.load(p) : none;
-    const qn = formula.usesQ() ? lanes.load(q) : none;
-    return formula.of<L>(t, pn, qn, a, b, c, d);
+    const t = map.usesX() ? changetype<C>(0).of<L>(lanes.load(x), high, low) : none;
+    const upstream = map.usesUpstream() ? lanes.load(dy) : none;
+    const gains = map.usesGain() ? lanes.load(gain) : none;
+    const biases = map.usesBias() ? lanes.load(bias) : none;
+    return map.less<L>(map.of<L>(t, upstream, gains, biases, factor, slope), t, viaMean, viaStd);
   }
 }
 
 /**
- * out = T(t, p, q) over one row, where t = x - (high + low). out may be x, p or q.
+ * Writes the columns of a row from `column` on by the map M, where t = x - mean: y by a formula of forward, dx by one of a
+ * gradient, to which viaMean and viaStd belong. What is written may lie where x, the residual or dy does.
  */
-export function mapRow<L, C, T>(
-  x: usize,
-  p: usize,
-  q: usize,
-  out: usize,
-  size: i32,
-  high: v128,
-  low: v128,
-  a: v128,
-  b: v128,
-  c: v128,
-  d: v128,
-): void {
+export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, viaMean: f64, viaStd: f64): void {
   const lanes = changetype<L>(0);
   const centre = changetype<C>(0);
-  const formula = changetype<T>(0);
-  const z = changetype<Mapped<L, C, T>>(0);
+  const map = changetype<M>(0);
+  const mapped = changetype<Mapped<L, C, M>>(0);
   const step = lanes.bytes() * <usize>lanes.width();
-  const outBytes = lanes.outBytes();
-  const outStep = outBytes * <usize>lanes.width();
   const none = f64x2.splat(0);
 
-  const end = out + <usize>size * outBytes;
+  const mean = call.mean(row);
+  const rowFactor = map.factor(call, rstd);
+  const high = lanes.splat(mean);
+  const low = lanes.splat(mean - <f64>(<f32>mean));
+  const factor = lanes.splat(rowFactor);
+  const slope = lanes.splat(map.slope(call, rstd, rowFactor));
+  const throughMean = lanes.splat(viaMean);
+  const throughStd = lanes.splat(viaStd);
+
+  const offset = <usize>column * lanes.bytes();
+  const size = call.size - column;
+  let x = (map.usesUpstream() ? call.xAt(row) : call.inputAt(row)) + offset;
+  let dy: usize = map.usesUpstream() ? call.dyAt(row) + offset : 0;
+  let gain: usize = map.usesGain() ? call.gain + offset : 0;
+  let bias: usize = map.usesBias() ? call.bias + offset : 0;
+  let out = (map.usesUpstream() ? call.dxAt(row) : call.yAt(row)) + offset;
+  const end = out + <usize>size * lanes.bytes();
   // Double serves rare rows: it does without the groups.
   if (lanes.width() == 4) {
-    // By their offset, in elements: one addition a turn, where each pointer would take one and a move.
-    const groups = <usize>size & ~(GROUP * 4 - 1);
+    // By their offset: one addition a turn, where each pointer would take one and a move.
+    const groups = <usize>(size & ~REST) * lanes.bytes();
     let i: usize = 0;
-    for (; i < groups; i += GROUP * 4) {
-      const xi = x + i * lanes.bytes();
-      const pi = p + i * lanes.bytes();
-      const qi = q + i * lanes.bytes();
-      const at = out + i * outBytes;
-      lanes.storePair(
-        at,
-        z.of(xi, pi, qi, high, low, a, b, c, d),
-        z.of(xi + step, pi + step, qi + step, high, low, a, b, c, d),
+    for (; i < groups; i += step * GROUP) {
+      const xi = x + i;
+      const dyi = dy + i;
+      const gaini = gain + i;
+      const biasi = bias + i;
+      const outi = out + i;
+      const v0 = mapped.of(xi, dyi, gaini, biasi, high, low, factor, slope, throughMean, throughStd);
+      const v1 = mapped.of(
+        xi + step,
+        dyi + step,
+        gaini + step,
+        biasi + step,
+        high,
+        low,
+        factor,
+        slope,
+        throughMean,
+        throughStd,
       );
-      lanes.storePair(
-        at + outStep * 2,
-        z.of(xi + step * 2, pi + step * 2, qi + step * 2, high, low, a, b, c, d),
-        z.of(xi + step * 3, pi + step * 3, qi + step * 3, high, low, a, b, c, d),
+      lanes.store(outi, v0);
+      lanes.store(outi + step, v1);
+      const v2 = mapped.of(
+        xi + step * 2,
+        dyi + step * 2,
+        gaini + step * 2,
+        biasi + step * 2,
+        high,
+        low,
+        factor,
+        slope,
+        throughMean,
+        throughStd,
       );
+      const v3 = mapped.of(
+        xi + step * 3,
+        dyi + step * 3,
+        gaini + step * 3,
+        biasi + step * 3,
+        high,
+        low,
+        factor,
+        slope,
+        throughMean,
+        throughStd,
+      );
+      lanes.store(outi + step * 2, v2);
+      lanes.store(outi + step * 3, v3);
     }
-    if (formula.usesT()) x += i * lanes.bytes();
-    if (formula.usesP()) p += i * lanes.bytes();
-    if (formula.usesQ()) q += i * lanes.bytes();
-    out += i * outBytes;
+    x += i;
+    dy += i;
+    gain += i;
+    bias += i;
+    out += i;
   }
-  const vectorsEnd = end - ((end - out) % outStep);
+  const vectorsEnd = end - ((end - out) % step);
   while (out < vectorsEnd) {
-    lanes.store(out, z.of(x, p, q, high, low, a, b, c, d));
-    if (formula.usesT()) x += step;
-    if (formula.usesP()) p += step;
-    if (formula.usesQ()) q += step;
-    out += outStep;
+    lanes.store(out, mapped.of(x, dy, gain, bias, high, low, factor, slope, throughMean, throughStd));
+    x += step;
+    dy += step;
+    gain += step;
+    bias += step;
+    out += step;
   }
   if (out < end) {
-    const n = <i32>((end - out) / outBytes);
-    const t = formula.usesT() ? centre.of<L>(lanes.loadPart(x, n), high, low) : none;
-    const pn = formula.usesP() ? lanes.loadPart(p, n) : none;
-    const qn = formula.usesQ() ? lanes.loadPart(q, n) : none;
-    lanes.storePart(out, formula.of<L>(t, pn, qn, a, b, c, d), n);
+    const n = <i32>((end - out) / lanes.bytes());
+    const t = map.usesX() ? centre.of<L>(lanes.loadPart(x, n), high, low) : none;
+    const upstream = map.usesUpstream() ? lanes.loadPart(dy, n) : none;
+    const gains = map.usesGain() ? lanes.loadPart(gain, n) : none;
+    const biases = map.usesBias() ? lanes.loadPart(bias, n) : none;
+    const value = map.of<L>(t, upstream, gains, biases, factor, slope);
+    lanes.storePart(out, map.less<L>(value, t, throughMean, throughStd), n);
   }
 }
 
-/** One vector of out = x + p. */
+/** mapRow of a whole row, in the precision that it asks for. */
+export function writeRow<M>(call: Call, row: i32, precision: Precision, rstd: f64, viaMean: f64, viaStd: f64): void {
+  if (precision == Precision.Single) mapRow<Single, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
+  else if (precision == Precision.Split) mapRow<Single, Split, M>(call, row, 0, rstd, viaMean, viaStd);
+  else mapRow<Double, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
+}
+
+/** One vector of out = x + addend. */
 @unmanaged
 @final
 class Added {
-  @inline of(out: usize, x: usize, p: usize): v128 {
-    const sum = f32x4.add(v128.load(x), v128.load(p));
+  @inline of(x: usize, addend: usize, out: usize): v128 {
+    const sum = f32x4.add(v128.load(x), v128.load(addend));
     v128.store(out, sum);
     return sum;
   }
 }
 
+/** out = x + addend of so many elements. out may be x or the addend. */
+export function addElements(x: usize, addend: usize, out: usize, size: i32): void {
+  const lanes = changetype<Single>(0);
+  const added = changetype<Added>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const end = out + <usize>size * lanes.bytes();
+  const groupsEnd = end - ((end - out) % (step * GROUP));
+  while (out < groupsEnd) {
+    added.of(x, addend, out);
+    added.of(x + step, addend + step, out + step);
+    added.of(x + step * 2, addend + step * 2, out + step * 2);
+    added.of(x + step * 3, addend + step * 3, out + step * 3);
+    x += step * GROUP;
+    addend += step * GROUP;
+    out += step * GROUP;
+  }
+  const vectorsEnd = end - ((end - out) % step);
+  while (out < vectorsEnd) {
+    added.of(x, addend, out);
+    x += step;
+    addend += step;
+    out += step;
+  }
+  if (out < end) {
+    const n = <i32>((end - out) / lanes.bytes());
+    lanes.storePart(out, lanes.add(lanes.loadPart(x, n), lanes.loadPart(addend, n)), n);
+  }
+}
+
 /**
- * out = x + p of one row, and on the way the sums of out and of its squares, in sumRow's order, which go to sumAt and
- * squaresAt. out may be x or p.
+ * sum = x + residual of one row and, on the way, the sums of that and of its squares, in sumElements' order, which go where
+ * the row's mean and rstd are to be.
  */
-export function addRow(x: usize, p: usize, out: usize, size: i32, sumAt: usize, squaresAt: usize): void {
+export function addRow(call: Call, row: i32): void {
   const lanes = changetype<Single>(0);
   const added = changetype<Added>(0);
   const step = lanes.bytes() * <usize>lanes.width();
   const none = f64x2.splat(0);
+  let x = call.xAt(row);
+  let residual = call.residual + <usize>row * call.residualStride;
+  let out = call.sumAt(row);
   let sums = none;
   let squares = none;
-  const block = step * blockOf(size);
-  const rest = size & REST;
-  const end = out + <usize>(size - rest) * lanes.bytes();
+  const block = step * blockOf(call.size);
+  const rest = call.size & REST;
+  const end = out + <usize>(call.size - rest) * lanes.bytes();
   while (out < end) {
     let v = none;
     let w = none;
     const blockEnd = min(out + block, end);
     do {
-      const f0 = added.of(out, x, p);
-      const f1 = added.of(out + step, x + step, p + step);
-      const f2 = added.of(out + step * 2, x + step * 2, p + step * 2);
-      const f3 = added.of(out + step * 3, x + step * 3, p + step * 3);
+      const f0 = added.of(x, residual, out);
+      const f1 = added.of(x + step, residual + step, out + step);
+      const f2 = added.of(x + step * 2, residual + step * 2, out + step * 2);
+      const f3 = added.of(x + step * 3, residual + step * 3, out + step * 3);
       const w01 = lanes.madd(f1, f1, lanes.mul(f0, f0));
       const w23 = lanes.madd(f3, f3, lanes.mul(f2, f2));
       v = lanes.add(v, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
       w = lanes.add(w, lanes.add(w01, w23));
       x += step * GROUP;
-      p += step * GROUP;
+      residual += step * GROUP;
       out += step * GROUP;
     } while (out < blockEnd);
     sums = f64x2.add(sums, lanes.widen(v));
     squares = f64x2.add(squares, lanes.widen(w));
   }
-  let restSum: f64 = 0;
-  let restSquares: f64 = 0;
-  if (rest) {
-    mapRow<Single, Origin, Sum>(x, p, 0, out, rest, none, none, none, none, none, none);
-    sumRow<Single, Origin, Value>(out, 0, 0, rest, none, none, none, none);
-    restSum = sum0;
-    restSquares = sum1;
-  }
-  store<f64>(sumAt, sumLanes(sums) + restSum);
-  store<f64>(squaresAt, sumLanes(squares) + restSquares);
+  if (rest) addElements(x, residual, out, rest);
+  storeSums(call, row, sums, squares, out);
 }
 
 /**
- * mapRow of one row x and, on the way, the sums of another and of its squares, in sumRow's order, which go to sumAt and
- * squaresAt: what the one waits for leaves time for the other. z may be x.
+ * Writes y of one row, whose mean is whole, and takes the sums of the row AHEAD of it and of its squares, in sumElements'
+ * order, which go where that row's mean and rstd are to be: what the one waits for leaves time for the other.
  */
-export function mapAndSumRow<T>(
-  x: usize,
-  other: usize,
-  p: usize,
-  q: usize,
-  z: usize,
-  size: i32,
-  high: v128,
-  a: v128,
-  b: v128,
-  sumAt: usize,
-  squaresAt: usize,
-): void {
+export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, slope: v128): void {
   const lanes = changetype<Single>(0);
-  const formula = changetype<T>(0);
-  const mapped = changetype<Mapped<Single, Whole, T>>(0);
+  const map = changetype<Forward<F>>(0);
+  const mapped = changetype<Mapped<Single, Whole, Forward<F>>>(0);
   const step = lanes.bytes() * <usize>lanes.width();
   const none = f64x2.splat(0);
+  let x = call.xAt(row);
+  let gain: usize = map.usesGain() ? call.gain : 0;
+  let bias: usize = map.usesBias() ? call.bias : 0;
+  let y = call.yAt(row);
+  let ahead = call.xAt(row + AHEAD);
   let sums = none;
   let squares = none;
-  const block = step * blockOf(size);
-  const rest = size & REST;
-  const end = x + <usize>(size - rest) * lanes.bytes();
+  const block = step * blockOf(call.size);
+  const rest = call.size & REST;
+  const end = x + <usize>(call.size - rest) * lanes.bytes();
   while (x < end) {
     let v = none;
     let w = none;
     const blockEnd = min(x + block, end);
     do {
-      lanes.store(z, mapped.of(x, p, q, high, none, a, b, none, none));
-      lanes.store(z + step, mapped.of(x + step, p + step, q + step, high, none, a, b, none, none));
-      lanes.store(z + step * 2, mapped.of(x + step * 2, p + step * 2, q + step * 2, high, none, a, b, none, none));
-      lanes.store(z + step * 3, mapped.of(x + step * 3, p + step * 3, q + step * 3, high, none, a, b, none, none));
-      const f0 = lanes.load(other);
-      const f1 = lanes.load(other + step);
-      const f2 = lanes.load(other + step * 2);
-      const f3 = lanes.load(other + step * 3);
+      lanes.store(y, mapped.of(x, 0, gain, bias, mean, none, factor, slope, none, none));
+      lanes.store(y + step, mapped.of(x + step, 0, gain + step, bias + step, mean, none, factor, slope, none, none));
+      lanes.store(
+        y + step * 2,
+        mapped.of(x + step * 2, 0, gain + step * 2, bias + step * 2, mean, none, factor, slope, none, none),
+      );
+      lanes.store(
+        y + step * 3,
+        mapped.of(x + step * 3, 0, gain + step * 3, bias + step * 3, mean, none, factor, slope, none, none),
+      );
+      const f0 = lanes.load(ahead);
+      const f1 = lanes.load(ahead + step);
+      const f2 = lanes.load(ahead + step * 2);
+      const f3 = lanes.load(ahead + step * 3);
       const w01 = lanes.madd(f1, f1, lanes.mul(f0, f0));
       const w23 = lanes.madd(f3, f3, lanes.mul(f2, f2));
       v = lanes.add(v, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
       w = lanes.add(w, lanes.add(w01, w23));
       x += step * GROUP;
-      other += step * GROUP;
-      if (formula.usesP()) p += step * GROUP;
-      if (formula.usesQ()) q += step * GROUP;
-      z += step * GROUP;
+      ahead += step * GROUP;
+      if (map.usesGain()) gain += step * GROUP;
+      if (map.usesBias()) bias += step * GROUP;
+      y += step * GROUP;
     } while (x < blockEnd);
     sums = f64x2.add(sums, lanes.widen(v));
     squares = f64x2.add(squares, lanes.widen(w));
   }
+  if (rest) mapRow<Single, Whole, Forward<F>>(call, row, call.size - rest, call.rstd(row), 0, 0);
+  storeSums(call, row + AHEAD, sums, squares, ahead);
+}
+
+/** Puts the sums of a row where they go, once those of its last elements, which fill no group, are added. */
+function storeSums(call: Call, row: i32, sums: v128, squares: v128, last: usize): void {
   let restSum: f64 = 0;
   let restSquares: f64 = 0;
+  const rest = call.size & REST;
   if (rest) {
-    mapRow<Single, Whole, T>(x, p, q, z, rest, high, none, a, b, none, none);
-    sumRow<Single, Origin, Value>(other, 0, 0, rest, none, none, none, none);
+    sumElements<Single, Origin, Value>(last, rest, 0);
     restSum = sum0;
     restSquares = sum1;
   }
-  store<f64>(sumAt, sumLanes(sums) + restSum);
-  store<f64>(squaresAt, sumLanes(squares) + restSquares);
+  store<f64>(call.meanAt(row), sumLanes(sums) + restSum);
+  store<f64>(call.rstdAt(row), sumLanes(squares) + restSquares);
 }

@@ -1,8 +1,16 @@
-/** Which rows single precision can serve, and the passes about the mean in the precision that a row asks for. */
-import { Split, Whole } from "./formulas";
-import { Double, Single } from "./lanes";
-import { mapRow } from "./maps";
-import { sumRow } from "./sums";
+/** Which rows single precision can serve, and the scalars of rows that neither precision could. */
+
+/** How a row is computed: in f32 with the mean in one number, in f32 with the mean split in two, or in f64. */
+export enum Precision {
+  Single,
+  Split,
+  Double,
+}
+
+/** `single` where f32 can take the row, `split` where it can do so only with the mean split. */
+export function precisionOf(single: bool, split: bool): Precision {
+  return single ? (split ? Precision.Split : Precision.Single) : Precision.Double;
+}
 
 /** Whether 1 / sigma is that of a row whose centred elements, and their products with 1 / sigma, f32 holds. */
 export function rowFitsSingle(rstd: f64): bool {
@@ -27,12 +35,15 @@ export function forwardFactor(scale: f64, rstd: f64): f64 {
   return isConstant(rstd) && rstd < Infinity ? 0 : scale * rstd;
 }
 
+const LARGEST_RSTD: f64 = 2.9073548971824276e135; // 2^450
+
 /**
  * 1 / sigma for backward: NaN where it is infinite, which is 0 / 0; no more than 2^450, where any dx but 0 is beyond f32
  * already, so that no product of it overflows.
  */
 export function backwardRstd(rstd: f64): f64 {
-  return rstd < Infinity ? min(rstd, 2.9073548971824276e135) : NaN;
+  if (rstd <= LARGEST_RSTD) return rstd;
+  return rstd < Infinity ? LARGEST_RSTD : NaN;
 }
 
 /** Whether scale and k are such that scale r and scale k r^2 are at home in f32 for every row that fits. */
@@ -50,76 +61,7 @@ export function sumFitsSingle(scalar: f64): bool {
   return magnitude == 0 || (magnitude >= 7.888609052210118e-31 && magnitude <= 1.2676506002282294e30); // 2^-100, 2^100
 }
 
-/** Whether the mean is so far off, in units of sigma, that rounding it to f32 would show in y. */
+/** Whether the mean is so far off, in units of sigma, that rounding it to f32 would show in z. */
 export function needsSplit(mean: f64, rstd: f64): bool {
   return abs(mean) * rstd > 1;
-}
-
-/**
- * out = T(x - mean, p, q) for one row with the scalars a, b, c and d: in single precision, with the mean split or whole, or
- * in double precision.
- */
-export function writeRow<T>(
-  single: bool,
-  split: bool,
-  x: usize,
-  p: usize,
-  q: usize,
-  out: usize,
-  size: i32,
-  mean: f64,
-  a: f64,
-  b: f64,
-  c: f64,
-  d: f64,
-): void {
-  const none = f64x2.splat(0);
-  if (single) {
-    const high = <f32>mean;
-    const high4 = f32x4.splat(high);
-    const a4 = f32x4.splat(<f32>a);
-    const b4 = f32x4.splat(<f32>b);
-    const c4 = f32x4.splat(<f32>c);
-    const d4 = f32x4.splat(<f32>d);
-    if (split) {
-      const low4 = f32x4.splat(<f32>(mean - <f64>high));
-      mapRow<Single, Split, T>(x, p, q, out, size, high4, low4, a4, b4, c4, d4);
-    } else {
-      mapRow<Single, Whole, T>(x, p, q, out, size, high4, none, a4, b4, c4, d4);
-    }
-  } else {
-    const a2 = f64x2.splat(a);
-    const b2 = f64x2.splat(b);
-    const c2 = f64x2.splat(c);
-    const d2 = f64x2.splat(d);
-    mapRow<Double, Whole, T>(x, p, q, out, size, f64x2.splat(mean), none, a2, b2, c2, d2);
-  }
-}
-
-/**
- * sumRow's sums of T(x - mean, p, q) over one row, with the scalars a and b: in single precision, with the mean split or
- * whole, or in double precision.
- */
-export function sumTerms<T>(
-  single: bool,
-  split: bool,
-  x: usize,
-  p: usize,
-  q: usize,
-  size: i32,
-  mean: f64,
-  a: f64,
-  b: f64,
-): void {
-  const none = f64x2.splat(0);
-  if (single) {
-    const high = <f32>mean;
-    const high4 = f32x4.splat(high);
-    const a4 = f32x4.splat(<f32>a);
-    const b4 = f32x4.splat(<f32>b);
-    if (split) sumRow<Single, Split, T>(x, p, q, size, high4, f32x4.splat(<f32>(mean - <f64>high)), a4, b4);
-    else sumRow<Single, Whole, T>(x, p, q, size, high4, none, a4, b4);
-  } else {
-    sumRow<Double, Whole, T>(x, p, q, size, f64x2.splat(mean), none, f64x2.splat(a), f64x2.splat(b));
-  }
 }

@@ -1,15 +1,15 @@
 /** Row reductions: one f64 a row, summed in f64 throughout. */
 
-import { Origin, Value } from "./formulas";
+import { Origin } from "./formulas/centring";
+import { Value } from "./formulas/elements";
 import { Double, Single } from "./lanes";
 import { mean, momentsInDouble, squares } from "./statistics";
-import { extremeRow, sum0, sum1, sumRow } from "./sums";
+import { extremeRow, sum0, sum1, sumElements } from "./sums";
 
 /** The sums of x (T: Value) or |x| (T: Magnitude). */
 export function sums<T>(x: usize, out: usize, rows: i32, size: i32): void {
-  const none = f64x2.splat(0);
   for (let row = 0; row < rows; row++) {
-    sumRow<Double, Origin, T>(x, 0, 0, size, none, none, none, none);
+    sumElements<Double, Origin, T>(x, size, 0);
     store<f64>(out, sum0);
     x += <usize>size * sizeof<f32>();
     out += sizeof<f64>();
@@ -18,9 +18,8 @@ export function sums<T>(x: usize, out: usize, rows: i32, size: i32): void {
 
 /** The sums of x^2. */
 export function sumSquares(x: usize, out: usize, rows: i32, size: i32): void {
-  const none = f64x2.splat(0);
   for (let row = 0; row < rows; row++) {
-    sumRow<Double, Origin, Value>(x, 0, 0, size, none, none, none, none);
+    sumElements<Double, Origin, Value>(x, size, 0);
     store<f64>(out, sum1);
     x += <usize>size * sizeof<f32>();
     out += sizeof<f64>();

@@ -2,9 +2,10 @@
  * Mean and squares of a row, by the cheapest algorithm that is exact enough for it, and what follows from them.
  */
 
-import { Origin, Value, Whole } from "./formulas";
+import { Origin, Whole } from "./formulas/centring";
+import { Value } from "./formulas/elements";
 import { Double, Single } from "./lanes";
-import { sum0, sum1, sumRow } from "./sums";
+import { sum0, sum1, sumElements } from "./sums";
 
 /** What the last function of this file found: the mean, and the sum of (x - mean)^2. */
 export let mean: f64 = 0;
@@ -27,8 +28,7 @@ function trusted(squares: f64, n: f64): bool {
  */
 export function moments(x: usize, size: i32): void {
   if (size >= SHORT) {
-    const none = f64x2.splat(0);
-    sumRow<Single, Origin, Value>(x, 0, 0, size, none, none, none, none);
+    sumElements<Single, Origin, Value>(x, size, 0);
     momentsOfSums(x, size, sum0, sum1);
   } else {
     momentsInDouble(x, size);
@@ -52,9 +52,8 @@ function momentsAboutOrigin(size: i32, sum: f64, sumSquares: f64): bool {
 
 /** About the f32 nearest to the mean just found, with Chan's correction for what was left of it. */
 function momentsAboutMean(x: usize, size: i32): bool {
-  const none = f64x2.splat(0);
   const centre = <f32>mean;
-  sumRow<Single, Whole, Value>(x, 0, 0, size, f32x4.splat(centre), none, none, none);
+  sumElements<Single, Whole, Value>(x, size, <f64>centre);
   const shift = sum0 / <f64>size;
   mean = <f64>centre + shift;
   squares = sum1 - sum0 * shift;
@@ -63,10 +62,9 @@ function momentsAboutMean(x: usize, size: i32): bool {
 
 /** In f64 throughout: for any row at all, at less than half the speed. */
 export function momentsInDouble(x: usize, size: i32): void {
-  const none = f64x2.splat(0);
-  sumRow<Double, Origin, Value>(x, 0, 0, size, none, none, none, none);
+  sumElements<Double, Origin, Value>(x, size, 0);
   const centre = sum0 / <f64>size;
-  sumRow<Double, Whole, Value>(x, 0, 0, size, f64x2.splat(centre), none, none, none);
+  sumElements<Double, Whole, Value>(x, size, centre);
   const shift = sum0 / <f64>size;
   // About an infinite mean there is nothing left to correct it by.
   mean = abs(centre) < Infinity ? centre + shift : centre;
@@ -75,9 +73,8 @@ export function momentsInDouble(x: usize, size: i32): void {
 
 /** Sets `mean` to 0 and `squares` to the sum of x^2: rmsNorm in the terms of the others. */
 export function momentsAtOrigin(x: usize, size: i32): void {
-  const none = f64x2.splat(0);
   if (size >= SHORT) {
-    sumRow<Single, Origin, Value>(x, 0, 0, size, none, none, none, none);
+    sumElements<Single, Origin, Value>(x, size, 0);
     momentsAtOriginOfSums(x, size, sum1);
   } else {
     momentsAtOriginInDouble(x, size);
@@ -92,9 +89,8 @@ export function momentsAtOriginOfSums(x: usize, size: i32, sumSquares: f64): voi
 }
 
 function momentsAtOriginInDouble(x: usize, size: i32): void {
-  const none = f64x2.splat(0);
   mean = 0;
-  sumRow<Double, Origin, Value>(x, 0, 0, size, none, none, none, none);
+  sumElements<Double, Origin, Value>(x, size, 0);
   // No finite row overflows f64: where the sum is infinite an element was, and the whole row is to be NaN.
   squares = sum1 < Infinity ? sum1 : NaN;
 }

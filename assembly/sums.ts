@@ -4,47 +4,52 @@
  * Tails are handled in vectors of which only the row's own lanes are read and summed.
  */
 
-import { Single, sumLanes } from "./lanes";
+import { Call } from "./call";
+import { Split, Whole } from "./formulas/centring";
+import { Dz } from "./formulas/gradients";
+import { Double, Single, sumLanes } from "./lanes";
+import { Precision } from "./precision";
 
-/** What the last `sumRow` found: the sum of f, the sum of f t and, of a gradient, the largest t^2. */
+/** What the last sum of this file found: that of the terms, that of each term times t and, of a gradient, the largest t^2. */
 export let sum0: f64 = 0;
 export let sum1: f64 = 0;
 export let largestSquare: f64 = 0;
 
-/** Vectors of a gradient, and of anything else, that are added to each other first. */
+/** Vectors of a gradient that are added to each other first; and vectors of anything else. */
 const PAIR: usize = 2;
-export const QUAD: usize = 4;
+const QUAD: usize = 4;
 /**
  * Vectors that are added up in single precision before double precision takes over: no square goes through more than three
  * additions.
  */
-const BLOCK: usize = 8;
+const LONG_BLOCK: usize = 8;
 /**
  * The same in rows below LONG, whose means may be further off, which magnifies what rounding adds: two additions. One in
  * second passes for statistics, where x - mean has been rounded too.
  */
 const SHORT_BLOCK: usize = 4;
-export const LONG: i32 = 256;
+const LONG: i32 = 256;
 /** The same where blocks are in double precision, and added with what rounding takes from their sum. */
 const EXACT_BLOCK: usize = 64;
 
 /** Vectors in a block of a row in single precision. */
 export function blockOf(size: i32): usize {
-  return size < LONG ? SHORT_BLOCK : BLOCK;
+  return size < LONG ? SHORT_BLOCK : LONG_BLOCK;
 }
 
-/** One vector of a sum: t of x, and the term f of t and the elements at p and q. */
+/** One vector of a sum: t of x, and the term of t and the elements of the same columns. */
 @unmanaged
 @final
 class At<L, C, T> {
   @inline t(x: usize, high: v128, low: v128): v128 {
     return changetype<C>(0).of<L>(changetype<L>(0).load(x), high, low);
   }
-  @inline f(t: v128, p: usize, q: usize, a: v128, b: v128): v128 {
+  @inline term(t: v128, dy: usize, gain: usize, factor: v128, slope: v128): v128 {
     const lanes = changetype<L>(0);
     const term = changetype<T>(0);
     const none = f64x2.splat(0);
-    return term.of<L>(t, term.usesP() ? lanes.load(p) : none, term.usesQ() ? lanes.load(q) : none, a, b, none, none);
+    const upstream = term.usesUpstream() ? lanes.load(dy) : none;
+    return term.of<L>(t, upstream, term.usesGain() ? lanes.load(gain) : none, factor, slope);
   }
   /** What rounding took from sum = a + b, exactly: two f64. */
   @inline roundedOff(a: v128, b: v128, sum: v128): v128 {
@@ -54,27 +59,25 @@ class At<L, C, T> {
 }
 
 /**
- * sum0 = sum of f and sum1 = sum of f t over one row, where t = x - (high + low) and f = T(t, p, q).
+ * sum0 = sum of the terms and sum1 = sum of each term times t over one row of x, where t = x - mean.
+ * A gradient finds its scalars, dy and gain by the call, the row's number and rstd; other terms need none of them.
  *
  * Blocks are added in the lanes' own precision and combined in double precision, so that the error does not grow with
  * the length of the row.
  */
-export function sumRow<L, C, T>(
-  x: usize,
-  p: usize,
-  q: usize,
-  size: i32,
-  high: v128,
-  low: v128,
-  a: v128,
-  b: v128,
-): void {
+function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, rstd: f64): void {
   const lanes = changetype<L>(0);
   const centre = changetype<C>(0);
   const term = changetype<T>(0);
   const at = changetype<At<L, C, T>>(0);
   const step = lanes.bytes() * <usize>lanes.width();
   const none = f64x2.splat(0);
+  const high = lanes.splat(mean);
+  const low = lanes.splat(mean - <f64>(<f32>mean));
+  const factor = term.usesUpstream() ? lanes.splat(term.factor(call)) : none;
+  const slope = term.usesUpstream() ? lanes.splat(term.slope(call, rstd)) : none;
+  let dy: usize = term.usesUpstream() ? call.dyAt(row) : 0;
+  let gain: usize = term.usesGain() ? call.gain : 0;
 
   let sums = none;
   let products = none;
@@ -84,25 +87,25 @@ export function sumRow<L, C, T>(
   let m = none;
 
   const end = x + <usize>size * lanes.bytes();
-  const unitsEnd = end - ((end - x) % (step * (term.usesP() ? PAIR : QUAD)));
-  const isSecond = centre.isCentred() && !term.usesP();
+  const unitsEnd = end - ((end - x) % (step * (term.usesUpstream() ? PAIR : QUAD)));
+  const isSecond = centre.isCentred() && !term.usesUpstream();
   const block = step * (lanes.isExact() ? EXACT_BLOCK : isSecond ? SHORT_BLOCK : blockOf(size));
   while (x < unitsEnd) {
     let v = none;
     let w = none;
     const blockEnd = min(x + block, unitsEnd);
-    if (term.usesP()) {
+    if (term.usesUpstream()) {
       do {
         const t0 = at.t(x, high, low);
         const t1 = at.t(x + step, high, low);
-        const f0 = at.f(t0, p, q, a, b);
-        const f1 = at.f(t1, p + step, q + step, a, b);
-        v = lanes.add(v, lanes.add(f0, f1));
-        w = lanes.add(w, lanes.madd(f1, t1, lanes.mul(f0, t0)));
+        const term0 = at.term(t0, dy, gain, factor, slope);
+        const term1 = at.term(t1, dy + step, gain + step, factor, slope);
+        v = lanes.add(v, lanes.add(term0, term1));
+        w = lanes.add(w, lanes.madd(term1, t1, lanes.mul(term0, t0)));
         m = lanes.pmax(lanes.pmax(m, lanes.mul(t0, t0)), lanes.mul(t1, t1));
         x += step * PAIR;
-        p += step * PAIR;
-        if (term.usesQ()) q += step * PAIR;
+        dy += step * PAIR;
+        if (term.usesGain()) gain += step * PAIR;
       } while (x < blockEnd);
     } else {
       do {
@@ -110,13 +113,13 @@ export function sumRow<L, C, T>(
         const t1 = at.t(x + step, high, low);
         const t2 = at.t(x + step * 2, high, low);
         const t3 = at.t(x + step * 3, high, low);
-        const f0 = at.f(t0, 0, 0, a, b);
-        const f1 = at.f(t1, 0, 0, a, b);
-        const f2 = at.f(t2, 0, 0, a, b);
-        const f3 = at.f(t3, 0, 0, a, b);
-        const w01 = lanes.madd(f1, t1, lanes.mul(f0, t0));
-        const w23 = lanes.madd(f3, t3, lanes.mul(f2, t2));
-        v = lanes.add(v, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
+        const term0 = at.term(t0, 0, 0, none, none);
+        const term1 = at.term(t1, 0, 0, none, none);
+        const term2 = at.term(t2, 0, 0, none, none);
+        const term3 = at.term(t3, 0, 0, none, none);
+        const w01 = lanes.madd(term1, t1, lanes.mul(term0, t0));
+        const w23 = lanes.madd(term3, t3, lanes.mul(term2, t2));
+        v = lanes.add(v, lanes.add(lanes.add(term0, term1), lanes.add(term2, term3)));
         if (isSecond && !lanes.isExact()) {
           products = f64x2.add(products, lanes.widen(w01));
           w = w23;
@@ -141,13 +144,13 @@ export function sumRow<L, C, T>(
   // Less than that is left: a pair, a vector, and the lanes that belong to the row.
   let rest = none;
   let restProducts = none;
-  if (!term.usesP() && end - x >= step * PAIR) {
+  if (!term.usesUpstream() && end - x >= step * PAIR) {
     const t0 = at.t(x, high, low);
     const t1 = at.t(x + step, high, low);
-    const f0 = at.f(t0, 0, 0, a, b);
-    const f1 = at.f(t1, 0, 0, a, b);
-    rest = lanes.widen(lanes.add(f0, f1));
-    restProducts = lanes.widen(lanes.madd(f1, t1, lanes.mul(f0, t0)));
+    const term0 = at.term(t0, 0, 0, none, none);
+    const term1 = at.term(t1, 0, 0, none, none);
+    rest = lanes.widen(lanes.add(term0, term1));
+    restProducts = lanes.widen(lanes.madd(term1, t1, lanes.mul(term0, t0)));
     x += step * PAIR;
   }
   if (x < end) {
@@ -156,22 +159,22 @@ export function sumRow<L, C, T>(
     const vectorsEnd = end - ((end - x) % step);
     if (x < vectorsEnd) {
       const t = at.t(x, high, low);
-      v = at.f(t, p, q, a, b);
+      v = at.term(t, dy, gain, factor, slope);
       w = lanes.mul(v, t);
-      if (term.usesP()) m = lanes.pmax(m, lanes.mul(t, t));
+      if (term.usesUpstream()) m = lanes.pmax(m, lanes.mul(t, t));
       x += step;
-      if (term.usesP()) p += step;
-      if (term.usesQ()) q += step;
+      if (term.usesUpstream()) dy += step;
+      if (term.usesGain()) gain += step;
     }
     if (x < end) {
       const n = <i32>((end - x) / lanes.bytes());
       const t = lanes.keep(centre.of<L>(lanes.loadPart(x, n), high, low), n);
-      const pn = term.usesP() ? lanes.loadPart(p, n) : none;
-      const qn = term.usesQ() ? lanes.loadPart(q, n) : none;
-      const f = lanes.keep(term.of<L>(t, pn, qn, a, b, none, none), n);
-      v = lanes.add(v, f);
-      w = lanes.madd(f, t, w);
-      if (term.usesP()) m = lanes.pmax(m, lanes.mul(t, t));
+      const upstream = term.usesUpstream() ? lanes.loadPart(dy, n) : none;
+      const gains = term.usesGain() ? lanes.loadPart(gain, n) : none;
+      const last = lanes.keep(term.of<L>(t, upstream, gains, factor, slope), n);
+      v = lanes.add(v, last);
+      w = lanes.madd(last, t, w);
+      if (term.usesUpstream()) m = lanes.pmax(m, lanes.mul(t, t));
     }
     rest = f64x2.add(rest, lanes.widen(v));
     restProducts = f64x2.add(restProducts, lanes.widen(w));
@@ -184,7 +187,22 @@ export function sumRow<L, C, T>(
     if (abs(sum0) < Infinity) sum0 += sumLanes(sumsLost);
     if (abs(sum1) < Infinity) sum1 += sumLanes(productsLost);
   }
-  if (term.usesP()) largestSquare = lanes.largest(m);
+  if (term.usesUpstream()) largestSquare = lanes.largest(m);
+}
+
+/** The sums over one row of x, whose terms use nothing but t = x - mean. */
+export function sumElements<L, C, T>(x: usize, size: i32, mean: f64): void {
+  sumRow<L, C, T>(x, size, mean, changetype<Call>(0), 0, 0);
+}
+
+/** The sums of dz over one row of backward. */
+export function sumGradient<G>(call: Call, row: i32, rstd: f64, precision: Precision): void {
+  const x = call.xAt(row);
+  const size = call.size;
+  const mean = call.mean(row);
+  if (precision == Precision.Single) sumRow<Single, Whole, Dz<G>>(x, size, mean, call, row, rstd);
+  else if (precision == Precision.Split) sumRow<Single, Split, Dz<G>>(x, size, mean, call, row, rstd);
+  else sumRow<Double, Whole, Dz<G>>(x, size, mean, call, row, rstd);
 }
 
 /** The smallest or largest element of one row; NaN where there is one. */

@@ -35,14 +35,14 @@ function copyOf(call: string, memory: LinearMemory, source: unknown, cols: numbe
   const length = lengthOf(elementsOf(call, "source", source, from));
   if (length % cols !== 0) throw rangeError(call, "source", `a length that is a multiple of cols ${cols}`, `${length}`);
   const rows = length / cols;
-  const given = new Operand(call, "source", source, memory, from, cols, cols, false);
+  const given = new Operand({ call, memory, dtype: from, size: cols }, "source", source);
   const matrix = new LinearMatrix(call, memory, rows, cols, to);
   try {
     if (from === to) {
       copyInto(matrix.data, given.elements, 0);
       return matrix;
     }
-    const made = new Operand(call, "matrix", matrix, memory, to, cols, cols, false);
+    const made = new Operand({ call, memory, dtype: to, size: cols }, "matrix", matrix);
     const step = tileRows(rows, cols, false, 1);
     const layout = new Layout();
     const taken = takeTile(layout, step, given, made);

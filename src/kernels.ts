@@ -71,8 +71,7 @@ class LinearKernels implements Kernels {
   }
 
   static #norm(self: LinearKernels, name: NormName, options: unknown): Norm {
-    const { abi, memory } = LinearKernels.#partsOf(self, name);
-    return new LinearNorm(abi, memory, name, options);
+    return new LinearNorm(LinearKernels.#partsOf(self, name).memory, name, options);
   }
 
   /** The module and its memory, for a method of kernels themselves and of no Proxy of them. */
@@ -134,7 +133,7 @@ function importsFor({ maximumBytes }: LoadSettings) {
 
 /** Refuses a module of somebody else that happens to import no more than a memory. */
 function checkExports(call: string, exports: object): asserts exports is Abi {
-  if ("affineForward" in exports && "isRelaxed" in exports) return;
+  if ("columnSums" in exports && "isRelaxed" in exports) return;
   throw new TypeError(
     `${call}: module: expected adanorm's module, got one that exports ${Object.keys(exports).join(", ") || "nothing"}`,
   );

@@ -1,5 +1,7 @@
 import type { Block } from "./blocks.js";
+import { writeTransfer } from "./call.js";
 import { notItself } from "./checks.js";
+import type { CallContext } from "./context.js";
 import { BYTES, CODES, type Elements } from "./dtypes.js";
 import type { LinearMemory } from "./memory.js";
 import { tileRows } from "./tiles.js";
@@ -54,7 +56,7 @@ export function inheritOwner(view: object, from: object): void {
 }
 
 /** Engines without the symbol get the one that transpilers of `using` fall back on. */
-const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
+export const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
 
 /** Where a matrix lies; undefined for anything else, a Proxy of a matrix included. */
 export let placeOf: (value: unknown) => Place | undefined;
@@ -105,15 +107,17 @@ export class LinearMatrix implements Matrix {
   toFloat32(): Float32Array {
     const call = "Matrix.toFloat32";
     const { memory, pointer, rows, cols, dtype } = livePlace(call, this);
-    const code = CODES[dtype];
-    if (code === 0) return memory.view(dtype, pointer, rows * cols).slice() as Float32Array;
+    const type = CODES[dtype];
+    if (type === 0) return memory.view(dtype, pointer, rows * cols).slice() as Float32Array;
     const result = new Float32Array(rows * cols);
     const step = tileRows(rows, cols, false, 1);
     try {
       const tile = memory.scratch(call, step * cols * 4);
       for (let row = 0; row < rows; row += step) {
         const count = Math.min(step, rows - row) * cols;
-        memory.abi.widenRows(code, pointer + row * cols * 2, 0, tile, 0, 1, count);
+        const from = pointer + row * cols * 2;
+        writeTransfer(memory, { type, from, fromStride: 0, to: tile, toStride: 0, size: count });
+        memory.abi.widenRows(memory.transfer, 1);
         result.set(memory.f32.subarray(tile / 4, tile / 4 + count), row * cols);
       }
     } finally {
@@ -162,7 +166,7 @@ function livePlace(call: string, self: unknown): Place {
 }
 
 /** Refuses the place of a matrix that was freed, that is another instance's, or that holds another type. */
-export function checkPlace(call: string, argument: string, place: Place, memory: LinearMemory, dtype: DType): void {
+export function checkPlace({ call, memory, dtype }: CallContext, argument: string, place: Place): void {
   if (!place.isLive) throw new TypeError(`${call}: ${argument}: expected a live Matrix, got one that was freed`);
   if (place.memory !== memory) {
     throw new TypeError(`${call}: ${argument}: expected a Matrix of these kernels, got one of another instance`);

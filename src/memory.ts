@@ -2,6 +2,7 @@ import type { Abi } from "./abi.js";
 import { bufferOf, byteOffsetOf, lengthOf } from "./arrays.js";
 import { type Block, Blocks } from "./blocks.js";
 import type { Elements } from "./dtypes.js";
+import { CALL, TRANSFER } from "./layout.js";
 import type { DType } from "./types.js";
 
 /** Blocks of the allocator are limited to this many bytes. */
@@ -17,6 +18,10 @@ const SCRATCH_KEPT = 4 * 2 ** 20;
  */
 const PAGE = 4096;
 const SPACE = 64;
+
+/** The scratch area begins with the block of a call and that of a transfer. */
+const TRANSFER_AT = aligned(CALL.bytes);
+const BLOCK_BYTES = TRANSFER_AT + aligned(TRANSFER.bytes);
 
 /** A loop copies as many numbers before a view of them could be made. */
 const FEW = 64;
@@ -44,6 +49,7 @@ export class LinearMemory {
   #f32: Float32Array;
   #f64: Float64Array;
   #u16: Uint16Array;
+  #u32: Uint32Array;
   #scratch = 0;
   #scratchBytes = 0;
 
@@ -53,6 +59,7 @@ export class LinearMemory {
     this.#f32 = new Float32Array(memory.buffer);
     this.#f64 = new Float64Array(memory.buffer);
     this.#u16 = new Uint16Array(memory.buffer);
+    this.#u32 = new Uint32Array(memory.buffer);
   }
 
   get buffer(): ArrayBuffer {
@@ -79,6 +86,12 @@ export class LinearMemory {
   get u16(): Uint16Array {
     if (this.#u16.length === 0) this.#u16 = new Uint16Array(this.#memory.buffer);
     return this.#u16;
+  }
+
+  /** All of it as addresses and whole numbers, as good as {@link f32}. */
+  get u32(): Uint32Array {
+    if (this.#u32.length === 0) this.#u32 = new Uint32Array(this.#memory.buffer);
+    return this.#u32;
   }
 
   /** All of it as elements of a dtype. */
@@ -136,17 +149,33 @@ export class LinearMemory {
   }
 
   /**
-   * The scratch area, `bytes` of it or more; one call at a time has it, and gives it back by {@link release}.
+   * The scratch area, `bytes` of it or more; one call at a time has it, and gives it back by {@link release}. The blocks that
+   * kernels read lie before it: that of a {@link call} and that of a {@link transfer}.
    *
    * @throws RangeError as {@link allocate} does.
    */
   scratch(call: string, bytes: number): number {
-    if (bytes > this.#scratchBytes) {
+    if (bytes > this.#scratchBytes || this.#scratch === 0) {
       this.#dropScratch();
-      this.#scratch = this.allocate(call, bytes);
+      this.#scratch = this.allocate(call, BLOCK_BYTES + bytes);
       this.#scratchBytes = bytes;
     }
+    return this.#scratch + BLOCK_BYTES;
+  }
+
+  /** Where the call that has the scratch area is written. */
+  get call(): number {
     return this.#scratch;
+  }
+
+  /** Where a transfer of rows from one place to another is written, by whoever has the scratch area. */
+  get transfer(): number {
+    return this.#scratch + TRANSFER_AT;
+  }
+
+  /** Gives back what {@link allocate} gave. */
+  free(pointer: number): void {
+    this.abi.free(pointer);
   }
 
   release(): void {
@@ -180,7 +209,7 @@ export class LinearMemory {
   }
 
   #dropScratch(): void {
-    if (this.#scratchBytes > 0) this.abi.free(this.#scratch);
+    if (this.#scratch > 0) this.abi.free(this.#scratch);
     this.#scratch = 0;
     this.#scratchBytes = 0;
   }

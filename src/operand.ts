@@ -1,10 +1,12 @@
 import { bufferOf, byteOffsetOf, copyInto, kindOf, lengthOf, makeArray } from "./arrays.js";
+import { writeTransfer } from "./call.js";
 import { rangeError, typeError } from "./checks.js";
+import type { CallContext } from "./context.js";
 import { arraysOf, BYTES, CODES, type Elements, elementsOf } from "./dtypes.js";
 import { checkPlace, inheritOwner, isDisguised, type LinearMatrix, placeOf } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
-import type { Span } from "./overlap.js";
-import type { Tile } from "./tiles.js";
+import type { Occupant, Span } from "./overlap.js";
+import type { Passing, Tile } from "./tiles.js";
 import type { DType, HostArray } from "./types.js";
 
 /**
@@ -12,7 +14,7 @@ import type { DType, HostArray } from "./types.js";
  * where they pass through the scratch area tile by tile. What is f32 and in linear memory is used in place; anything else
  * is brought into a tile of f32 before a kernel runs, and from there to where it belongs.
  */
-export class Operand {
+export class Operand implements Occupant, Passing {
   readonly argument: string;
   readonly value: HostArray | LinearMatrix;
   readonly rows: number;
@@ -35,16 +37,8 @@ export class Operand {
    * @throws TypeError when the value is neither an array of the dtype nor a live Matrix of it and of this memory;
    * RangeError when it does not consist of rows.
    */
-  constructor(
-    call: string,
-    argument: string,
-    value: unknown,
-    memory: LinearMemory,
-    dtype: DType,
-    size: number,
-    stride: number,
-    isColumn: boolean,
-  ) {
+  constructor(context: CallContext, argument: string, value: unknown, stride = context.size, isColumn = false) {
+    const { call, memory, dtype, size } = context;
     this.argument = argument;
     this.size = size;
     this.stride = stride;
@@ -54,20 +48,18 @@ export class Operand {
     const place = placeOf(value);
     this.isMatrix = place !== undefined;
     if (place !== undefined) {
-      checkPlace(call, argument, place, memory, dtype);
+      checkPlace(context, argument, place);
       const { rows, cols } = place;
       this.pointer = place.pointer;
-      this.rows = cols === stride ? rows : rowsOfShape(call, argument, rows, cols, size, stride, isColumn);
+      this.rows = isColumn ? (rows * cols) / size : rows;
       this.#elements = undefined;
       this.#length = 0;
-      if (isColumn && this.rows !== 1) throw notColumn(call, argument, size, `${rows} x ${cols}`);
-    } else {
-      if (isDisguised(value)) {
-        throw new TypeError(
-          `${call}: ${argument}: expected a Matrix itself, got a Proxy of one, as reactive frameworks make`,
-        );
+      if (isColumn ? this.rows !== 1 : cols !== stride) {
+        const expected = isColumn ? `${size} elements` : `rows of ${stride === size ? "size" : "rowStride"} ${stride}`;
+        throw rangeError(call, argument, expected, `${rows} x ${cols}`);
       }
-      const elements = elementsOf(call, argument, value, dtype);
+    } else {
+      const elements = arrayOf(context, argument, value);
       const length = lengthOf(elements);
       // A view of this very memory (a matrix's data, say) is used where it lies: growth would detach the view itself.
       this.pointer = bufferOf(elements) === memory.buffer ? byteOffsetOf(elements) : undefined;
@@ -79,21 +71,14 @@ export class Operand {
       }
       this.#elements = elements;
       this.#length = length;
-      if (isColumn && length !== size) throw notColumn(call, argument, size, `${length}`);
-      this.rows = rowsIn(call, argument, length, size, stride);
+      if (isColumn && length !== size) throw rangeError(call, argument, `${size} elements`, `${length}`);
+      this.rows = rowsIn(context, argument, length, stride);
     }
   }
 
   /** gain or bias, or the gradient of one: `size` elements. */
-  static column(
-    call: string,
-    argument: string,
-    value: unknown,
-    memory: LinearMemory,
-    dtype: DType,
-    size: number,
-  ): Operand {
-    return new Operand(call, argument, value, memory, dtype, size, size, true);
+  static column(context: CallContext, argument: string, value: unknown): Operand {
+    return new Operand(context, argument, value, context.size, true);
   }
 
   /** Whether kernels use it where it lies. */
@@ -119,11 +104,14 @@ export class Operand {
   /** Where a kernel finds `count` rows from `row` on, as f32: in place, or in the tile, to which they are brought. */
   read(row: number, count: number, tile: Tile): number {
     if (this.isInPlace) return this.#at(row);
-    const code = CODES[this.#dtype];
-    if (this.pointer === undefined) this.#place(row, count, code ? tile.bits : tile.f32);
-    if (code) {
-      const { widenRows } = this.#memory.abi;
-      widenRows(code, this.#bitsAt(row, tile), this.#bitsStride, tile.f32, this.size * 4, count, this.size);
+    const type = CODES[this.#dtype];
+    if (this.pointer === undefined) this.#place(row, count, type ? tile.bits : tile.f32);
+    if (type) {
+      const { size } = this;
+      const from = this.#bitsAt(row, tile);
+      const memory = this.#memory;
+      writeTransfer(memory, { type, from, fromStride: this.#bitsStride, to: tile.f32, toStride: size * 4, size });
+      memory.abi.widenRows(memory.transfer, count);
     }
     return tile.f32;
   }
@@ -136,13 +124,15 @@ export class Operand {
   /** Hands `count` rows that a kernel put into the tile to where they belong; `areNumbers` where they are known to be. */
   write(row: number, count: number, tile: Tile, areNumbers = false): void {
     if (this.isInPlace) return;
-    const code = CODES[this.#dtype];
-    if (code) {
-      const { narrowRows } = this.#memory.abi;
-      const numbers = areNumbers ? 1 : 0;
-      narrowRows(code, tile.f32, this.size * 4, this.#bitsAt(row, tile), this.#bitsStride, count, this.size, numbers);
+    const type = CODES[this.#dtype];
+    if (type) {
+      const { size } = this;
+      const to = this.#bitsAt(row, tile);
+      const memory = this.#memory;
+      writeTransfer(memory, { type, from: tile.f32, fromStride: size * 4, to, toStride: this.#bitsStride, size });
+      memory.abi.narrowRows(memory.transfer, count, areNumbers ? 1 : 0);
     }
-    if (this.pointer === undefined) this.#fetch(row, count, code ? tile.bits : tile.f32);
+    if (this.pointer === undefined) this.#fetch(row, count, type ? tile.bits : tile.f32);
   }
 
   /** The argument as the caller gets it back: a view that growth has detached in the meantime is made anew. */
@@ -237,27 +227,23 @@ export class Operand {
   }
 }
 
-/** The rows of a matrix whose columns are not one of them each: none but a column has them. */
-function rowsOfShape(
-  call: string,
-  argument: string,
-  rows: number,
-  cols: number,
-  size: number,
-  stride: number,
-  isColumn: boolean,
-): number {
-  if (isColumn) return (rows * cols) / size;
-  const expected = stride === size ? `rows of size ${size}` : `rows of rowStride ${stride}`;
-  throw rangeError(call, argument, expected, `${rows} x ${cols}`);
+/** Where an operand in linear memory lies; 0 stands for one that is absent. */
+export function addressOf(operand: Operand | undefined): number {
+  return operand === undefined ? 0 : (operand.pointer as number);
 }
 
-function notColumn(call: string, argument: string, size: number, shape: string): RangeError {
-  return rangeError(call, argument, `${size} elements`, shape);
+/** The elements of an argument that is no matrix. */
+function arrayOf({ call, dtype }: CallContext, argument: string, value: unknown): Elements {
+  if (isDisguised(value)) {
+    throw new TypeError(
+      `${call}: ${argument}: expected a Matrix itself, got a Proxy of one, as reactive frameworks make`,
+    );
+  }
+  return elementsOf(call, argument, value, dtype);
 }
 
 /** The number of rows in so many elements. What follows the last row, less than a stride, need not be there. */
-function rowsIn(call: string, argument: string, length: number, size: number, stride: number): number {
+function rowsIn({ call, size }: CallContext, argument: string, length: number, stride: number): number {
   const rest = length % stride;
   if (rest !== 0 && rest < size) {
     const expected =
@@ -270,9 +256,9 @@ function rowsIn(call: string, argument: string, length: number, size: number, st
 }
 
 /** Refuses a batch that is of another kind (array, matrix) or another shape than the model. */
-export function checkLike(call: string, operand: Operand, model: Operand, modelDType: DType): void {
+export function checkLike({ call, dtype }: CallContext, operand: Operand, model: Operand): void {
   if (operand.isMatrix !== model.isMatrix) {
-    const kind = model.isMatrix ? "a Matrix" : arraysOf(modelDType);
+    const kind = model.isMatrix ? "a Matrix" : arraysOf(dtype);
     throw typeError(call, operand.argument, `${kind}, as ${model.argument} is`, operand.value);
   }
   if (operand.rows !== model.rows) {

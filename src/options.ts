@@ -1,5 +1,5 @@
 /** The options of norms, and of their calls: each is read once, before anything else happens, checked, and has its default. */
-import { checkBoolean, checkInteger, checkNumber, checkOneOf, rangeError, typeError } from "./checks.js";
+import { checkBoolean, checkInteger, checkNumber, checkObject, checkOneOf, rangeError, typeError } from "./checks.js";
 import { checkDType } from "./dtypes.js";
 import { checkOptions } from "./names.js";
 import type { DType, NormName } from "./types.js";
@@ -91,8 +91,64 @@ export function strideOf(strides: Strides, batch: string): number {
 }
 
 /** The names of what calls take: of forward, backward, backward's `out`, and the batches that may have a stride. */
-export const FORWARD: ReadonlySet<string> = new Set(["gain", "bias", "residual", "sum", "out", "rowStride"]);
-export const FORWARD_BATCHES: ReadonlySet<string> = new Set(["x", "residual", "sum", "out"]);
-export const BACKWARD: ReadonlySet<string> = new Set(["gain", "bias", "out", "accumulate", "dSum", "rowStride"]);
-export const BACKWARD_BATCHES: ReadonlySet<string> = new Set(["dy", "x", "dSum", "dx"]);
-export const GRADIENTS: ReadonlySet<string> = new Set(["dx", "dGain", "dBias"]);
+const FORWARD: ReadonlySet<string> = new Set(["gain", "bias", "residual", "sum", "out", "stats", "rowStride"]);
+const FORWARD_BATCHES: ReadonlySet<string> = new Set(["x", "residual", "sum", "out"]);
+const BACKWARD: ReadonlySet<string> = new Set(["gain", "bias", "out", "accumulate", "dSum", "rowStride"]);
+const BACKWARD_BATCHES: ReadonlySet<string> = new Set(["dy", "x", "dSum", "dx"]);
+const GRADIENTS: ReadonlySet<string> = new Set(["dx", "dGain", "dBias"]);
+
+/** Stands for options that were left out. */
+const NONE: { readonly [Name: string]: undefined } = Object.freeze({});
+
+/** What forward was given besides x: each option as it came, if no more than its kind can be told without the others. */
+export interface GivenForward {
+  gain: unknown;
+  bias: unknown;
+  residual: unknown;
+  sum: unknown;
+  out: unknown;
+  stats: boolean;
+  strides: Strides;
+}
+
+export function readForward(call: string, options: unknown, size: number): GivenForward {
+  if (options !== undefined) checkOptions(call, "options", options, FORWARD);
+  const { gain, bias, residual, sum, out, stats = true, rowStride } = (options ?? NONE) as Record<string, unknown>;
+  const strides = readStrides(call, rowStride, size, FORWARD_BATCHES);
+  return { gain, bias, residual, sum, out, stats: checkBoolean(call, "stats", stats), strides };
+}
+
+/** What backward was given besides dy, x and the statistics, as {@link GivenForward}. */
+export interface GivenBackward {
+  gain: unknown;
+  bias: unknown;
+  dSum: unknown;
+  dx: unknown;
+  dGain: unknown;
+  dBias: unknown;
+  accumulate: boolean;
+  strides: Strides;
+}
+
+export function readBackward(call: string, options: unknown, size: number): GivenBackward {
+  if (options !== undefined) checkOptions(call, "options", options, BACKWARD);
+  const given = (options ?? NONE) as Record<string, unknown>;
+  const { gain, bias, out, accumulate = false, dSum, rowStride } = given;
+  if (out !== undefined) checkOptions(call, "out", out, GRADIENTS);
+  const { dx, dGain, dBias } = (out ?? NONE) as Record<string, unknown>;
+  const strides = readStrides(call, rowStride, size, BACKWARD_BATCHES);
+  return { gain, bias, dSum, dx, dGain, dBias, accumulate: checkBoolean(call, "accumulate", accumulate), strides };
+}
+
+/** What backward was given of statistics. */
+export interface GivenStats {
+  mean: unknown;
+  rstd: unknown;
+}
+
+export function readStats(call: string, stats: unknown): GivenStats | undefined {
+  if (stats === undefined) return undefined;
+  checkObject(call, "stats", stats);
+  const { mean, rstd } = stats as Record<string, unknown>;
+  return { mean, rstd };
+}

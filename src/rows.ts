@@ -113,7 +113,7 @@ export class LinearRows implements Rows {
   ): [Float64Array, Float64Array] {
     const memory = this.#memory;
     const size = this.#size;
-    const input = new Operand(call, "x", x, memory, this.#dtype, size, size, false);
+    const input = new Operand({ call, memory, dtype: this.#dtype, size }, "x", x);
     const { rows } = input;
     const results: [Float64Array, Float64Array] = [new Float64Array(rows), new Float64Array(rows)];
     const step = tileRows(rows, size, input.isInPlace, 1);

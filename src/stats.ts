@@ -1,4 +1,5 @@
 /** The arrays that a call gives its statistics in. */
+import type { RowStats } from "./types.js";
 
 /** Engines keep typed arrays up to this size with their objects; beyond it, each new buffer costs about a microsecond. */
 const SMALL_ROWS = 8;
@@ -10,8 +11,10 @@ let pool = new ArrayBuffer(0);
 let used = 0;
 
 /** Two arrays of `rows` zeros each. With `pooled`, for batches of some rows, they may share a buffer with earlier ones. */
-export function makeStats(rows: number, pooled: boolean): [mean: Float64Array, rstd: Float64Array] {
-  if (!pooled || rows <= SMALL_ROWS || rows > POOLED_ROWS) return [new Float64Array(rows), new Float64Array(rows)];
+export function makeStats(rows: number, pooled: boolean): RowStats {
+  if (!pooled || rows <= SMALL_ROWS || rows > POOLED_ROWS) {
+    return { mean: new Float64Array(rows), rstd: new Float64Array(rows) };
+  }
   const bytes = rows * Float64Array.BYTES_PER_ELEMENT;
   // A buffer that was transferred away has no bytes left.
   if (used + 2 * bytes > pool.byteLength) {
@@ -20,5 +23,5 @@ export function makeStats(rows: number, pooled: boolean): [mean: Float64Array, r
   }
   const start = used;
   used += 2 * bytes;
-  return [new Float64Array(pool, start, rows), new Float64Array(pool, start + bytes, rows)];
+  return { mean: new Float64Array(pool, start, rows), rstd: new Float64Array(pool, start + bytes, rows) };
 }

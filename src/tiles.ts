@@ -14,7 +14,7 @@ export interface Tile {
 const TILE_BYTES = 2 ** 17;
 
 /** Rows at a time of a batch that lies in linear memory: only its statistics pass through the scratch area. */
-const TILE_ROWS = 4096;
+export const TILE_ROWS = 4096;
 
 /** Rows in a tile: a whole number of blocks of rows, 1 at the least, or all rows where they are fewer; 0 of none. */
 export function tileRows(rows: number, size: number, resident: boolean, block: number): number {

@@ -23,6 +23,7 @@ export type {
   Matrix,
   Norm,
   Params,
+  Prepared,
   RowStats,
   RowStride,
   Rows,

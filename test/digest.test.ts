@@ -4,6 +4,8 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { loadSync } from "adanorm";
 import { describe, expect, it } from "vitest";
 import { type Abi, columnsBytes } from "../src/abi.ts";
+import { CALL } from "../src/layout.ts";
+import { writeCall } from "./call.ts";
 import { type Digests, digest } from "./digest.ts";
 import { expectSameBytes, normal } from "./support.ts";
 
@@ -43,37 +45,20 @@ describe("the kernels themselves", () => {
       const [means, rstds] = [abi.alloc(rows * 8), abi.alloc(rows * 8)];
       const columns = abi.alloc(columnsBytes(size));
       new Uint8Array(memory.buffer, columns, columnsBytes(size)).fill(0);
+      const call = writeCall(memory, abi.alloc(CALL.bytes), {
+        ...{ x, xStride: stride, y, yStride: stride, dy, dyStride: stride, dx, dxStride: stride },
+        ...{ gain, means, rstds, columns, size, eps: 1e-5, centred: 1 },
+      });
       for (let row = 0; row < rows; row += tile) {
         const count = Math.min(tile, rows - row);
-        const at = (batch: number) => batch + row * size * 4;
-        const [m, r] = [means + row * 8, rstds + row * 8];
-        abi.affineForward(at(x), stride, 0, 0, 0, 0, gain, 0, at(y), stride, m, r, count, size, 1, 1e-5, 0, 0);
-        abi.affineBackward(
-          at(dy),
-          stride,
-          at(x),
-          stride,
-          gain,
-          m,
-          r,
-          at(dx),
-          stride,
-          columns,
-          row,
-          count,
-          size,
-          1e-5,
-          0,
-          0,
-          0,
-          0,
-        );
+        abi.forward(call, row, count);
+        abi.backward(call, row, count);
       }
       const f32 = (pointer: number, length = rows * size) => new Float32Array(memory.buffer, pointer, length).slice();
       const dGain = abi.alloc(size * 4);
       const dBias = abi.alloc(size * 4);
-      abi.columnSums(columns, 0, dGain, size, 0);
-      abi.columnSums(columns, 1, dBias, size, 0);
+      abi.columnSums(call, 0, dGain, 0);
+      abi.columnSums(call, 1, dBias, 0);
       return [f32(y), f32(dx), f32(dGain, size), f32(dBias, size)];
     });
     for (const result of results) {

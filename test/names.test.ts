@@ -23,7 +23,7 @@ const LEVELS: [call: string, known: string, make: (options: unknown) => unknown]
   ),
   [
     "layerNorm.forward: options",
-    "gain, bias, residual, sum, out, rowStride",
+    "gain, bias, residual, sum, out, stats, rowStride",
     (options) => norm.forward(x, any(options)),
   ],
   ["layerNorm.forward: rowStride", "x, residual, sum, out", (options) => norm.forward(x, { rowStride: any(options) })],
@@ -37,6 +37,16 @@ const LEVELS: [call: string, known: string, make: (options: unknown) => unknown]
     "layerNorm.backward: rowStride",
     "dy, x, dSum, dx",
     (options) => norm.backward(x, x, undefined, { rowStride: any(options) }),
+  ],
+  [
+    "layerNorm.prepareForward: options",
+    "gain, bias, residual, sum, out, stats, rowStride",
+    (options) => norm.prepareForward(kernels.matrix(2, 4), any(options)),
+  ],
+  [
+    "layerNorm.prepareBackward: options",
+    "gain, bias, out, accumulate, dSum, rowStride",
+    (options) => norm.prepareBackward(kernels.matrix(2, 4), kernels.matrix(2, 4), undefined, any(options)),
   ],
   ["rows: options", "dtype", (options) => kernels.rows(4, any(options))],
   ...(["sum", "mean", "variance", "std", "rms", "l1", "l2", "sumSquare", "min", "max", "moments"] as const).map(

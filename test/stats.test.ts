@@ -49,3 +49,30 @@ describe.each([1, 8, 9, 40, 64, 65, 200])("mean and rstd of %i rows", (rows) => 
     expect([mean.buffer.byteLength, rstd.buffer.byteLength]).toEqual([rows * 8, rows * 8]);
   });
 });
+
+describe("stats: false", () => {
+  const x = normal(3 * size, 4);
+  const residual = normal(3 * size, 5);
+  const place = (array: Float32Array) => kernels.matrix(array, size);
+
+  it("leaves mean and rstd out, and nothing else", () => {
+    const want = norm.forward(x, { residual });
+    const arrays = norm.forward(x, { residual, stats: false });
+    expect(Object.keys(arrays)).toEqual(["y", "sum"]);
+    expect(Object.keys(norm.forward(x, { stats: false }))).toEqual(["y"]);
+    expectSameBytes(arrays.y, want.y);
+    expectSameBytes(arrays.sum, want.sum);
+    const matrices = norm.forward(place(x), { residual: place(residual), stats: false });
+    expect(Object.keys(matrices)).toEqual(["y", "sum"]);
+    expectSameBytes(matrices.y.toArray() as Float32Array, want.y);
+    expect(Object.keys(norm.forward(place(x), { stats: false }))).toEqual(["y"]);
+  });
+
+  it("is checked as other options are", () => {
+    for (const stats of [null, 0, 1, "false", {}]) {
+      const options = { stats } as unknown as { stats: true };
+      expect(() => norm.forward(x, options)).toThrow("layerNormSimple.forward: stats: expected true or false, got ");
+    }
+    expect(Object.keys(norm.forward(x, { stats: true }))).toEqual(["y", "mean", "rstd"]);
+  });
+});

@@ -1,12 +1,29 @@
 /** The kernels in TensorFlow.js's own memory, on the tensors where they lie: nothing is copied but a row's statistics. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { type Abi, columnsBytes } from "../abi.js";
-import { bindNorm, type NormKernels } from "../norms.js";
+import {
+  constantsOf,
+  type Views,
+  writeBackwardRows,
+  writeBackwardStrides,
+  writeConstants,
+  writeForwardRows,
+  writeForwardStrides,
+  writeStatistics,
+} from "../call.js";
+import { CALL } from "../layout.js";
+import { aligned } from "../memory.js";
 import { addressOf, makeTensor, type WasmBackend, withScratch } from "./backend.js";
 import type { Batch, Gradients, Pass, Route, Stats } from "./batch.js";
 
-/** Bytes of one number a row. */
-const columnBytes = ({ rows }: Batch): number => rows * 8;
+/** Where a call and what belongs to it lies, while it runs. */
+interface CallPlace {
+  views: Views;
+  call: number;
+  means: number;
+  rstds: number;
+  columns: number;
+}
 
 export class ResidentRoute implements Route {
   readonly #backend: WasmBackend;
@@ -30,11 +47,14 @@ export class ResidentRoute implements Route {
     const biasAt = this.#addressOf(bias);
     const y = makeTensor(this.#backend, settings.name, x.shape);
     const yAt = this.#addressOf(y);
-    const kernels = this.#bind(batch);
-    const stats = withScratch(this.#backend, settings.name, 2 * columnBytes(batch), (means) => {
-      const rstds = means + columnBytes(batch);
-      kernels.forward(xAt, size * 4, 0, 0, 0, 0, gainAt, biasAt, yAt, size * 4, means, rstds, rows);
-      return taped ? { mean: this.#numbers(means, rows).slice(), rstd: this.#numbers(rstds, rows).slice() } : undefined;
+    const stats = this.#withCall(batch, 0, ({ views, call, means, rstds }) => {
+      const stride = size * 4;
+      writeForwardStrides(views, call, { gain: gainAt, bias: biasAt, x: stride, residual: 0, sum: 0, y: stride });
+      writeForwardRows(views, call, xAt, 0, 0, yAt);
+      this.#abi.forward(call, 0, rows);
+      return taped
+        ? { mean: numbers(views, means, rows).slice(), rstd: numbers(views, rstds, rows).slice() }
+        : undefined;
     });
     return {
       y,
@@ -55,32 +75,48 @@ export class ResidentRoute implements Route {
     const dxAt = this.#addressOf(dx);
     const dGainAt = this.#addressOf(dGain);
     const dBiasAt = this.#addressOf(dBias);
-    const kernels = this.#bind(batch);
     const sumsBytes = gain || bias ? columnsBytes(size) : 0;
-    withScratch(this.#backend, settings.name, 2 * columnBytes(batch) + sumsBytes, (means) => {
-      const rstds = means + columnBytes(batch);
-      const columns = sumsBytes ? rstds + columnBytes(batch) : 0;
-      this.#numbers(means, rows).set(stats.mean);
-      this.#numbers(rstds, rows).set(stats.rstd);
-      if (columns) this.#numbers(columns, sumsBytes / 8).fill(0);
-      kernels.backward(dyAt, size * 4, xAt, size * 4, gainAt, means, rstds, dxAt, size * 4, columns, 0, rows);
-      if (dGain) this.#abi.columnSums(columns, 0, dGainAt, size, 0);
-      if (dBias) this.#abi.columnSums(columns, 1, dBiasAt, size, 0);
+    this.#withCall(batch, sumsBytes, ({ views, call, means, rstds, columns }) => {
+      const stride = size * 4;
+      numbers(views, means, rows).set(stats.mean);
+      numbers(views, rstds, rows).set(stats.rstd);
+      numbers(views, columns, sumsBytes / 8).fill(0);
+      writeBackwardStrides(views, call, {
+        gain: gainAt,
+        columns: sumsBytes ? columns : 0,
+        dy: stride,
+        x: stride,
+        dx: stride,
+      });
+      writeBackwardRows(views, call, dyAt, xAt, dxAt, 0);
+      this.#abi.backward(call, 0, rows);
+      if (dGain) this.#abi.columnSums(call, 0, dGainAt, 0);
+      if (dBias) this.#abi.columnSums(call, 1, dBiasAt, 0);
     });
     return { dx, dGain, dBias };
   }
 
-  #bind({ settings, size }: Batch): NormKernels {
-    return bindNorm(this.#abi, settings, size);
+  /** Runs `body` with a block for its call, which has the options already, the statistics of its rows, and sums. */
+  #withCall<T>({ settings, rows, size }: Batch, sumsBytes: number, body: (place: CallPlace) => T): T {
+    const bytes = aligned(CALL.bytes) + 2 * rows * 8 + sumsBytes;
+    return withScratch(this.#backend, settings.name, bytes, (call) => {
+      // Good until the memory grows: nothing is allocated before they are dropped.
+      const { buffer } = this.#memory;
+      const views = { u32: new Uint32Array(buffer), f64: new Float64Array(buffer) };
+      const means = call + aligned(CALL.bytes);
+      const rstds = means + rows * 8;
+      writeConstants(views, call, constantsOf(settings, size));
+      writeStatistics(views, call, means, rstds);
+      return body({ views, call, means, rstds, columns: rstds + rows * 8 });
+    });
   }
 
   /** 0 stands for a tensor that is not there. */
   #addressOf(tensor: Tensor | undefined): number {
     return tensor ? addressOf(this.#backend, tensor) : 0;
   }
+}
 
-  /** A view that is good until the memory grows: nothing may be allocated while it is used. */
-  #numbers(address: number, length: number): Float64Array<ArrayBuffer> {
-    return new Float64Array(this.#memory.buffer, address, length);
-  }
+function numbers({ f64 }: Views, address: number, length: number): Float64Array {
+  return f64.subarray(address / 8, address / 8 + length);
 }

@@ -62,14 +62,20 @@ export interface SummedForward<T> extends Forward<T> {
  * What forward takes besides x. All may be left out.
  *
  * @typeParam T the kind of x.
+ * @typeParam Stats `boolean` where the statistics may be left out.
  */
-export interface ForwardOptions<T extends HostArray | Matrix> extends Params<T> {
+export interface ForwardOptions<T extends HostArray | Matrix, Stats extends boolean = true> extends Params<T> {
   /** Where the result goes: of the kind and shape of x; x or the residual itself if wanted. Default: a new one. */
   out?: T | undefined;
   /** Added to x before the norm, of its kind and shape. Default: none. */
   residual?: T | undefined;
   /** Where x + residual goes: of their kind and shape, either of them if wanted. Default: a new one. */
   sum?: T | undefined;
+  /**
+   * Whether the result has mean and rstd: default true. Those who only infer save two arrays a call by false. A prepared call
+   * has them in any case, as they cost nothing there.
+   */
+  stats?: Stats | undefined;
   /** The rows' distances, where they do not follow one another. Default: `size`. */
   rowStride?: RowStride<"x" | "residual" | "sum" | "out"> | undefined;
 }

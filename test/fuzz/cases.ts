@@ -55,6 +55,8 @@ export interface NormCase {
   stats: boolean;
   /** The other way to the same bytes: on matrices, or on arrays that lie elsewhere. */
   matrices: boolean;
+  /** On matrices by a prepared call, which runs twice. */
+  prepared: boolean;
   /** Arrays as slices of the same wider rows, one beside the other. */
   interleaved: boolean;
   places: Record<"x" | "residual" | "sum" | "out" | "dy" | "dSum" | "dx", Place>;
@@ -178,6 +180,7 @@ const normCases: fc.Arbitrary<NormCase> = fc
     dSum: seldom,
     stats: often,
     matrices: often,
+    prepared: often,
     interleaved: seldom,
     places: fc.record({
       x: places,

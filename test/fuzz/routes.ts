@@ -1,5 +1,5 @@
 /** The other ways to the same bytes: matrices, places, strides, results over inputs, batches in parts. */
-import type { HostArray, Kernels, Matrix, Norm } from "adanorm";
+import type { HostArray, Kernels, Matrix, Norm, Prepared, SummedForward } from "adanorm";
 import type { Elements } from "../accuracy/storage.ts";
 import { Backing } from "./backing.ts";
 import type { NormCase, Param, Target } from "./cases.ts";
@@ -72,8 +72,29 @@ class Layout {
   }
 }
 
-/** A result's elements, from where it was given or as it is new. A new matrix is freed. */
-function taken(name: string, result: Batch, given: Placed | undefined): Elements {
+/** Whether a case is one for prepared calls: all that it is given are matrices. */
+function isPrepared({ prepared, matrices, gain, bias, columns }: NormCase): boolean {
+  return prepared && matrices && (gain?.matrix ?? true) && (bias?.matrix ?? true) && (!columns.given || columns.matrix);
+}
+
+/** Whether a call may run twice to the same results: none of its inputs is where a result goes. */
+function runsAgain(...places: (Placed | undefined)[]): boolean {
+  const given = places.filter((placed) => placed !== undefined);
+  return new Set(given).size === given.length;
+}
+
+/** What a prepared call gives, after which it is freed. */
+function ended<R, T>(call: Prepared<R>, again: boolean, take: (result: R) => T): T {
+  try {
+    if (again) call.run();
+    return take(call.run());
+  } finally {
+    call.free();
+  }
+}
+
+/** A result's elements, from where it was given or as it is new. A new matrix is freed, unless it is a prepared call's. */
+function taken(name: string, result: Batch, given: Placed | undefined, isPrepared = false): Elements {
   if (given !== undefined) {
     if (!given.isGiven(result)) fail(`${name}: what was given for it did not come back`);
     return given.take();
@@ -82,7 +103,7 @@ function taken(name: string, result: Batch, given: Placed | undefined): Elements
     return result instanceof Float32Array ? result : new Uint16Array(result.buffer, result.byteOffset, result.length);
   }
   const elements = (result as Matrix).toArray();
-  (result as Matrix).free();
+  if (!isPrepared) (result as Matrix).free();
   return elements;
 }
 
@@ -108,10 +129,20 @@ function forward(norm: Norm, each: NormCase, data: Data, plain: Plain, layout: L
   // Two results may not lie in one place.
   if (out !== undefined && out === sum) out = layout.batch("out", blank(plain.y));
   const value = (placed: Placed | undefined) => placed?.value as Elements;
-  const result = norm.forward<Elements>(value(x), {
+  const options = {
     ...present({ gain: gain?.value, bias: bias?.value, residual: value(residual), sum: value(sum), out: value(out) }),
     ...strides(size, { x, residual, sum, out }),
-  } as { residual: Elements });
+  } as { residual: Elements };
+  if (isPrepared(each)) {
+    const call = norm.prepareForward(x.value as Matrix, options as object) as Prepared<SummedForward<Matrix>>;
+    return ended(call, runsAgain(x, residual, sum, out), ({ y, sum: summed, mean, rstd }) => ({
+      y: taken("y", y, out, true),
+      sum: residual && taken("sum", summed, sum, true),
+      mean: mean.slice(),
+      rstd: rstd.slice(),
+    }));
+  }
+  const result = norm.forward<Elements>(value(x), options);
   return {
     y: taken("y", result.y, out),
     sum: residual && taken("sum", result.sum, sum),
@@ -151,12 +182,19 @@ function backward(
   const out = present({ dx: value(dx), dGain: value(columns?.dGain), dBias: value(columns?.dBias) }) as {
     dx: Elements;
   };
-  const result = norm.backward<Elements>(value(dy), value(x), stats, {
+  const options = {
     ...present({ gain: gain?.value, bias: bias?.value, dSum: value(dSum) }),
     ...(Object.keys(out).length > 0 && { out }),
     ...(accumulate && { accumulate }),
     ...strides(size, { dy, x, dSum, dx }),
-  });
+  };
+  if (isPrepared(each)) {
+    const call = norm.prepareBackward(dy.value as Matrix, x.value as Matrix, stats, options as object);
+    return ended(call, runsAgain(dy, x, dSum, dx) && !accumulate, (result) => ({
+      dx: taken("dx", result.dx, dx, true),
+    }));
+  }
+  const result = norm.backward<Elements>(value(dy), value(x), stats, options);
   for (const name of ["dGain", "dBias"] as const) {
     const made = result[name];
     if (made && !columns && !ArrayBuffer.isView(made)) made.free();

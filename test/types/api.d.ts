@@ -88,6 +88,21 @@ export interface Norm {
     stats?: RowStats,
     options?: Params<T> & { out?: Partial<Backward<T>>; accumulate?: boolean },
   ): Backward<T>;
+  /** Calls on matrices, checked once and run many times. */
+  prepareForward(x: Matrix, options?: Params<Matrix> & { out?: Matrix }): Prepared<Forward<Matrix>>;
+  prepareBackward(
+    dy: Matrix,
+    x: Matrix,
+    stats?: RowStats | Prepared<Forward<Matrix>>,
+    options?: Params<Matrix> & { out?: Partial<Backward<Matrix>>; accumulate?: boolean },
+  ): Prepared<Backward<Matrix>>;
+}
+
+export interface Prepared<R> {
+  run(rows?: number): R;
+  readonly result: R;
+  free(): void;
+  [Symbol.dispose](): void;
 }
 
 /** Row reductions over a batch of rows of `size`. One double a row. */

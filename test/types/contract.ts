@@ -16,6 +16,7 @@ export type Results = [
   Holds<adanorm.Forward<Float32Array>, api.Forward<Float32Array>>,
   Holds<adanorm.Backward<Float32Array>, api.Backward<Float32Array>>,
   Holds<adanorm.Norm, api.Norm>,
+  Holds<adanorm.Prepared<number>, api.Prepared<number>>,
   Holds<adanorm.Rows, api.Rows>,
   Holds<adanorm.Kernels, api.Kernels>,
 ];

@@ -133,6 +133,16 @@ export function norms(norm: Norm, x: Float32Array, matrix: Matrix): void {
   expectType<Float32Array<ArrayBuffer>>()(norm.forward(new Float32Array(8)).y);
   norm.forward(x, { gain: x, bias: matrix, out: x });
   norm.forward(matrix, { gain: undefined, bias: undefined, out: undefined });
+  expectType<Float32Array>()(norm.forward(x, { stats: false, residual: x }).sum);
+  // @ts-expect-error: there are no statistics then
+  norm.forward(x, { stats: false }).mean;
+  norm.forward(x, { stats: true }).mean;
+  using prepared = norm.prepareForward(matrix, { gain: matrix, stats: false });
+  expectType<Matrix>()(prepared.run(1).y);
+  expectType<Matrix>()(norm.prepareForward(matrix, { residual: matrix }).result.sum);
+  expectType<Matrix>()(norm.prepareBackward(matrix, matrix, prepared, { accumulate: false }).run().dx);
+  // @ts-expect-error: arrays are not prepared
+  norm.prepareForward(x);
 
   const summed = norm.forward(x, { residual: x, sum: x, rowStride: { x: 8, residual: 8, sum: 4, out: undefined } });
   expectType<Float32Array>()(summed.sum);

@@ -1,8 +1,14 @@
 /** assembly/precision.ts without what is adaptive: f32 and one f32 for the mean, whatever the row. See statistics.ts. */
-import { Whole } from "./formulas";
-import { Single } from "./lanes";
-import { mapRow } from "./maps";
-import { sumRow } from "./sums";
+
+export enum Precision {
+  Single,
+  Split,
+  Double,
+}
+
+export function precisionOf(single: bool, split: bool): Precision {
+  return Precision.Single;
+}
 
 export function isConstant(rstd: f64): bool {
   return false;
@@ -34,41 +40,4 @@ export function sumFitsSingle(scalar: f64): bool {
 
 export function needsSplit(mean: f64, rstd: f64): bool {
   return false;
-}
-
-export function writeRow<T>(
-  single: bool,
-  split: bool,
-  x: usize,
-  p: usize,
-  q: usize,
-  out: usize,
-  size: i32,
-  mean: f64,
-  a: f64,
-  b: f64,
-  c: f64,
-  d: f64,
-): void {
-  const high = f32x4.splat(<f32>mean);
-  const none = f64x2.splat(0);
-  const a4 = f32x4.splat(<f32>a);
-  const b4 = f32x4.splat(<f32>b);
-  mapRow<Single, Whole, T>(x, p, q, out, size, high, none, a4, b4, f32x4.splat(<f32>c), f32x4.splat(<f32>d));
-}
-
-export function sumTerms<T>(
-  single: bool,
-  split: bool,
-  x: usize,
-  p: usize,
-  q: usize,
-  size: i32,
-  mean: f64,
-  a: f64,
-  b: f64,
-): void {
-  const high = f32x4.splat(<f32>mean);
-  const none = f64x2.splat(0);
-  sumRow<Single, Whole, T>(x, p, q, size, high, none, f32x4.splat(<f32>a), f32x4.splat(<f32>b));
 }

@@ -2,9 +2,10 @@
  * assembly/statistics.ts without what is adaptive: one pass in f32, whatever the row. Compiled in its place by ../run.ts, to
  * measure what the adaptive statistics cost. It is wrong on every row that is not ordinary.
  */
-import { Origin, Value, Whole } from "./formulas";
+import { Origin, Whole } from "./formulas/centring";
+import { Value } from "./formulas/elements";
 import { Double, Single } from "./lanes";
-import { sum0, sum1, sumRow } from "./sums";
+import { sum0, sum1, sumElements } from "./sums";
 
 export let mean: f64 = 0;
 export let squares: f64 = 0;
@@ -13,8 +14,7 @@ export let squares: f64 = 0;
 export const SHORT: i32 = 0;
 
 export function moments(x: usize, size: i32): void {
-  const none = f64x2.splat(0);
-  sumRow<Single, Origin, Value>(x, 0, 0, size, none, none, none, none);
+  sumElements<Single, Origin, Value>(x, size, 0);
   momentsOfSums(x, size, sum0, sum1);
 }
 
@@ -24,16 +24,14 @@ export function momentsOfSums(x: usize, size: i32, sum: f64, sumSquares: f64): v
 }
 
 export function momentsInDouble(x: usize, size: i32): void {
-  const none = f64x2.splat(0);
-  sumRow<Double, Origin, Value>(x, 0, 0, size, none, none, none, none);
+  sumElements<Double, Origin, Value>(x, size, 0);
   mean = sum0 / <f64>size;
-  sumRow<Double, Whole, Value>(x, 0, 0, size, f64x2.splat(mean), none, none, none);
+  sumElements<Double, Whole, Value>(x, size, mean);
   squares = sum1;
 }
 
 export function momentsAtOrigin(x: usize, size: i32): void {
-  const none = f64x2.splat(0);
-  sumRow<Single, Origin, Value>(x, 0, 0, size, none, none, none, none);
+  sumElements<Single, Origin, Value>(x, size, 0);
   momentsAtOriginOfSums(x, size, sum1);
 }
 

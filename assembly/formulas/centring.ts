@@ -1,0 +1,37 @@
+/** How t = x - mean is formed; each way is a marker class that the loops over a row take as a type argument. */
+
+/** t = x, for sums about the origin. */
+@unmanaged
+@final
+export class Origin {
+  @inline isCentred(): bool {
+    return false;
+  }
+  @inline of<L>(x: v128, high: v128, low: v128): v128 {
+    return x;
+  }
+}
+
+/** t = x - mean, the mean in one number of the lanes' precision. */
+@unmanaged
+@final
+export class Whole {
+  @inline isCentred(): bool {
+    return true;
+  }
+  @inline of<L>(x: v128, high: v128, low: v128): v128 {
+    return changetype<L>(0).sub(x, high);
+  }
+}
+
+/** t = (x - high) - low: a mean that is far off in units of sigma has more digits than one f32 holds. */
+@unmanaged
+@final
+export class Split {
+  @inline isCentred(): bool {
+    return true;
+  }
+  @inline of<L>(x: v128, high: v128, low: v128): v128 {
+    return changetype<L>(0).sub(changetype<L>(0).sub(x, high), low);
+  }
+}

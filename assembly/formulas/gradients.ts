@@ -1,0 +1,181 @@
+/**
+ * The gradients of the norms, each formula written once, as a marker class that the loops over a row take as a type argument.
+ *
+ *   t = x - mean, z = rstd t     as in forward.ts
+ *   dy = dL/dy                   what backward is given: `upstream` here
+ *   dz = dL/dz                   what follows from it by the norm's formula
+ *
+ *   dx = rstd (dz - mean(dz) - s z),   s = kappa sum(dz z) / (size - ddof)
+ *
+ * where a detached mean drops mean(dz) and a detached std drops s z. With the scalars of a row, what reaches x through the
+ * mean, viaMean = rstd mean(dz), and through sigma, viaStd = rstd^2 s:
+ *
+ *   dx = rstd dz - viaMean - viaStd t
+ *
+ * Rounding these two once saves two operations an element. factor and slope are C rstd and C k rstd^2 where rstd dz is wanted,
+ * C and C k rstd where dz is.
+ */
+
+import { Call } from "../call";
+import { isConstant } from "../precision";
+
+/** y = z: dz = dy */
+@unmanaged
+@final
+export class PlainGradient {
+  @inline usesX(): bool {
+    return false;
+  }
+  @inline usesGain(): bool {
+    return false;
+  }
+  @inline isAda(): bool {
+    return false;
+  }
+  @inline dz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
+    return upstream;
+  }
+  @inline rstdDz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
+    return changetype<L>(0).mul(upstream, factor);
+  }
+}
+
+/** y = gain z + bias: dz = gain dy */
+@unmanaged
+@final
+export class GainGradient {
+  @inline usesX(): bool {
+    return false;
+  }
+  @inline usesGain(): bool {
+    return true;
+  }
+  @inline isAda(): bool {
+    return false;
+  }
+  @inline dz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
+    return changetype<L>(0).mul(upstream, gain);
+  }
+  @inline rstdDz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
+    return changetype<L>(0).mul(changetype<L>(0).mul(upstream, factor), gain);
+  }
+}
+
+/** y = C (1 - k z) z: dz = C (1 - k z) dy = (factor - slope t) dy, with twice k where 1 - k z is differentiated too. */
+@unmanaged
+@final
+export class AdaGradient {
+  @inline usesX(): bool {
+    return true;
+  }
+  @inline usesGain(): bool {
+    return false;
+  }
+  @inline isAda(): bool {
+    return true;
+  }
+  @inline dz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
+    return changetype<L>(0).mul(changetype<L>(0).nmadd(slope, t, factor), upstream);
+  }
+  @inline rstdDz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
+    return this.dz<L>(t, upstream, gain, factor, slope);
+  }
+}
+
+/** C and k of a gradient, as it has them: those of the call for adaNorm alone, k twice where 1 - k z is differentiated. */
+@unmanaged
+@final
+export class GradientFactors<G> {
+  @inline scale(call: Call): f64 {
+    return changetype<G>(0).isAda() ? call.scale : 1;
+  }
+  @inline k(call: Call): f64 {
+    if (!changetype<G>(0).isAda()) return 0;
+    return call.detachScale ? call.k : 2 * call.k;
+  }
+  /** C k rstd, or with rstd in factor, C k rstd^2. All t of a constant row are 0, whatever its rstd. */
+  @inline slope(call: Call, rstd: f64, factor: f64): f64 {
+    return isConstant(rstd) ? 0 : factor * this.k(call) * rstd;
+  }
+}
+
+/** dz of a gradient, as a term: what sums.ts sums. */
+@unmanaged
+@final
+export class Dz<G> {
+  @inline factor(call: Call): f64 {
+    return changetype<GradientFactors<G>>(0).scale(call);
+  }
+  @inline slope(call: Call, rstd: f64): f64 {
+    return changetype<GradientFactors<G>>(0).slope(call, rstd, this.factor(call));
+  }
+  @inline usesUpstream(): bool {
+    return true;
+  }
+  @inline usesGain(): bool {
+    return changetype<G>(0).usesGain();
+  }
+  @inline of<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
+    return changetype<G>(0).dz<L>(t, upstream, gain, factor, slope);
+  }
+}
+
+/** dx = rstd dz, where both statistics are detached, as a map: what maps.ts writes a row by. */
+@unmanaged
+@final
+export class Direct<G> {
+  @inline usesX(): bool {
+    return changetype<G>(0).usesX();
+  }
+  @inline usesUpstream(): bool {
+    return true;
+  }
+  @inline usesGain(): bool {
+    return changetype<G>(0).usesGain();
+  }
+  @inline usesBias(): bool {
+    return false;
+  }
+  @inline factor(call: Call, rstd: f64): f64 {
+    return changetype<GradientFactors<G>>(0).scale(call) * rstd;
+  }
+  @inline slope(call: Call, rstd: f64, factor: f64): f64 {
+    return changetype<GradientFactors<G>>(0).slope(call, rstd, factor);
+  }
+  @inline of<L>(t: v128, upstream: v128, gain: v128, bias: v128, factor: v128, slope: v128): v128 {
+    return changetype<G>(0).rstdDz<L>(t, upstream, gain, factor, slope);
+  }
+  @inline less<L>(value: v128, t: v128, viaMean: v128, viaStd: v128): v128 {
+    return value;
+  }
+}
+
+/** dx = rstd dz - viaMean - viaStd t, as a map. */
+@unmanaged
+@final
+export class Input<G> {
+  @inline usesX(): bool {
+    return true;
+  }
+  @inline usesUpstream(): bool {
+    return true;
+  }
+  @inline usesGain(): bool {
+    return changetype<G>(0).usesGain();
+  }
+  @inline usesBias(): bool {
+    return false;
+  }
+  @inline factor(call: Call, rstd: f64): f64 {
+    return changetype<Direct<G>>(0).factor(call, rstd);
+  }
+  @inline slope(call: Call, rstd: f64, factor: f64): f64 {
+    return changetype<Direct<G>>(0).slope(call, rstd, factor);
+  }
+  @inline of<L>(t: v128, upstream: v128, gain: v128, bias: v128, factor: v128, slope: v128): v128 {
+    return changetype<G>(0).rstdDz<L>(t, upstream, gain, factor, slope);
+  }
+  @inline less<L>(value: v128, t: v128, viaMean: v128, viaStd: v128): v128 {
+    return changetype<L>(0).nmadd(viaStd, t, changetype<L>(0).sub(value, viaMean));
+  }
+}

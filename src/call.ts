@@ -1,0 +1,183 @@
+/**
+ * The blocks that kernels read, written field by field: assembly/call.ts and assembly/transfer.ts say what each is. A writer
+ * sets all fields that its kernels read, so that nothing is left of the call before.
+ */
+import { CALL, TRANSFER } from "./layout.js";
+import type { Settings } from "./options.js";
+
+/** The linear memory as whole numbers and as doubles. */
+export interface Views {
+  readonly u32: Uint32Array;
+  readonly f64: Float64Array;
+}
+
+/** Where the block of a call lies, and the statistics of its rows. */
+export interface CallFrame {
+  readonly call: number;
+  readonly means: number;
+  readonly rstds: number;
+}
+
+/** The options of a norm as kernels take them. What is true or false is 1 or 0. */
+export interface Constants {
+  readonly size: number;
+  readonly eps: number;
+  readonly scale: number;
+  readonly k: number;
+  readonly ddof: number;
+  readonly isAda: number;
+  readonly centred: number;
+  readonly epsAtStd: number;
+  readonly detachMean: number;
+  readonly detachStd: number;
+  readonly detachScale: number;
+}
+
+export function constantsOf(settings: Settings, size: number): Constants {
+  const { name, eps, epsAt, ddof, detachMean, detachStd, scale, k, detachScale } = settings;
+  const centred = name !== "rmsNorm";
+  const isAda = name === "adaNorm";
+  return {
+    size,
+    eps,
+    scale: isAda ? scale : 1,
+    k: isAda ? k : 0,
+    // rmsNorm: a mean of 0 has no derivative, and squares about it lose no degree of freedom.
+    ddof: centred ? ddof : 0,
+    isAda: flag(isAda),
+    centred: flag(centred),
+    epsAtStd: flag(epsAt === "std"),
+    detachMean: flag(detachMean || !centred),
+    detachStd: flag(detachStd),
+    detachScale: flag(detachScale),
+  };
+}
+
+function flag(value: boolean): number {
+  return value ? 1 : 0;
+}
+
+/** Writes the options of a norm. */
+export function writeConstants({ u32, f64 }: Views, call: number, constants: Constants): void {
+  const word = call >>> 2;
+  const double = call >>> 3;
+  f64[double + CALL.eps / 8] = constants.eps;
+  f64[double + CALL.scale / 8] = constants.scale;
+  f64[double + CALL.k / 8] = constants.k;
+  u32[word + CALL.size / 4] = constants.size;
+  u32[word + CALL.ddof / 4] = constants.ddof;
+  u32[word + CALL.isAda / 4] = constants.isAda;
+  u32[word + CALL.centred / 4] = constants.centred;
+  u32[word + CALL.epsAtStd / 4] = constants.epsAtStd;
+  u32[word + CALL.detachMean / 4] = constants.detachMean;
+  u32[word + CALL.detachStd / 4] = constants.detachStd;
+  u32[word + CALL.detachScale / 4] = constants.detachScale;
+}
+
+/** Writes where the statistics of the block's rows lie. */
+export function writeStatistics({ u32 }: Views, call: number, means: number, rstds: number): void {
+  const word = call >>> 2;
+  u32[word + CALL.means / 4] = means;
+  u32[word + CALL.rstds / 4] = rstds;
+}
+
+/** Where gain and bias lie, 0 where absent, and the strides of a forward pass, in bytes. */
+export interface ForwardStrides {
+  gain: number;
+  bias: number;
+  x: number;
+  residual: number;
+  sum: number;
+  y: number;
+}
+
+export function writeForwardStrides({ u32 }: Views, call: number, strides: ForwardStrides): void {
+  const word = call >>> 2;
+  u32[word + CALL.gain / 4] = strides.gain;
+  u32[word + CALL.bias / 4] = strides.bias;
+  u32[word + CALL.xStride / 4] = strides.x;
+  u32[word + CALL.residualStride / 4] = strides.residual;
+  u32[word + CALL.sumStride / 4] = strides.sum;
+  u32[word + CALL.yStride / 4] = strides.y;
+}
+
+/** Writes where the rows of a forward pass lie; residual and sum are 0 where absent. */
+export function writeForwardRows(
+  { u32 }: Views,
+  call: number,
+  x: number,
+  residual: number,
+  sum: number,
+  y: number,
+): void {
+  const word = call >>> 2;
+  u32[word + CALL.x / 4] = x;
+  u32[word + CALL.residual / 4] = residual;
+  u32[word + CALL.sum / 4] = sum;
+  u32[word + CALL.y / 4] = y;
+}
+
+/** Where the gain lies and the sums down the columns, 0 where absent, and the strides of a backward pass, in bytes. */
+export interface BackwardStrides {
+  gain: number;
+  columns: number;
+  dy: number;
+  x: number;
+  dx: number;
+}
+
+export function writeBackwardStrides({ u32 }: Views, call: number, strides: BackwardStrides): void {
+  const word = call >>> 2;
+  u32[word + CALL.gain / 4] = strides.gain;
+  u32[word + CALL.columns / 4] = strides.columns;
+  u32[word + CALL.dyStride / 4] = strides.dy;
+  u32[word + CALL.xStride / 4] = strides.x;
+  u32[word + CALL.dxStride / 4] = strides.dx;
+  // Statistics that are found again are those of x.
+  u32[word + CALL.residual / 4] = 0;
+}
+
+/** Writes where the rows of a backward pass lie. `first` is the number of the block's first row in the whole batch. */
+export function writeBackwardRows(
+  { u32 }: Views,
+  call: number,
+  dy: number,
+  x: number,
+  dx: number,
+  first: number,
+): void {
+  const word = call >>> 2;
+  u32[word + CALL.dy / 4] = dy;
+  u32[word + CALL.x / 4] = x;
+  u32[word + CALL.dx / 4] = dx;
+  u32[word + CALL.first / 4] = first;
+}
+
+/** Rows on their way from one place to another. Strides are in bytes. */
+export interface Transfer {
+  /** Of the 16-bit side; 0 where both sides are f32. */
+  type: number;
+  from: number;
+  fromStride: number;
+  /** What is added to f32 rows; left out where nothing is. */
+  addend?: number;
+  addendStride?: number;
+  to: number;
+  toStride: number;
+  /** Elements in a row. */
+  size: number;
+}
+
+/** Writes the memory's transfer. */
+export function writeTransfer(memory: Views & { readonly transfer: number }, transfer: Transfer): void {
+  const { u32 } = memory;
+  const word = memory.transfer >>> 2;
+  u32[word + TRANSFER.type / 4] = transfer.type;
+  u32[word + TRANSFER.from / 4] = transfer.from;
+  u32[word + TRANSFER.fromStride / 4] = transfer.fromStride;
+  u32[word + TRANSFER.addend / 4] = transfer.addend ?? 0;
+  u32[word + TRANSFER.addendStride / 4] = transfer.addendStride ?? 0;
+  u32[word + TRANSFER.to / 4] = transfer.to;
+  u32[word + TRANSFER.toStride / 4] = transfer.toStride;
+  u32[word + TRANSFER.size / 4] = transfer.size;
+}

@@ -1,0 +1,126 @@
+/** Forward: arguments are checked and results get places; then the kernel runs, at once or tile by tile. */
+import { makeBatch, type NormContext, takeLike, takeParam } from "./arguments.js";
+import { type CallFrame, writeConstants, writeForwardRows, writeForwardStrides, writeStatistics } from "./call.js";
+import { typeError } from "./checks.js";
+import type { LinearMatrix } from "./matrix.js";
+import { addressOf, Operand } from "./operand.js";
+import { type GivenForward, readForward, strideOf } from "./options.js";
+import { checkApart } from "./overlap.js";
+import { makeStats } from "./stats.js";
+import { type ForwardOperands, TiledForward } from "./tiled-forward.js";
+import { TILE_ROWS } from "./tiles.js";
+import type { RowStats, SummedForward } from "./types.js";
+
+/** Computes y, and mean and rstd if they are wanted. Until all memory has been taken nothing is written. */
+export function forward(context: NormContext, x: unknown, options: unknown): Partial<SummedForward<unknown>> {
+  const { call, memory } = context;
+  const given = readForward(call, options, context.size);
+  const made: LinearMatrix[] = [];
+  try {
+    const operands = takeForward(context, x, given, made);
+    const { input, output, sum } = operands;
+    const { rows } = input;
+    const stats = given.stats ? makeStats(rows, input.isMatrix) : undefined;
+    if (rows <= TILE_ROWS && isDirect(operands)) {
+      const means = memory.scratch(call, rows * 16);
+      const rstds = means + rows * 8;
+      writeForward(context, operands, { call: memory.call, means, rstds });
+      memory.abi.forward(memory.call, 0, rows);
+      if (stats) {
+        memory.fetch(stats.mean, 0, means, rows);
+        memory.fetch(stats.rstd, 0, rstds, rows);
+      }
+    } else {
+      new TiledForward(context, operands).run(rows, stats);
+    }
+    return resultOf(output.result(), stats, sum?.result());
+  } catch (error) {
+    for (const matrix of made) matrix.free();
+    throw error;
+  } finally {
+    memory.release();
+  }
+}
+
+function resultOf<T>(y: T, stats: RowStats | undefined, sum: T | undefined): Partial<SummedForward<T>> {
+  if (stats === undefined) return sum === undefined ? { y } : { y, sum };
+  const { mean, rstd } = stats;
+  return sum === undefined ? { y, mean, rstd } : { y, mean, rstd, sum };
+}
+
+/** Checks what forward was given, and makes the results that have no place; matrices among them go to `made`. */
+export function takeForward(
+  context: NormContext,
+  x: unknown,
+  given: GivenForward,
+  made: LinearMatrix[],
+): ForwardOperands {
+  const { strides } = given;
+  const input = new Operand(context, "x", x, strideOf(strides, "x"));
+  const gain = takeParam(context, "gain", given.gain);
+  const bias = takeParam(context, "bias", given.bias);
+  const residual = takeLike(context, "residual", given.residual, input, strideOf(strides, "residual"));
+  const sum = takeLike(context, "sum", given.sum, input, strideOf(strides, "sum"));
+  const output = takeLike(context, "out", given.out, input, strideOf(strides, "out"));
+  const { call } = context;
+  if (sum && !residual) throw typeError(call, "residual", "a batch to add, as there is a sum", undefined);
+  if (sum) checkOutput(call, sum, input, residual, gain, bias);
+  if (output) {
+    checkOutput(call, output, input, residual, gain, bias);
+    checkApart(call, output, sum);
+  }
+  return {
+    input,
+    gain,
+    bias,
+    residual,
+    output: output ?? makeBatch(context, "y", input, made),
+    sum: residual && (sum ?? makeBatch(context, "sum", input, made)),
+  };
+}
+
+/** Refuses a result that overlaps an input; it may be x or the residual itself. */
+function checkOutput(
+  call: string,
+  output: Operand,
+  input: Operand,
+  residual: Operand | undefined,
+  gain: Operand | undefined,
+  bias: Operand | undefined,
+): void {
+  checkApart(call, output, input, true);
+  checkApart(call, output, residual, true);
+  checkApart(call, output, gain);
+  checkApart(call, output, bias);
+}
+
+/** Whether all lies in linear memory as f32, so that one call of the kernel does it. */
+export function isDirect({ input, gain, bias, residual, sum, output }: ForwardOperands): boolean {
+  return (
+    input.isInPlace &&
+    output.isInPlace &&
+    (gain === undefined || gain.isInPlace) &&
+    (bias === undefined || bias.isInPlace) &&
+    (residual === undefined || residual.isInPlace) &&
+    (sum === undefined || sum.isInPlace)
+  );
+}
+
+/** Writes the block of a call whose operands all lie in linear memory as f32. */
+export function writeForward(
+  { memory, constants }: NormContext,
+  { input, gain, bias, residual, sum, output }: ForwardOperands,
+  { call, means, rstds }: CallFrame,
+): void {
+  writeConstants(memory, call, constants);
+  writeStatistics(memory, call, means, rstds);
+  writeForwardStrides(memory, call, {
+    gain: addressOf(gain),
+    bias: addressOf(bias),
+    x: input.kernelStride,
+    residual: residual === undefined ? 0 : residual.kernelStride,
+    sum: sum === undefined ? 0 : sum.kernelStride,
+    y: output.kernelStride,
+  });
+  writeForwardRows(memory, call, addressOf(input), addressOf(residual), addressOf(sum), addressOf(output));
+}

@@ -1,0 +1,51 @@
+/**
+ * Where the fields of the blocks lie that kernels are given, in bytes from their start: written by `npm run layout`, from
+ * assembly/call.ts and assembly/transfer.ts, which say what the fields mean. Enums, because bundling leaves only their numbers.
+ */
+
+/** A call of a norm. */
+export enum CALL {
+  bytes = 128,
+  eps = 0, // f64
+  scale = 8, // f64
+  k = 16, // f64
+  size = 24, // i32
+  x = 28, // usize
+  xStride = 32, // usize
+  y = 36, // usize
+  yStride = 40, // usize
+  means = 44, // usize
+  rstds = 48, // usize
+  gain = 52, // usize
+  bias = 56, // usize
+  dy = 60, // usize
+  dyStride = 64, // usize
+  dx = 68, // usize
+  dxStride = 72, // usize
+  columns = 76, // usize
+  first = 80, // i32
+  residual = 84, // usize
+  residualStride = 88, // usize
+  sum = 92, // usize
+  sumStride = 96, // usize
+  ddof = 100, // i32
+  isAda = 104, // i32
+  centred = 108, // i32
+  epsAtStd = 112, // i32
+  detachMean = 116, // i32
+  detachStd = 120, // i32
+  detachScale = 124, // i32
+}
+
+/** Rows to be copied or added. */
+export enum TRANSFER {
+  bytes = 32,
+  type = 0, // i32
+  size = 4, // i32
+  from = 8, // usize
+  fromStride = 12, // usize
+  addend = 16, // usize
+  addendStride = 20, // usize
+  to = 24, // usize
+  toStride = 28, // usize
+}

@@ -1,0 +1,154 @@
+/** Backward of batches that pass through the scratch area, or that are large: tile by tile, as tiled-forward.ts does. */
+import { columnsBytes, ROW_BLOCK } from "./abi.js";
+import type { NormContext } from "./arguments.js";
+import {
+  type CallFrame,
+  writeBackwardRows,
+  writeBackwardStrides,
+  writeConstants,
+  writeStatistics,
+  writeTransfer,
+} from "./call.js";
+import type { Operand } from "./operand.js";
+import { Layout, placed, type Tile, takeTile, tileRows } from "./tiles.js";
+import type { RowStats } from "./types.js";
+
+/** The batches of a backward pass, and its parameters. */
+export interface BackwardOperands {
+  /** dy */
+  readonly upstream: Operand;
+  readonly input: Operand;
+  /** Those of forward; found again from the input where absent. */
+  readonly stats: RowStats | undefined;
+  readonly gain: Operand | undefined;
+  readonly dSum: Operand | undefined;
+  readonly dx: Operand;
+  readonly dGain: Operand | undefined;
+  readonly dBias: Operand | undefined;
+  readonly accumulate: boolean;
+}
+
+/** Where the block of a call lies, the statistics of its rows, and its sums down the columns. */
+export interface BackwardFrame extends CallFrame {
+  readonly columns: number;
+  /** Whether the statistics are there already. */
+  readonly hasStats: boolean;
+}
+
+/** Whether sums down the columns are wanted. */
+export function hasSums({ dGain, dBias }: BackwardOperands): boolean {
+  return dGain !== undefined || dBias !== undefined;
+}
+
+export class TiledBackward {
+  readonly #context: NormContext;
+  readonly #operands: BackwardOperands;
+  readonly #frame: BackwardFrame | undefined;
+  /** Rows in a tile. */
+  readonly #step: number;
+  /** Parts of the scratch area. */
+  readonly #bytes: number;
+  readonly #means: number;
+  readonly #rstds: number;
+  readonly #columns: number;
+  readonly #gainTile: Tile;
+  readonly #columnTile: Tile;
+  readonly #inputTile: Tile;
+  readonly #mainTile: Tile;
+  readonly #dSumTile: Tile;
+
+  /** @param frame where the call's block lies, the statistics of all rows, and sums; in the scratch area if left out. */
+  constructor(context: NormContext, operands: BackwardOperands, frame?: BackwardFrame) {
+    const { upstream, input, gain, dSum, dx, dGain, dBias } = operands;
+    const { size } = context;
+    const sums = hasSums(operands);
+    const isResident = upstream.isInPlace && input.isInPlace && dx.isInPlace && !dSum;
+    this.#context = context;
+    this.#operands = operands;
+    this.#frame = frame;
+    this.#step = tileRows(upstream.rows, size, isResident, sums ? ROW_BLOCK : 1);
+    const layout = new Layout();
+    this.#means = layout.take(frame ? 0 : this.#step * 8);
+    this.#rstds = layout.take(frame ? 0 : this.#step * 8);
+    this.#columns = layout.take(sums && !frame ? columnsBytes(size) : 0);
+    this.#gainTile = takeTile(layout, 1, gain);
+    this.#columnTile = takeTile(layout, 1, dGain ?? dBias, dBias);
+    this.#inputTile = takeTile(layout, this.#step, input);
+    // What dSum is added to goes by way of the tile: the one may lie where the other is to go.
+    this.#mainTile = takeTile(layout, this.#step, upstream, dx, undefined, dSum !== undefined);
+    this.#dSumTile = takeTile(layout, this.#step, dSum);
+    this.#bytes = layout.bytes;
+  }
+
+  /** Runs the kernel on the first `rows` rows, and gives out the sums down their columns. */
+  run(rows: number): void {
+    const { call: name, memory, constants, size } = this.#context;
+    const { upstream, input, gain, dSum, dx, dGain, dBias } = this.#operands;
+    const base = memory.scratch(name, this.#bytes);
+    const frame = this.#frame ?? {
+      call: memory.call,
+      means: base + this.#means,
+      rstds: base + this.#rstds,
+      columns: base + this.#columns,
+      hasStats: false,
+    };
+    const { call, columns } = frame;
+    const sums = hasSums(this.#operands);
+    writeConstants(memory, call, constants);
+    writeBackwardStrides(memory, call, {
+      gain: gain ? gain.read(0, 1, placed(this.#gainTile, base)) : 0,
+      columns: sums ? columns : 0,
+      dy: upstream.kernelStride,
+      x: input.kernelStride,
+      dx: dSum ? size * 4 : dx.kernelStride,
+    });
+    if (sums) memory.clear(columns, columnsBytes(size));
+    for (let row = 0; row < rows; row += this.#step) this.#runTile(frame, base, row, Math.min(this.#step, rows - row));
+    if (dGain) this.#giveOut(call, base, 0, dGain);
+    if (dBias) this.#giveOut(call, base, 1, dBias);
+  }
+
+  #runTile(frame: BackwardFrame, base: number, row: number, count: number): void {
+    const { memory } = this.#context;
+    const { upstream, input, stats, dSum, dx } = this.#operands;
+    const { abi } = memory;
+    const tile = placed(this.#mainTile, base);
+    const xAt = input.read(row, count, placed(this.#inputTile, base));
+    const dyAt = upstream.read(row, count, tile);
+    const dxAt = dSum ? tile.f32 : dx.target(row, tile);
+    // A frame has room for all rows, the scratch area for those of a tile.
+    const place = this.#frame ? row * 8 : 0;
+    const [means, rstds] = [frame.means + place, frame.rstds + place];
+    writeStatistics(memory, frame.call, means, rstds);
+    writeBackwardRows(memory, frame.call, dyAt, xAt, dxAt, row);
+    if (stats) {
+      memory.place(stats.mean, row, means, count);
+      memory.place(stats.rstd, row, rstds, count);
+    } else if (!frame.hasStats) {
+      abi.statistics(frame.call, 0, count);
+    }
+    abi.backward(frame.call, 0, count);
+    if (dSum) this.#addSum(dSum.read(row, count, placed(this.#dSumTile, base)), tile, row, count);
+    dx.write(row, count, tile);
+  }
+
+  /** Adds rows of dSum to those in the tile. */
+  #addSum(addend: number, tile: Tile, row: number, count: number): void {
+    const { memory, size } = this.#context;
+    const { dx, dSum } = this.#operands;
+    const [from, to] = [tile.f32, dx.target(row, tile)];
+    const strides = { fromStride: size * 4, addendStride: (dSum as Operand).kernelStride, toStride: dx.kernelStride };
+    writeTransfer(memory, { type: 0, from, addend, to, ...strides, size });
+    memory.abi.addRows(memory.transfer, count);
+  }
+
+  /** Rounds the sums down the columns into where they go, or adds them onto what is there. */
+  #giveOut(call: number, base: number, ofBias: 0 | 1, to: Operand): void {
+    const { memory } = this.#context;
+    const { accumulate } = this.#operands;
+    const tile = placed(this.#columnTile, base);
+    const at = accumulate ? to.read(0, 1, tile) : to.target(0, tile);
+    memory.abi.columnSums(call, ofBias, at, accumulate ? 1 : 0);
+    to.write(0, 1, tile);
+  }
+}
