@@ -6,11 +6,13 @@
  *     mean  = sum x / H                             rmsNorm takes it as 0
  *     var   = sum (x - mean)^2 / (H - ddof)         rmsNorm: sum x^2 / H
  *     sigma = sqrt(var + eps), or sqrt(var) + eps   epsAt "variance", "std"
- *     y     = (x - mean) / sigma
+ *     z     = (x - mean) / sigma
  *
- *     z = gain y + bias                             layerNorm, rmsNorm
- *     z = y                                         layerNormSimple, detachNorm
- *     z = C (1 - k y) y                             adaNorm
+ *     y = gain z + bias                             layerNorm, rmsNorm
+ *     y = z                                         layerNormSimple, detachNorm
+ *     y = C (1 - k z) z                             adaNorm
+ *
+ * The paper calls the normalised row y and the result z.
  *
  * Source: Xu, Sun, Zhang, Zhao, Lin, "Understanding and Improving Layer Normalization", NeurIPS 2019
  * (arXiv 1911.07013); RMSNorm from Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019
@@ -43,7 +45,7 @@ export interface ReferenceOptions {
   scale?: number | undefined;
   /** adaNorm's k: 0 or more. Default 1/10. */
   k?: number | undefined;
-  /** Hold adaNorm's C (1 - k y) constant in backward. Default true. */
+  /** Hold adaNorm's C (1 - k z) constant in backward. Default true. */
   detachScale?: boolean | undefined;
   /** layerNorm's and rmsNorm's gain, `size` numbers. Default: all 1. */
   gain?: ArrayLike<number> | undefined;
@@ -55,13 +57,13 @@ export interface ReferenceOptions {
   dSum?: ArrayLike<number> | undefined;
   /** How x + residual is stored, and so rounded before it is normalised. Default `"f32"`. */
   dtype?: DType | undefined;
-  /** From row to row in x, dy, residual and dSum, in elements. Default: size. Results have rows one behind the other. */
+  /** From row to row in x, dy, residual and dSum, in elements. Default: size. Results are contiguous. */
   rowStride?: number | undefined;
 }
 
 /** What {@link forward} returns. */
 export interface ReferenceForward {
-  /** The result, z in the formulas: `rows x size`. */
+  /** The result: `rows x size`. */
   y: Float64Array;
   /** What was normalised: x + residual, or x. `rows x size`. */
   sum: Float64Array;
@@ -87,7 +89,7 @@ function sum(values: Float64Array): number {
   return total;
 }
 
-/** The rows one behind the other, whatever lies between them. */
+/** The rows, contiguous, whatever lies between them. */
 function rowsOf(batch: ArrayLike<number>, { size, rowStride = size }: ReferenceOptions): Float64Array {
   const rows = Math.ceil(batch.length / rowStride);
   return Float64Array.from(
@@ -124,14 +126,18 @@ function statistics(norm: NormName, row: Float64Array, options: ReferenceOptions
  * @param norm which norm.
  * @param x `rows x size` numbers, row-major.
  * @param options size, and what differs from the defaults; gain, bias and residual too.
- * @returns z, what was normalised, and the mean and 1 / sigma of each row.
+ * @returns y, what was normalised, and the mean and 1 / sigma of each row.
  */
 export function forward(norm: NormName, x: ArrayLike<number>, options: ReferenceOptions): ReferenceForward {
   const { size, scale = 1, k = 1 / 10, gain, bias } = options;
   const input = sumOf(x, options);
   const rows = input.length / size;
-  const y = new Float64Array(input.length);
-  const result = { y, sum: input, mean: new Float64Array(rows), rstd: new Float64Array(rows) };
+  const result = {
+    y: new Float64Array(input.length),
+    sum: input,
+    mean: new Float64Array(rows),
+    rstd: new Float64Array(rows),
+  };
   for (let r = 0; r < rows; r++) {
     const row = input.slice(r * size, (r + 1) * size);
     const { mean, sigma } = statistics(norm, row, options);
@@ -139,11 +145,11 @@ export function forward(norm: NormName, x: ArrayLike<number>, options: Reference
     // Where eps is so small that its reciprocal is beyond a double, as close as a double comes to it.
     result.rstd[r] = sigma > 0 ? Math.min(1 / sigma, Number.MAX_VALUE) : 1 / sigma;
     for (let i = 0; i < size; i++) {
-      const y = ((row[i] as number) - mean) / sigma;
-      let z = y;
-      if (norm === "adaNorm") z = scale * (1 - k * y) * y;
-      if (norm === "layerNorm" || norm === "rmsNorm") z = (gain?.[i] ?? 1) * y + (bias?.[i] ?? 0);
-      result.y[r * size + i] = z;
+      const z = ((row[i] as number) - mean) / sigma;
+      let y = z;
+      if (norm === "adaNorm") y = scale * (1 - k * z) * z;
+      if (norm === "layerNorm" || norm === "rmsNorm") y = (gain?.[i] ?? 1) * z + (bias?.[i] ?? 0);
+      result.y[r * size + i] = y;
     }
   }
   return result;
@@ -152,14 +158,14 @@ export function forward(norm: NormName, x: ArrayLike<number>, options: Reference
 /**
  * The gradients of a norm, for any choice of what is held constant:
  *
- *     dx    = (e - a - s y) / sigma,         e = dL/dy = dL/dz dz/dy
- *     a     = mean(e)                        0 for rmsNorm and where the mean is detached
- *     s     = kappa sum(e y) / (H - ddof)    0 where the standard deviation is detached
- *     kappa = 1, or sigma / sqrt(var)        epsAt "variance", "std" (0 for a constant row)
- *     dGain = sum over rows of dL/dz y,      dBias = sum over rows of dL/dz
+ *     dx    = (dz - a - s z) / sigma,         dz = dL/dz = dL/dy dy/dz
+ *     a     = mean(dz)                        0 for rmsNorm and where the mean is detached
+ *     s     = kappa sum(dz z) / (H - ddof)    0 where the standard deviation is detached
+ *     kappa = 1, or sigma / sqrt(var)         epsAt "variance", "std" (0 for a constant row)
+ *     dGain = sum over rows of dy z,          dBias = sum over rows of dy
  *
  * @param norm which norm.
- * @param dy dL/dz, `rows x size` numbers.
+ * @param dy dL/dy, `rows x size` numbers.
  * @param x what forward was given, `rows x size` numbers.
  * @param options what forward was given, and dSum, which is added to dx.
  * @returns the gradients with respect to x, gain and bias. Arguments are not checked.
@@ -180,26 +186,26 @@ export function backward(
   const result = { dx: new Float64Array(input.length), dGain: new Float64Array(size), dBias: new Float64Array(size) };
   for (let r = 0; r < rows; r++) {
     const row = input.slice(r * size, (r + 1) * size);
-    const u = upstream.slice(r * size, (r + 1) * size);
+    const dyRow = upstream.slice(r * size, (r + 1) * size);
     const { mean, variance, sigma } = statistics(norm, row, options);
-    const y = row.map((value) => (value - mean) / sigma);
+    const z = row.map((value) => (value - mean) / sigma);
 
-    const e = u.map((du, i) => {
-      if (norm === "adaNorm") return du * scale * (1 - (detachScale ? 1 : 2) * k * (y[i] as number));
-      if (norm === "layerNorm" || norm === "rmsNorm") return du * (gain?.[i] ?? 1);
-      return du;
+    const dz = dyRow.map((each, i) => {
+      if (norm === "adaNorm") return each * scale * (1 - (detachScale ? 1 : 2) * k * (z[i] as number));
+      if (norm === "layerNorm" || norm === "rmsNorm") return each * (gain?.[i] ?? 1);
+      return each;
     });
 
     let kappa = 1;
     if (epsAt === "std") kappa = variance === 0 ? 0 : sigma / Math.sqrt(variance);
-    const a = norm === "rmsNorm" || detachMean ? 0 : sum(e) / size;
-    const s = detachStd ? 0 : (kappa * sum(e.map((value, i) => value * (y[i] as number)))) / (size - ddof);
+    const a = norm === "rmsNorm" || detachMean ? 0 : sum(dz) / size;
+    const s = detachStd ? 0 : (kappa * sum(dz.map((value, i) => value * (z[i] as number)))) / (size - ddof);
 
     for (let i = 0; i < size; i++) {
-      const dx = ((e[i] as number) - a - s * (y[i] as number)) / sigma;
+      const dx = ((dz[i] as number) - a - s * (z[i] as number)) / sigma;
       result.dx[r * size + i] = dx + (onto?.[r * size + i] ?? 0);
-      result.dGain[i] = (result.dGain[i] as number) + (u[i] as number) * (y[i] as number);
-      result.dBias[i] = (result.dBias[i] as number) + (u[i] as number);
+      result.dGain[i] = (result.dGain[i] as number) + (dyRow[i] as number) * (z[i] as number);
+      result.dBias[i] = (result.dBias[i] as number) + (dyRow[i] as number);
     }
   }
   return result;

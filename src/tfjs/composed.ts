@@ -64,23 +64,23 @@ function standardize(batch: Batch, hold: Hold): { t: Tensor; statistics: Statist
   return { t, statistics: { mean: average, std, rstd: settings.detachStd ? hold(rstd) : rstd } };
 }
 
-/** C (1 - k y). */
-const phi = ({ scale }: Settings, k: number, y: Tensor): Tensor => sub(scale, mul(y, scale * k));
+/** C (1 - k z). */
+const phi = ({ scale }: Settings, k: number, z: Tensor): Tensor => sub(scale, mul(z, scale * k));
 
-/** The result in the shape of x. */
-function finish(batch: Batch, y: Tensor, hold: Hold): Tensor {
+/** The result in the shape of x, of the normalised rows. */
+function finish(batch: Batch, z: Tensor, hold: Hold): Tensor {
   const { settings, gain, bias, x } = batch;
-  let z = y;
+  let y = z;
   if (settings.name === "adaNorm") {
-    const factor = phi(settings, settings.k, y);
-    z = mul(settings.detachScale ? hold(factor) : factor, y);
+    const factor = phi(settings, settings.k, z);
+    y = mul(settings.detachScale ? hold(factor) : factor, z);
   }
-  if (gain) z = mul(z, rowOf(gain, batch));
-  if (bias) z = add(z, rowOf(bias, batch));
-  return reshape(z, x.shape);
+  if (gain) y = mul(y, rowOf(gain, batch));
+  if (bias) y = add(y, rowOf(bias, batch));
+  return reshape(y, x.shape);
 }
 
-/** z, differentiable as often as the operators are: what is detached is constant in every derivative. */
+/** y, differentiable as often as the operators are: what is detached is constant in every derivative. */
 function composed(batch: Batch): Tensor {
   const { t, statistics } = standardize(batch, constant);
   return finish(batch, mul(t, statistics.rstd), constant);
@@ -102,7 +102,7 @@ export function forwardByOps(batch: Batch): Pass {
   };
 }
 
-/** Backward by operators: dx = rstd (e - mean(e) - s y). Statistics that are not given are found again. */
+/** Backward by operators: dx = rstd (dz - mean(dz) - s z). Statistics that are not given are found again. */
 export function backwardByOps(dy: Tensor, batch: Batch, given?: Statistics): Gradients {
   const { settings, rows, size, x, gain, bias } = batch;
   // Operators differ in what they make of no rows at all: some backends leave a sum over them as they find it.
@@ -113,22 +113,23 @@ export function backwardByOps(dy: Tensor, batch: Batch, given?: Statistics): Gra
     const statistics = given ?? standardize(batch, asIs).statistics;
     const { mean: average, std, rstd } = statistics;
     const batchRows = rowsOf(x, batch);
-    const y = mul(average ? sub(batchRows, average) : batchRows, rstd);
-    const u = rowsOf(dy, batch);
-    let e = u;
-    if (gain) e = mul(u, rowOf(gain, batch));
-    if (settings.name === "adaNorm") e = mul(u, phi(settings, settings.detachScale ? settings.k : 2 * settings.k, y));
-    let h = e;
-    if (average && !settings.detachMean) h = sub(h, mean(e, 1, true));
+    const z = mul(average ? sub(batchRows, average) : batchRows, rstd);
+    const dyRows = rowsOf(dy, batch);
+    let dz = dyRows;
+    if (gain) dz = mul(dyRows, rowOf(gain, batch));
+    if (settings.name === "adaNorm")
+      dz = mul(dyRows, phi(settings, settings.detachScale ? settings.k : 2 * settings.k, z));
+    let h = dz;
+    if (average && !settings.detachMean) h = sub(h, mean(dz, 1, true));
     if (!settings.detachStd) {
-      let s = mul(sum(mul(e, y), 1, true), 1 / freedom(settings, size));
+      let s = mul(sum(mul(dz, z), 1, true), 1 / freedom(settings, size));
       // sigma / sqrt(V); a row without variance has no such term.
       if (std) s = mul(s, divNoNan(1, mul(rstd, std)));
-      h = sub(h, mul(s, y));
+      h = sub(h, mul(s, z));
     }
     const dx = reshape(mul(h, rstd), x.shape);
     const columns = (terms: Tensor, like: Tensor) => reshape(sum(terms, 0), like.shape);
-    return [dx, ...(gain ? [columns(mul(u, y), gain)] : []), ...(bias ? [columns(u, bias)] : [])];
+    return [dx, ...(gain ? [columns(mul(dyRows, z), gain)] : []), ...(bias ? [columns(dyRows, bias)] : [])];
   });
   const [dx, ...params] = gradients as [Tensor, ...Tensor[]];
   const dGain = gain && params.shift();

@@ -44,7 +44,7 @@ export function detachNorm<T extends Tensor>(x: T, options: NormOptions = {}): T
 }
 
 /**
- * AdaNorm: C (1 - k y) y, where y = (x - mean) / sigma.
+ * AdaNorm: C (1 - k z) z, where z = (x - mean) / sigma.
  *
  * @typeParam T the type of x, which is that of the result.
  * @param x a float32 tensor of rank 1 or more.

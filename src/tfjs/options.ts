@@ -28,12 +28,12 @@ export interface AffineNormOptions extends NormOptions {
   bias?: Tensor | undefined;
 }
 
-/** Options of adaNorm: those of every op, and the shape of its adaptive scale C (1 - k y). */
+/** Options of adaNorm: those of every op, and the shape of its adaptive scale C (1 - k z). */
 export interface AdaNormOptions extends NormOptions {
   /** C, more than 0. Default 1. */
   scale?: number | undefined;
   /** k, 0 or more. Default 1/10. */
   k?: number | undefined;
-  /** Hold C (1 - k y) constant in the gradient, as the paper does. Default true; false differentiates it. */
+  /** Hold C (1 - k z) constant in the gradient, as the paper does. Default true; false differentiates it. */
   detachScale?: boolean | undefined;
 }

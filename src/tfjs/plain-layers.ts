@@ -2,13 +2,13 @@
 import { serialization } from "@tensorflow/tfjs-core";
 import { NormLayer, type NormLayerArgs, refuseWeights, WEIGHTS } from "./layer.js";
 
-/** Arguments of AdaNorm: those of every norm's layer, and the shape of its adaptive scale C (1 - k y). */
+/** Arguments of AdaNorm: those of every norm's layer, and the shape of its adaptive scale C (1 - k z). */
 export interface AdaNormLayerArgs extends NormLayerArgs {
   /** C, a number of more than 0: not the `scale` of layer normalization, which is true or false. Default 1. */
   scale?: number | undefined;
   /** k, 0 or more. Default 1/10. */
   k?: number | undefined;
-  /** Hold C (1 - k y) constant in the gradient, as the paper does. Default true; false differentiates it. */
+  /** Hold C (1 - k z) constant in the gradient, as the paper does. Default true; false differentiates it. */
   detachScale?: boolean | undefined;
 }
 
@@ -42,7 +42,7 @@ export class DetachNorm extends NormLayer {
   }
 }
 
-/** AdaNorm: C (1 - k y) y, where y = (x - mean) / sigma. No weights. */
+/** AdaNorm: C (1 - k z) z, where z = (x - mean) / sigma. No weights. */
 export class AdaNorm extends NormLayer {
   /** The name in saved models. */
   static readonly className: string = "AdaNorm";

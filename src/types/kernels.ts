@@ -34,7 +34,7 @@ export interface Kernels {
    */
   detachNorm(options: StatsOptions): Norm;
   /**
-   * AdaNorm: z = C (1 - k y) y, y = (x - mean) / sigma; backward holds C (1 - k y) constant. Source: the same.
+   * AdaNorm: y = C (1 - k z) z, z = (x - mean) / sigma; backward holds C (1 - k z) constant. Source: the same.
    *
    * @param options see {@link AdaNormOptions}; size is required.
    */

@@ -30,12 +30,12 @@ export interface StatsOptions {
   dtype?: DType | undefined;
 }
 
-/** Options of adaNorm: those of every norm, and the three of phi, what y is multiplied by. */
+/** Options of adaNorm: those of every norm, and the three of phi, what z is multiplied by. */
 export interface AdaNormOptions extends StatsOptions {
   /** C, the mean of phi over a row. Finite, more than 0. Default 1. */
   scale?: number | undefined;
-  /** k in phi(y) = C (1 - k y). Finite, 0 or more. Default 1/10. */
+  /** k in phi(z) = C (1 - k z). Finite, 0 or more. Default 1/10. */
   k?: number | undefined;
-  /** Hold phi(y) constant in backward, as the paper does. Default true; false differentiates it too. */
+  /** Hold phi(z) constant in backward, as the paper does. Default true; false differentiates it too. */
   detachScale?: boolean | undefined;
 }
