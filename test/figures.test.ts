@@ -149,8 +149,8 @@ describe("docs/numerics.md", () => {
     expect([variance, rstd]).toEqual([boundOf("variance", 768), boundOf("rstd", 768)]);
     const long = magnified(1, 4 * 768, 768);
     expect([varianceOfLong, rstdOfLong]).toEqual([long * boundOf("variance", 768), long * boundOf("rstd", 768)]);
-    expect(promiseOf("y \\(LayerNorm")).toMatch(`${boundOf("y", 768)} x 2^-23 of`);
-    expect(promiseOf("AdaNorm's")).toMatch(`${boundOf("z", 768)} x 2^-23 of`);
+    expect(promiseOf("z \\(y of LayerNorm")).toMatch(`${boundOf("z", 768)} x 2^-23 of`);
+    expect(promiseOf("AdaNorm's y")).toMatch(`${boundOf("y", 768)} x 2^-23 of`);
     expect(promiseOf("dx")).toMatch(`${boundOf("dx", 65_536)} x 2^-23 of`);
     expect(promiseOf("dx")).toMatch(`for rows of up to 65,536; ${boundOf("dx", 65_537)} beyond`);
     // The unit of both is 2^-22.

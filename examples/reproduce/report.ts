@@ -159,8 +159,8 @@ const CLAIM_LEGEND = `How much better the norm is that is claimed to be: mean an
 how many seeds it is better; beside it, the difference of the paper's own figures. "reproduces" and "the reverse" are said where
 the mean is beyond what Student's t-test at 5 % takes for scatter, as one comparison in twenty is by chance; else "undecided".`;
 
-const GRADIENT_LEGEND = `Gradients at every norm of the trained models, of a batch, e being dL/dy: |mean(dL/dx)| in units of |mean(e)| / σ, and the
-variance of dL/dx in units of var(e) / σ², averaged over the rows.`;
+const GRADIENT_LEGEND = `Gradients of one batch at every norm of the trained models: |mean(dL/dx)| in units of |mean(dz)| / σ, and the variance of dL/dx
+in units of var(dz) / σ², averaged over the rows. dz is dL/dz, the gradient with respect to the normalised row z.`;
 
 function about({ machine, command, seconds }: Report): string {
   const { cpu, cores, node, tensorflow, adanorm, date } = machine;
