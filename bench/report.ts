@@ -123,10 +123,12 @@ export function markdown(result: Result): string {
       (column) => column > 0,
     ),
     "",
-    `How many times as long the others take for the same rows: medians of ${result.rounds} interleaved rounds, one thread each.`,
-    "A kernel of ONNX Runtime is what one node more in a graph costs, without the call around it; for adaNorm, which ONNX has",
-    "not, it is that of layerNorm. The backward of TensorFlow.js is without the forward pass that it runs on the way.",
-    ...(start.length ? [`From the imported package to the first result in a fresh process: ${start.join(", ")}.`] : []),
+    `The columns of the others say how many times as long they take for the same rows: medians of ${result.rounds} interleaved rounds, one thread each.`,
+    "A kernel of ONNX Runtime is what one more node in a graph costs, without the call around it. ONNX has no adaNorm: its layerNorm is",
+    "compared instead. The backward of TensorFlow.js excludes the forward pass that it runs too.",
+    ...(start.length
+      ? [`Time from the imported package to the first result, in a fresh process: ${start.join(", ")}.`]
+      : []),
     "",
     `Measured on ${about(result)}.`,
   ].join("\n");

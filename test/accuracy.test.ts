@@ -113,17 +113,17 @@ describe("the oracle", () => {
   });
 
   it("has the gradient of the formula", () => {
-    // y = (-1, 1), so that e - mean(e) - y mean(e y) is 0 but for kappa.
+    // z = (-1, 1), so that dz - mean(dz) - z mean(dz z) is 0 but for kappa.
     const dx = new Float64Array(2);
-    const [e, y] = [Float64Array.of(3, 7), Float64Array.of(-1, 1)];
+    const [dz, z] = [Float64Array.of(3, 7), Float64Array.of(-1, 1)];
     const terms = { rstd: 0.5, kappa: 1, freedom: 2, detachMean: false, detachStd: false };
-    gradient(dx, e, y, terms);
+    gradient(dx, dz, z, terms);
     expect(Array.from(dx)).toEqual([0, 0]);
-    gradient(dx, e, y, { ...terms, kappa: 1.5 });
+    gradient(dx, dz, z, { ...terms, kappa: 1.5 });
     expect(Array.from(dx)).toEqual([0.5, -0.5]);
-    gradient(dx, e, y, { ...terms, freedom: 1, detachMean: true });
+    gradient(dx, dz, z, { ...terms, freedom: 1, detachMean: true });
     expect(Array.from(dx)).toEqual([3.5, 1.5]);
-    gradient(dx, e, y, { ...terms, detachMean: true, detachStd: true });
+    gradient(dx, dz, z, { ...terms, detachMean: true, detachStd: true });
     expect(Array.from(dx)).toEqual([1.5, 3.5]);
   });
 

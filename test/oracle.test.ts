@@ -7,7 +7,7 @@ import { combinations, NORMS, normal } from "./support.ts";
 const size = 6;
 const rows = 3;
 const x = Float64Array.from(normal(rows * size, 1, 0.5, 2));
-const u = Float64Array.from(normal(rows * size, 2));
+const dy = Float64Array.from(normal(rows * size, 2));
 const gain = Float64Array.from(normal(size, 3, 1, 0.5));
 const bias = Float64Array.from(normal(size, 4));
 
@@ -49,19 +49,19 @@ describe.each(NORMS.filter((name) => name !== "detachNorm"))("%s, nothing held c
   it("has the gradients that finite differences give", () => {
     for (const variant of variants(name)) {
       const options = { ...variant, detachScale: false };
-      const { dx, dGain, dBias } = backward(name, u, x, options);
+      const { dx, dGain, dBias } = backward(name, dy, x, options);
       const what = JSON.stringify(options);
       expectClose(
         dx,
-        differences((v) => dot(forward(name, v, options).y, u), x),
+        differences((v) => dot(forward(name, v, options).y, dy), x),
         `dx ${what}`,
       );
       if (options.gain) {
-        const loss = (v: Float64Array) => dot(forward(name, x, { ...options, gain: v }).y, u);
+        const loss = (v: Float64Array) => dot(forward(name, x, { ...options, gain: v }).y, dy);
         expectClose(dGain, differences(loss, gain), `dGain ${what}`);
       }
       if (options.bias) {
-        const loss = (v: Float64Array) => dot(forward(name, x, { ...options, bias: v }).y, u);
+        const loss = (v: Float64Array) => dot(forward(name, x, { ...options, bias: v }).y, dy);
         expectClose(dBias, differences(loss, bias), `dBias ${what}`);
       }
     }
@@ -78,11 +78,11 @@ function frozen(name: NormName, v: Float64Array, options: ReferenceOptions): Flo
     const row = Math.floor(i / size);
     const mean = ((detachMean ? at : now).mean[row] as number) * (name === "rmsNorm" ? 0 : 1);
     const rstd = (detachStd ? at : now).rstd[row] as number;
-    const y = (value - mean) * rstd;
-    const y0 = ((x[i] as number) - (at.mean[row] as number)) * (at.rstd[row] as number);
-    if (name === "adaNorm") return scale * (1 - k * (detachScale ? y0 : y)) * y;
+    const z = (value - mean) * rstd;
+    const z0 = ((x[i] as number) - (at.mean[row] as number)) * (at.rstd[row] as number);
+    if (name === "adaNorm") return scale * (1 - k * (detachScale ? z0 : z)) * z;
     const isAffine = name === "layerNorm" || name === "rmsNorm";
-    return isAffine ? (options.gain?.[i % size] ?? 1) * y + (options.bias?.[i % size] ?? 0) : y;
+    return isAffine ? (options.gain?.[i % size] ?? 1) * z + (options.bias?.[i % size] ?? 0) : z;
   });
 }
 
@@ -96,8 +96,8 @@ describe.each(NORMS)("%s, with quantities held constant", (name) => {
     for (const variant of variants(name)) {
       for (const detachment of detachments) {
         const options = { ...variant, ...detachment };
-        const { dx } = backward(name, u, x, options);
-        const loss = (v: Float64Array) => dot(frozen(name, v, options), u);
+        const { dx } = backward(name, dy, x, options);
+        const loss = (v: Float64Array) => dot(frozen(name, v, options), dy);
         expectClose(dx, differences(loss, x), `dx ${JSON.stringify(options)}`);
       }
     }
@@ -106,12 +106,12 @@ describe.each(NORMS)("%s, with quantities held constant", (name) => {
   it("holds constant by default what the norm says", () => {
     const all = { layerNorm: false, layerNormSimple: false, detachNorm: true, adaNorm: false, rmsNorm: false };
     const stated = { size, detachMean: all[name], detachStd: all[name], detachScale: true };
-    expect(backward(name, u, x, { size }).dx).toEqual(backward(name, u, x, stated).dx);
+    expect(backward(name, dy, x, { size }).dx).toEqual(backward(name, dy, x, stated).dx);
   });
 });
 
 describe("a constant row", () => {
-  it("has gradient (e - mean(e)) / eps with eps added to the std, whose derivative is taken as 0 there", () => {
+  it("has gradient (dz - mean(dz)) / eps with eps added to the std, whose derivative is taken as 0 there", () => {
     const { dx } = backward("layerNormSimple", [1, 2, 6], [5, 5, 5], { size: 3, eps: 0.5, epsAt: "std" });
     expect(Array.from(dx)).toEqual([-4, -2, 6]);
   });

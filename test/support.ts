@@ -70,15 +70,15 @@ export function combinations<T extends Record<string, readonly unknown[]>>(
 /** The errors that a forward result may have: one bound for each element of y. */
 export function forwardBounds(name: NormName, x: Float32Array, options: ReferenceOptions): Float64Array {
   const { size, scale = 1, k = 0.1, gain } = options;
-  const { mean, rstd, y: z } = reference.forward(name, x, options);
+  const { mean, rstd, y } = reference.forward(name, x, options);
   return Float64Array.from(x, (value, index) => {
     const row = Math.floor(index / size);
-    const y = Math.abs((value - (mean[row] as number)) * (rstd[row] as number));
-    const unit = ULP * Math.max(1, y);
-    if (name === "adaNorm") return 4 * unit * scale * (1 + 2 * k * y);
+    const z = Math.abs((value - (mean[row] as number)) * (rstd[row] as number));
+    const unit = ULP * Math.max(1, z);
+    if (name === "adaNorm") return 4 * unit * scale * (1 + 2 * k * z);
     // The gain's product and the bias's sum are rounded once each.
     const factor = Math.abs(gain?.[index % size] ?? 1);
-    const rounding = hasParams(name) ? ULP * (factor * y + Math.abs(z[index] as number)) : 0;
+    const rounding = hasParams(name) ? ULP * (factor * z + Math.abs(y[index] as number)) : 0;
     return 3 * unit * factor + rounding;
   });
 }
@@ -94,13 +94,13 @@ export function backwardBounds(name: NormName, dy: Float32Array, x: Float32Array
     let largest = 0;
     for (let i = 0; i < size; i++) {
       const at = row * size + i;
-      const u = Math.abs(dy[at] as number);
-      const y = ((x[at] as number) - (mean[row] as number)) * (rstd[row] as number);
-      let e = u * Math.abs(gain?.[i] ?? 1);
-      if (name === "adaNorm") e = Math.abs(u * scale * (1 - (detachScale ? 1 : 2) * k * y));
-      largest = Math.max(largest, e);
-      dGain[i] = (dGain[i] as number) + 2 * ULP * u * Math.max(1, Math.abs(y));
-      dBias[i] = (dBias[i] as number) + 2 * ULP * u;
+      const dyi = Math.abs(dy[at] as number);
+      const z = ((x[at] as number) - (mean[row] as number)) * (rstd[row] as number);
+      let dzi = dyi * Math.abs(gain?.[i] ?? 1);
+      if (name === "adaNorm") dzi = Math.abs(dyi * scale * (1 - (detachScale ? 1 : 2) * k * z));
+      largest = Math.max(largest, dzi);
+      dGain[i] = (dGain[i] as number) + 2 * ULP * dyi * Math.max(1, Math.abs(z));
+      dBias[i] = (dBias[i] as number) + 2 * ULP * dyi;
     }
     dx.fill((size > 65536 ? 4 : 3) * ULP * (rstd[row] as number) * largest, row * size, (row + 1) * size);
   }

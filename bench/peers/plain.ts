@@ -19,7 +19,7 @@ interface Batch {
   size: number;
   /** `rows x size` each. */
   x: Float32Array;
-  dz: Float32Array;
+  dy: Float32Array;
   out: Float32Array;
   /** One number a row each. */
   mean: Float64Array;
@@ -66,8 +66,8 @@ function simpleRow({ size, x, out }: Batch, start: number, mean: number, rstd: n
 
 function adaNormRow({ size, x, out }: Batch, start: number, mean: number, rstd: number): void {
   for (let i = start; i < start + size; i++) {
-    const y = ((x[i] as number) - mean) * rstd;
-    out[i] = SCALE * (1 - K * y) * y;
+    const z = ((x[i] as number) - mean) * rstd;
+    out[i] = SCALE * (1 - K * z) * z;
   }
 }
 
@@ -83,61 +83,61 @@ const FORWARD = {
   rmsNorm: rmsNormRow,
 };
 
-// Backward is dx = rstd (e - a - s y) with e the gradient with respect to y, a = mean(e) and s = mean(e y).
+// Backward is dx = rstd (dz - a - s z) with dz = dL/dz, a = mean(dz) and s = mean(dz z).
 
-/** e = dz */
-function simpleGradient({ size, x, dz, out }: Batch, start: number, mean: number, rstd: number): void {
-  let sumE = 0;
-  let sumEY = 0;
+/** dz = dy */
+function simpleGradient({ size, x, dy, out }: Batch, start: number, mean: number, rstd: number): void {
+  let sumDz = 0;
+  let sumDzZ = 0;
   for (let i = start; i < start + size; i++) {
-    const e = dz[i] as number;
-    sumE += e;
-    sumEY += e * ((x[i] as number) - mean) * rstd;
+    const dz = dy[i] as number;
+    sumDz += dz;
+    sumDzZ += dz * ((x[i] as number) - mean) * rstd;
   }
-  const a = sumE / size;
-  const s = sumEY / size;
+  const a = sumDz / size;
+  const s = sumDzZ / size;
   for (let i = start; i < start + size; i++) {
-    out[i] = rstd * ((dz[i] as number) - a - s * ((x[i] as number) - mean) * rstd);
+    out[i] = rstd * ((dy[i] as number) - a - s * ((x[i] as number) - mean) * rstd);
   }
 }
 
-/** e = C (1 - k y) dz */
-function adaNormGradient({ size, x, dz, out }: Batch, start: number, mean: number, rstd: number): void {
-  let sumE = 0;
-  let sumEY = 0;
+/** dz = C (1 - k z) dy */
+function adaNormGradient({ size, x, dy, out }: Batch, start: number, mean: number, rstd: number): void {
+  let sumDz = 0;
+  let sumDzZ = 0;
   for (let i = start; i < start + size; i++) {
-    const y = ((x[i] as number) - mean) * rstd;
-    const e = SCALE * (1 - K * y) * (dz[i] as number);
-    sumE += e;
-    sumEY += e * y;
+    const z = ((x[i] as number) - mean) * rstd;
+    const dz = SCALE * (1 - K * z) * (dy[i] as number);
+    sumDz += dz;
+    sumDzZ += dz * z;
   }
-  const a = sumE / size;
-  const s = sumEY / size;
+  const a = sumDz / size;
+  const s = sumDzZ / size;
   for (let i = start; i < start + size; i++) {
-    const y = ((x[i] as number) - mean) * rstd;
-    out[i] = rstd * (SCALE * (1 - K * y) * (dz[i] as number) - a - s * y);
+    const z = ((x[i] as number) - mean) * rstd;
+    out[i] = rstd * (SCALE * (1 - K * z) * (dy[i] as number) - a - s * z);
   }
 }
 
-/** e = gain dz; adds to dGain and dBias. */
+/** dz = gain dy; adds to dGain and dBias. */
 function affineGradient(batch: Batch, start: number, mean: number, rstd: number): void {
-  const { size, x, dz, out, gain, dGain, dBias } = batch;
-  let sumE = 0;
-  let sumEY = 0;
+  const { size, x, dy, out, gain, dGain, dBias } = batch;
+  let sumDz = 0;
+  let sumDzZ = 0;
   for (let i = 0; i < size; i++) {
-    const u = dz[start + i] as number;
-    const y = ((x[start + i] as number) - mean) * rstd;
-    dGain[i] = (dGain[i] as number) + u * y;
-    dBias[i] = (dBias[i] as number) + u;
-    const e = u * (gain[i] as number);
-    sumE += e;
-    sumEY += e * y;
+    const dyi = dy[start + i] as number;
+    const z = ((x[start + i] as number) - mean) * rstd;
+    dGain[i] = (dGain[i] as number) + dyi * z;
+    dBias[i] = (dBias[i] as number) + dyi;
+    const dz = dyi * (gain[i] as number);
+    sumDz += dz;
+    sumDzZ += dz * z;
   }
-  const a = sumE / size;
-  const s = sumEY / size;
+  const a = sumDz / size;
+  const s = sumDzZ / size;
   for (let i = 0; i < size; i++) {
-    const y = ((x[start + i] as number) - mean) * rstd;
-    out[start + i] = rstd * ((dz[start + i] as number) * (gain[i] as number) - a - s * y);
+    const z = ((x[start + i] as number) - mean) * rstd;
+    out[start + i] = rstd * ((dy[start + i] as number) * (gain[i] as number) - a - s * z);
   }
 }
 
@@ -146,7 +146,7 @@ function batchOf(job: Job): Batch {
   return {
     size,
     x: inputs.x(job),
-    dz: job.kind === "backward" ? inputs.dy(job) : new Float32Array(0),
+    dy: job.kind === "backward" ? inputs.dy(job) : new Float32Array(0),
     out: new Float32Array(rows * size),
     mean: new Float64Array(rows),
     rstd: new Float64Array(rows),

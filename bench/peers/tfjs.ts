@@ -34,13 +34,13 @@ interface TensorFlow {
   rsqrt(x: Tensor): Tensor;
   customGrad(
     f: (
-      y: Tensor,
+      z: Tensor,
       save: (tensors: Tensor[]) => void,
     ) => {
       value: Tensor;
-      gradFunc: (dz: Tensor, saved: Tensor[]) => Tensor;
+      gradFunc: (dy: Tensor, saved: Tensor[]) => Tensor;
     },
-  ): (y: Tensor) => Tensor;
+  ): (z: Tensor) => Tensor;
   grads(f: (...args: Tensor[]) => Tensor): (args: Tensor[], dy: Tensor) => Tensor[];
   tidy<T>(body: () => T): T;
 }
@@ -79,15 +79,15 @@ function compose(tf: TensorFlow): Norms {
     const { mean, variance } = tf.moments(x, -1, true);
     return tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, EPS)));
   }
-  function affine(y: Tensor, gain?: Tensor, bias?: Tensor): Tensor {
-    const scaled = gain ? tf.mul(y, gain) : y;
+  function affine(z: Tensor, gain?: Tensor, bias?: Tensor): Tensor {
+    const scaled = gain ? tf.mul(z, gain) : z;
     return bias ? tf.add(scaled, bias) : scaled;
   }
-  // phi(y) is held constant in the gradient, as the paper has it.
-  const damp = tf.customGrad((y, save) => {
-    const phi = tf.sub(SCALE, tf.mul(SCALE * K, y));
+  // phi(z) is held constant in the gradient, as the paper has it.
+  const damp = tf.customGrad((z, save) => {
+    const phi = tf.sub(SCALE, tf.mul(SCALE * K, z));
     save([phi]);
-    return { value: tf.mul(phi, y), gradFunc: (dz, [saved]) => tf.mul(dz, saved as Tensor) };
+    return { value: tf.mul(phi, z), gradFunc: (dy, [saved]) => tf.mul(dy, saved as Tensor) };
   });
   return {
     layerNorm: (x, gain, bias) => affine(standardize(x), gain, bias),

@@ -66,7 +66,7 @@ let batch;
 function batchOf(kernels, { rows, size }) {
   if (batch?.x.rows === rows && batch.x.cols === size) return batch;
   for (const matrix of Object.values(batch ?? {})) matrix.free();
-  batch = { x: kernels.matrix(rows, size), y: kernels.matrix(rows, size), z: kernels.matrix(rows, size) };
+  batch = { x: kernels.matrix(rows, size), z: kernels.matrix(rows, size), y: kernels.matrix(rows, size) };
   return batch;
 }
 
@@ -79,23 +79,23 @@ function padded(low, high) {
 /** Runs both norms and draws what came of them. */
 function show(kernels, settings) {
   const { size, scale, k } = settings;
-  const { x, y, z } = batchOf(kernels, settings);
+  const { x, z, y } = batchOf(kernels, settings);
   fill(x.data, settings);
-  kernels.layerNormSimple({ size }).forward(x, { out: y });
-  kernels.adaNorm({ size, scale, k }).forward(x, { out: z });
+  kernels.layerNormSimple({ size }).forward(x, { out: z });
+  kernels.adaNorm({ size, scale, k }).forward(x, { out: y });
 
   // The whole batch as one row: its extremes and moments are a reduction away.
   const whole = kernels.rows(x.rows * x.cols);
-  const summaries = [x, y, z].map(({ data }) => {
+  const summaries = [x, z, y].map(({ data }) => {
     const { mean, variance } = whole.moments(data);
     return { low: whole.min(data)[0], high: whole.max(data)[0], mean: mean[0], std: Math.sqrt(variance[0]) };
   });
-  const [ofX, ofY, ofZ] = summaries;
-  const shared = padded(Math.min(ofY.low, ofZ.low), Math.max(ofY.high, ofZ.high));
+  const [ofX, ofZ, ofY] = summaries;
+  const shared = padded(Math.min(ofZ.low, ofY.low), Math.max(ofZ.high, ofY.high));
   const charts = [
     ["chart-x", x, padded(ofX.low, ofX.high), ofX],
-    ["chart-y", y, shared, ofY],
     ["chart-z", z, shared, ofZ],
+    ["chart-y", y, shared, ofY],
   ];
   for (const [id, matrix, range, { low, high, mean, std }] of charts) {
     const spread = high - low;
@@ -104,10 +104,10 @@ function show(kernels, settings) {
     $(id).nextElementSibling.innerHTML = `<span>mean ${m}, std ${s}</span> <span>${l} to ${h}</span>`;
   }
   const adaNorm = (value) => scale * (1 - k * value) * value;
-  const domain = padded(Math.min(-4, ofY.low), Math.max(4, ofY.high));
-  const turn = k > 0 ? `largest at y = 1/2k = ${format(1 / (2 * k))}` : "k = 0: z is C y";
-  drawCurve($("chart-curve"), adaNorm, domain, [ofY.low, ofY.high], `Curve of z against y: ${turn}`);
-  $("chart-curve").nextElementSibling.innerHTML = `<span>${turn}</span> <span>dashed: z = y</span>`;
+  const domain = padded(Math.min(-4, ofZ.low), Math.max(4, ofZ.high));
+  const turn = k > 0 ? `largest at z = 1/2k = ${format(1 / (2 * k))}` : "k = 0: y is C z";
+  drawCurve($("chart-curve"), adaNorm, domain, [ofZ.low, ofZ.high], `Curve of y against z: ${turn}`);
+  $("chart-curve").nextElementSibling.innerHTML = `<span>${turn}</span> <span>dashed: y = z</span>`;
 }
 
 /** The largest |result - exact| / max(1, |exact|), NaN if any result is. */

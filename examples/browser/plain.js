@@ -51,13 +51,13 @@ export const twoPass = {
       for (let i = start; i < start + size; i++) y[i] = (x[i] - mean) * rstd;
     }
   },
-  adaNorm(x, z, size, scale, k) {
+  adaNorm(x, y, size, scale, k) {
     for (let start = 0; start < x.length; start += size) {
       const mean = sum(x, start, size) / size;
       const rstd = 1 / Math.sqrt(sumOfSquares(x, start, size, mean) / size + EPS);
       for (let i = start; i < start + size; i++) {
-        const y = (x[i] - mean) * rstd;
-        z[i] = scale * (1 - k * y) * y;
+        const z = (x[i] - mean) * rstd;
+        y[i] = scale * (1 - k * z) * z;
       }
     }
   },
@@ -78,7 +78,7 @@ export const onePass = {
       for (let i = start; i < start + size; i++) y[i] = (x[i] - mean) * rstd;
     }
   },
-  adaNorm(x, z, size, scale, k) {
+  adaNorm(x, y, size, scale, k) {
     for (let start = 0; start < x.length; start += size) {
       let total = f32(0);
       let squares = f32(0);
@@ -89,8 +89,8 @@ export const onePass = {
       const mean = f32(total / size);
       const rstd = f32(1 / Math.sqrt(f32(f32(squares / size) - f32(mean * mean)) + EPS));
       for (let i = start; i < start + size; i++) {
-        const y = (x[i] - mean) * rstd;
-        z[i] = scale * (1 - k * y) * y;
+        const z = (x[i] - mean) * rstd;
+        y[i] = scale * (1 - k * z) * z;
       }
     }
   },

@@ -105,41 +105,41 @@ function histogram(values: ArrayLike<number>, from: number, to: number, bins: nu
 /** How the hidden rows are distributed, before and after what follows the normalisation. */
 export function hiddenChart({ results }: Run): string {
   const range = [-4, 5, 90] as const;
-  const y: Panel<Bin>[] = [];
   const z: Panel<Bin>[] = [];
+  const y: Panel<Bin>[] = [];
   for (const { name, norm } of results) {
     if (!norm) continue;
     const { rows } = norm.findings;
-    y.push(...histogram(rows.y, ...range).map((bin) => ({ ...bin, norm: name })));
     z.push(...histogram(rows.z, ...range).map((bin) => ({ ...bin, norm: name })));
+    y.push(...histogram(rows.y, ...range).map((bin) => ({ ...bin, norm: name })));
   }
   return draw({
     height: 260,
     color: colour,
     marginTop: 52,
     fx: panels(results),
-    x: { label: "y (grey area) and z (coloured line), no unit →", labelAnchor: "right", ticks: 5 },
+    x: { label: "z (grey area) and y (coloured line), no unit →", labelAnchor: "right", ticks: 5 },
     y: { label: "↑ density per unit", grid: true },
     marks: [
-      Plot.rectY(y, { fx: "norm", x1: "from", x2: "to", y: "density", fill: "#c9ced6", insetLeft: 0, insetRight: 0 }),
-      Plot.lineY(z, { fx: "norm", x: "from", y: "density", stroke: "norm", curve: "step-after", strokeWidth: 1.5 }),
+      Plot.rectY(z, { fx: "norm", x1: "from", x2: "to", y: "density", fill: "#c9ced6", insetLeft: 0, insetRight: 0 }),
+      Plot.lineY(y, { fx: "norm", x: "from", y: "density", stroke: "norm", curve: "step-after", strokeWidth: 1.5 }),
       Plot.ruleY([0]),
     ],
   });
 }
 
 /** adaNorm's phi on top of the values that it met. */
-export function phiChart(y: Float64Array): string {
+export function phiChart(z: Float64Array): string {
   const [from, to] = [-4, 6];
   const phi = (at: number) => SCALE * (1 - K * at);
   return draw({
     width: 680,
     height: 320,
     marginRight: 70,
-    x: { label: "y, the normalised element (no unit) →", labelAnchor: "right", domain: [from, to] },
-    y: { label: "↑ φ(y) (line, a factor) and density of y per unit (bars)", grid: true },
+    x: { label: "z, the normalised element (no unit) →", labelAnchor: "right", domain: [from, to] },
+    y: { label: "↑ φ(z) (line, a factor) and density of z per unit (bars)", grid: true },
     marks: [
-      Plot.rectY(histogram(y, from, to, 100), {
+      Plot.rectY(histogram(z, from, to, 100), {
         x1: "from",
         x2: "to",
         y: "density",
@@ -150,7 +150,7 @@ export function phiChart(y: Float64Array): string {
       Plot.ruleY([0]),
       Plot.ruleX([0], { stroke: "#555", strokeDasharray: "3,3" }),
       Plot.line([from, to], { x: (at: number) => at, y: phi, stroke: COLOURS.adaNorm, strokeWidth: 2.5 }),
-      Plot.text([to], { x: to, y: phi(to), text: ["φ(y)"], dx: 8, textAnchor: "start", fill: COLOURS.adaNorm }),
+      Plot.text([to], { x: to, y: phi(to), text: ["φ(z)"], dx: 8, textAnchor: "start", fill: COLOURS.adaNorm }),
     ],
   });
 }
@@ -182,8 +182,8 @@ export function gradientMeanChart({ results }: Run): string {
     marginTop: 52,
     fx: panels(results),
     grid: true,
-    x: { label: "mean(e)/σ, in units of std(e)/σ →", labelAnchor: "right", ticks: 4 },
-    y: { label: "↑ mean of dL/dx, in units of std(e)/σ" },
+    x: { label: "mean(dz)/σ, in units of std(dz)/σ →", labelAnchor: "right", ticks: 4 },
+    y: { label: "↑ mean of dL/dx, in units of std(dz)/σ" },
     marks: [
       Plot.link(claims, {
         fx: "norm",
@@ -199,7 +199,7 @@ export function gradientMeanChart({ results }: Run): string {
   });
 }
 
-/** The variance of dL/dx as a share of var(e)/sigma^2, all rows: below 1, or exactly there. */
+/** The variance of dL/dx as a share of var(dz)/sigma^2, all rows: below 1, or exactly there. */
 export function gradientVarianceChart({ results }: Run): string {
   const bars: Panel<{ from: number; to: number; share: number }>[] = [];
   for (const { name, norm } of results) {
@@ -215,7 +215,7 @@ export function gradientVarianceChart({ results }: Run): string {
     color: colour,
     marginTop: 52,
     fx: panels(results),
-    x: { label: "variance of dL/dx ÷ (var(e)/σ²) →", labelAnchor: "right", ticks: [0, 0.5, 1] },
+    x: { label: "variance of dL/dx ÷ (var(dz)/σ²) →", labelAnchor: "right", ticks: [0, 0.5, 1] },
     y: {
       label: "↑ rows (%, logarithmic above 1)",
       type: "symlog",

@@ -2,7 +2,7 @@
 import type { Kernels, Norm } from "adanorm";
 import type { NormName } from "adanorm/reference";
 
-/** adaNorm's C and k in phi(y) = C (1 - k y). */
+/** adaNorm's C and k in phi(z) = C (1 - k z). */
 export const SCALE = 1;
 export const K = 1 / 10;
 
@@ -17,8 +17,8 @@ export interface NormChoice {
   /** The norm on our kernels, for rows of `size` elements. */
   make(kernels: Kernels, size: number): Norm;
   /**
-   * What the paper proves of dL/dx, with e = dL/dy: its mean over a row is 0, or mean(e) / sigma; its variance is at
-   * most, or exactly, var(e) / sigma^2. Undefined where it proves nothing.
+   * What the paper proves of dL/dx, with dz = dL/dz: its mean over a row is 0, or mean(dz) / sigma; its variance is at
+   * most, or exactly, var(dz) / sigma^2. Undefined where it proves nothing.
    */
   theorem?: { mean: "zero" | "kept"; variance: "bounded" | "kept" };
 }

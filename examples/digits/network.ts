@@ -19,10 +19,10 @@ export interface Pass {
   /** Hidden: before the norm. */
   x: Float32Array;
   /** Hidden: after the norm. The same array as x where there is none. */
-  z: Float32Array;
-  /** Hidden: the loss of each row differentiated by z, divided by `rows` in training. */
-  dz: Float32Array;
-  /** Hidden: the same by x. The same array as dz where there is no norm. */
+  y: Float32Array;
+  /** Hidden: the loss of each row differentiated by y, divided by `rows` in training. */
+  dy: Float32Array;
+  /** Hidden: the same by x. The same array as dy where there is no norm. */
   dx: Float32Array;
   /** Logits; after {@link Network.backward} the loss differentiated by them. */
   logits: Float32Array;
@@ -49,11 +49,11 @@ function addScaled(
   for (; i < length; i++) target[t + i] = (target[t + i] as number) + factor * (source[s + i] as number);
 }
 
-/** sum of max(0, z[o..]) * w[p..]: the ReLU is taken on the way. */
-function rectifiedDot(z: Float32Array, o: number, w: Float32Array, p: number): number {
+/** sum of max(0, y[o..]) * w[p..]: the ReLU is taken on the way. */
+function rectifiedDot(y: Float32Array, o: number, w: Float32Array, p: number): number {
   let sum = 0;
   for (let i = 0; i < HIDDEN; i++) {
-    sum += Math.max(0, z[o + i] as number) * (w[p + i] as number);
+    sum += Math.max(0, y[o + i] as number) * (w[p + i] as number);
   }
   return sum;
 }
@@ -88,15 +88,15 @@ export class Network {
   allocate(rows: number): Pass {
     const hidden = () => new Float32Array(rows * HIDDEN);
     const x = hidden();
-    const dz = hidden();
+    const dy = hidden();
     const norm = this.norm !== undefined;
     const logits = new Float32Array(rows * CLASSES);
-    return { rows, x, z: norm ? hidden() : x, dz, dx: norm ? hidden() : dz, logits };
+    return { rows, x, y: norm ? hidden() : x, dy, dx: norm ? hidden() : dy, logits };
   }
 
   /** From pixels to logits, for the digits that `order` names. */
   forward(digits: Digits, order: Uint32Array, pass: Pass): void {
-    const { x, z, logits } = pass;
+    const { x, y, logits } = pass;
     order.forEach((digit, row) => {
       x.set(this.bias1, row * HIDDEN);
       for (let p = 0; p < PIXELS; p++) {
@@ -104,11 +104,11 @@ export class Network {
         if (ink !== 0) addScaled(x, row * HIDDEN, this.weights1, p * HIDDEN, HIDDEN, ink / 255);
       }
     });
-    if (this.norm) pass.stats = this.norm.forward(x, { ...this.#parameters(), out: z });
+    if (this.norm) pass.stats = this.norm.forward(x, { ...this.#parameters(), out: y });
     for (let row = 0; row < pass.rows; row++) {
       for (let c = 0; c < CLASSES; c++) {
         logits[row * CLASSES + c] =
-          rectifiedDot(z, row * HIDDEN, this.weights2, c * HIDDEN) + (this.bias2[c] as number);
+          rectifiedDot(y, row * HIDDEN, this.weights2, c * HIDDEN) + (this.bias2[c] as number);
       }
     }
   }
@@ -119,7 +119,7 @@ export class Network {
    * @returns the unweighted loss summed over the rows, and how many rows had the largest logit at their label.
    */
   backward(digits: Digits, order: Uint32Array, pass: Pass, weight: number): { loss: number; correct: number } {
-    const { x, z, dz, dx, logits } = pass;
+    const { x, y, dy, dx, logits } = pass;
     let loss = 0;
     let correct = 0;
     order.forEach((digit, row) => {
@@ -133,18 +133,18 @@ export class Network {
         const probability = Math.exp((own[c] as number) - largest) / sum;
         own[c] = weight * (probability - (c === label ? 1 : 0));
       }
-      dz.fill(0, row * HIDDEN, (row + 1) * HIDDEN);
+      dy.fill(0, row * HIDDEN, (row + 1) * HIDDEN);
       for (let c = 0; c < CLASSES; c++) {
-        addScaled(dz, row * HIDDEN, this.weights2, c * HIDDEN, HIDDEN, own[c] as number);
+        addScaled(dy, row * HIDDEN, this.weights2, c * HIDDEN, HIDDEN, own[c] as number);
       }
       for (let i = row * HIDDEN; i < (row + 1) * HIDDEN; i++) {
-        if ((z[i] as number) <= 0) dz[i] = 0;
+        if ((y[i] as number) <= 0) dy[i] = 0;
       }
     });
     if (this.norm) {
       const parameters = this.#parameters();
       const sums = parameters.gain ? { dGain: this.#dGain, dBias: this.#dBias } : {};
-      this.norm.backward(dz, x, pass.stats, { ...parameters, out: { dx, ...sums } });
+      this.norm.backward(dy, x, pass.stats, { ...parameters, out: { dx, ...sums } });
     }
     return { loss, correct };
   }
@@ -153,13 +153,13 @@ export class Network {
   step(digits: Digits, order: Uint32Array, pass: Pass, learningRate: number): number {
     this.forward(digits, order, pass);
     const { loss } = this.backward(digits, order, pass, 1 / pass.rows);
-    const { z, dx, logits } = pass;
+    const { y, dx, logits } = pass;
     order.forEach((digit, row) => {
       const start = row * HIDDEN;
-      // The ReLU's output is needed from here on, and z no more.
-      for (let i = start; i < start + HIDDEN; i++) z[i] = Math.max(0, z[i] as number);
+      // The ReLU's output is needed from here on, and y no more.
+      for (let i = start; i < start + HIDDEN; i++) y[i] = Math.max(0, y[i] as number);
       for (let c = 0; c < CLASSES; c++) {
-        addScaled(this.weights2, c * HIDDEN, z, start, HIDDEN, -learningRate * (logits[row * CLASSES + c] as number));
+        addScaled(this.weights2, c * HIDDEN, y, start, HIDDEN, -learningRate * (logits[row * CLASSES + c] as number));
       }
       addScaled(this.bias2, 0, logits, row * CLASSES, CLASSES, -learningRate);
       addScaled(this.bias1, 0, dx, start, HIDDEN, -learningRate);

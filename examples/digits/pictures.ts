@@ -42,9 +42,9 @@ function diverging(limit: number): { options: Plot.ScaleOptions; palette: Palett
 /** The pictures and the key to their colours. */
 export function digitCharts(kernels: Kernels, digits: Digits): string {
   const original = Float32Array.from(digits.pixels.subarray(0, COUNT * PIXELS), (ink) => ink / 255);
-  const outputs = NORMS.map((choice) => ({ name: choice.name, z: choice.make(kernels, PIXELS).forward(original).y }));
+  const outputs = NORMS.map((choice) => ({ name: choice.name, y: choice.make(kernels, PIXELS).forward(original).y }));
   const limit = Math.ceil(
-    Math.max(...outputs.map(({ z }) => z.reduce((most, value) => Math.max(most, Math.abs(value)), 0))),
+    Math.max(...outputs.map(({ y }) => y.reduce((most, value) => Math.max(most, Math.abs(value)), 0))),
   );
   const { options, palette } = diverging(limit);
   const images = Array.from({ length: COUNT }, (_, row) => {
@@ -52,7 +52,7 @@ export function digitCharts(kernels: Kernels, digits: Digits): string {
     const digit = `“${digits.labels[row]}”`;
     return [
       { digit, norm: ORIGINAL, source: picture(part(original), 0, 1, grey) },
-      ...outputs.map(({ name, z }) => ({ digit, norm: name, source: picture(part(z), -limit, limit, palette) })),
+      ...outputs.map(({ name, y }) => ({ digit, norm: name, source: picture(part(y), -limit, limit, palette) })),
     ];
   }).flat();
   const pictures = draw({

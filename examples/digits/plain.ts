@@ -13,8 +13,8 @@ export interface PlainBatch {
   size: number;
   /** `rows x size` each. */
   x: Float32Array;
-  z: Float32Array;
-  dz: Float32Array;
+  y: Float32Array;
+  dy: Float32Array;
   dx: Float32Array;
   /** One number a row each. */
   mean: Float64Array;
@@ -64,9 +64,9 @@ function rowVariance(x: Float32Array, start: number, size: number, mean: number)
   return (s0 + s1 + s2 + s3) / size;
 }
 
-/** Normalises every row of `x` into `z`. */
+/** Normalises every row of `x` into `y`. */
 export function plainForward({ name, affine }: Pick<NormChoice, "name" | "affine">, batch: PlainBatch): void {
-  const { size, x, z, gain, bias } = batch;
+  const { size, x, y, gain, bias } = batch;
   for (let row = 0, start = 0; start < x.length; row++, start += size) {
     const mean = name === "rmsNorm" ? 0 : rowMean(x, start, size);
     const rstd = 1 / Math.sqrt(rowVariance(x, start, size, mean) + EPS);
@@ -74,82 +74,82 @@ export function plainForward({ name, affine }: Pick<NormChoice, "name" | "affine
     batch.rstd[row] = rstd;
     if (affine) {
       for (let i = 0; i < size; i++) {
-        z[start + i] = ((x[start + i] as number) - mean) * rstd * (gain[i] as number) + (bias[i] as number);
+        y[start + i] = ((x[start + i] as number) - mean) * rstd * (gain[i] as number) + (bias[i] as number);
       }
     } else if (name === "adaNorm") {
       for (let i = start; i < start + size; i++) {
-        const y = ((x[i] as number) - mean) * rstd;
-        z[i] = SCALE * (1 - K * y) * y;
+        const z = ((x[i] as number) - mean) * rstd;
+        y[i] = SCALE * (1 - K * z) * z;
       }
     } else {
-      for (let i = start; i < start + size; i++) z[i] = ((x[i] as number) - mean) * rstd;
+      for (let i = start; i < start + size; i++) y[i] = ((x[i] as number) - mean) * rstd;
     }
   }
 }
 
-// Backward is dx = rstd (e - a - s y) with a = mean(e), s = mean(e y) and e = dL/dy = dL/dz dz/dy.
+// Backward is dx = rstd (dz - a - s z) with a = mean(dz), s = mean(dz z) and dz = dL/dz = dL/dy dy/dz.
 
-/** e = gain dz; a is 0 for rmsNorm. Adds to dGain and dBias. */
+/** dz = gain dy; a is 0 for rmsNorm. Adds to dGain and dBias. */
 function affineRow(batch: PlainBatch, start: number, mean: number, rstd: number, rms: boolean): void {
-  const { size, x, dz, dx, gain, dGain, dBias } = batch;
-  let sumE = 0;
-  let sumEY = 0;
+  const { size, x, dy, dx, gain, dGain, dBias } = batch;
+  let sumDz = 0;
+  let sumDzZ = 0;
   for (let i = 0; i < size; i++) {
-    const u = dz[start + i] as number;
-    const y = ((x[start + i] as number) - mean) * rstd;
-    const e = u * (gain[i] as number);
-    dGain[i] = (dGain[i] as number) + u * y;
-    dBias[i] = (dBias[i] as number) + u;
-    sumE += e;
-    sumEY += e * y;
+    const dyi = dy[start + i] as number;
+    const z = ((x[start + i] as number) - mean) * rstd;
+    const dz = dyi * (gain[i] as number);
+    dGain[i] = (dGain[i] as number) + dyi * z;
+    dBias[i] = (dBias[i] as number) + dyi;
+    sumDz += dz;
+    sumDzZ += dz * z;
   }
-  const a = rms ? 0 : sumE / size;
-  const s = sumEY / size;
+  const a = rms ? 0 : sumDz / size;
+  const s = sumDzZ / size;
   for (let i = 0; i < size; i++) {
-    const y = ((x[start + i] as number) - mean) * rstd;
-    dx[start + i] = rstd * ((dz[start + i] as number) * (gain[i] as number) - a - s * y);
+    const z = ((x[start + i] as number) - mean) * rstd;
+    dx[start + i] = rstd * ((dy[start + i] as number) * (gain[i] as number) - a - s * z);
   }
 }
 
-/** e = dz */
-function simpleRow({ size, x, dz, dx }: PlainBatch, start: number, mean: number, rstd: number): void {
+/** dz = dy */
+function simpleRow({ size, x, dy, dx }: PlainBatch, start: number, mean: number, rstd: number): void {
   const end = start + size;
-  let sumE = 0;
-  let sumEY = 0;
+  let sumDz = 0;
+  let sumDzZ = 0;
   for (let i = start; i < end; i++) {
-    const e = dz[i] as number;
-    sumE += e;
-    sumEY += e * ((x[i] as number) - mean);
+    const dz = dy[i] as number;
+    sumDz += dz;
+    sumDzZ += dz * ((x[i] as number) - mean);
   }
-  const a = sumE / size;
-  const s = (sumEY * rstd * rstd) / size;
+  const a = sumDz / size;
+  const s = (sumDzZ * rstd * rstd) / size;
   for (let i = start; i < end; i++) {
-    dx[i] = rstd * ((dz[i] as number) - a - s * ((x[i] as number) - mean));
+    dx[i] = rstd * ((dy[i] as number) - a - s * ((x[i] as number) - mean));
   }
 }
 
-/** e = C (1 - k y) dz */
-function adaRow({ size, x, dz, dx }: PlainBatch, start: number, mean: number, rstd: number): void {
+/** dz = C (1 - k z) dy */
+function adaRow({ size, x, dy, dx }: PlainBatch, start: number, mean: number, rstd: number): void {
   const end = start + size;
-  let sumE = 0;
-  let sumEY = 0;
+  let sumDz = 0;
+  let sumDzZ = 0;
   for (let i = start; i < end; i++) {
-    const y = ((x[i] as number) - mean) * rstd;
-    const e = SCALE * (1 - K * y) * (dz[i] as number);
-    sumE += e;
-    sumEY += e * y;
+    const z = ((x[i] as number) - mean) * rstd;
+    const dz = SCALE * (1 - K * z) * (dy[i] as number);
+    sumDz += dz;
+    sumDzZ += dz * z;
   }
-  const a = sumE / size;
-  const s = sumEY / size;
+  const a = sumDz / size;
+  const s = sumDzZ / size;
   for (let i = start; i < end; i++) {
-    const y = ((x[i] as number) - mean) * rstd;
-    dx[i] = rstd * (SCALE * (1 - K * y) * (dz[i] as number) - a - s * y);
+    const z = ((x[i] as number) - mean) * rstd;
+    dx[i] = rstd * (SCALE * (1 - K * z) * (dy[i] as number) - a - s * z);
   }
 }
 
-/** The gradient of every row, from `dz` into `dx`; that of gain and bias into `dGain` and `dBias`. */
+/** The gradient of every row, from `dy` into `dx`; that of gain and bias into `dGain` and `dBias`. */
 export function plainBackward({ name, affine }: Pick<NormChoice, "name" | "affine">, batch: PlainBatch): void {
-  const { size, x, dz, dx } = batch;
+  const { size, x, dy, dx } = batch;
   if (affine) {
     batch.dGain.fill(0);
     batch.dBias.fill(0);
@@ -160,6 +160,6 @@ export function plainBackward({ name, affine }: Pick<NormChoice, "name" | "affin
     if (affine) affineRow(batch, start, mean, rstd, name === "rmsNorm");
     else if (name === "adaNorm") adaRow(batch, start, mean, rstd);
     else if (name === "layerNormSimple") simpleRow(batch, start, mean, rstd);
-    else for (let i = start; i < start + size; i++) dx[i] = rstd * (dz[i] as number);
+    else for (let i = start; i < start + size; i++) dx[i] = rstd * (dy[i] as number);
   }
 }

@@ -54,8 +54,8 @@ export function reportPage(run: Run, digits: string): string {
   const accuracies = results.map(({ accuracy }) => accuracy);
   const typical = accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / accuracies.length;
   const deviation = (100 * Math.sqrt((typical * (1 - typical)) / testDigits)).toFixed(2);
-  const y = results.find(({ name }) => name === "adaNorm")?.norm?.findings.rows.y ?? new Float64Array();
-  const beyond = y.reduce((sum, value) => sum + (value > 1 / K ? 1 : 0), 0);
+  const z = results.find(({ name }) => name === "adaNorm")?.norm?.findings.rows.z ?? new Float64Array();
+  const beyond = z.reduce((sum, value) => sum + (value > 1 / K ? 1 : 0), 0);
 
   const body = [
     "<h1>Five norms on handwritten digits</h1>",
@@ -87,25 +87,25 @@ export function reportPage(run: Run, digits: string): string {
     ),
     section(
       "The hidden layer",
-      `All ${count(testDigits)} rows of ${HIDDEN} on their way to the ReLU: y as the normalisation leaves it, z as the
+      `All ${count(testDigits)} rows of ${HIDDEN} on their way to the ReLU: z as the normalisation leaves it, y as the
       norm does, after gain and bias or φ.`,
       hiddenChart(run),
     ),
     section(
       "adaNorm’s φ",
-      `φ(y) = C (1 − k y) over the y that it met in the test digits. It is negative only where y is more than
-      ${1 / K}: ${count(beyond)} of ${count(y.length)} elements.`,
-      phiChart(y),
+      `φ(z) = C (1 − k z) over the z that it met in the test digits. It is negative only where z is more than
+      ${1 / K}: ${count(beyond)} of ${count(z.length)} elements.`,
+      phiChart(z),
     ),
     section(
       "Mean of the gradient",
-      `One point a row, e = dL/dy being what comes from above. The paper proves that the mean of dL/dx is 0 unless the
-      mean is detached, and then mean(e)/σ: the black lines. Of rmsNorm it proves nothing.`,
+      `One point a row, dz = dL/dz being what comes from above. The paper proves that the mean of dL/dx is 0 unless the
+      mean is detached, and then mean(dz)/σ: the black lines. Of rmsNorm it proves nothing.`,
       gradientMeanChart(run),
     ),
     section(
       "Variance of the gradient",
-      `All rows. The paper proves that the variance of dL/dx is at most var(e)/σ², and exactly that where σ is detached:
+      `All rows. The paper proves that the variance of dL/dx is at most var(dz)/σ², and exactly that where σ is detached:
       nothing lies to the right of the black lines, and all of detachNorm lies on them. Of rmsNorm it proves nothing.`,
       gradientVarianceChart(run),
     ),

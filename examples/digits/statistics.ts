@@ -27,11 +27,11 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
 }
 
-/** dL/dx of one row, and what the theorem makes of dL/dy in that row. */
+/** dL/dx of one row, and what the theorem makes of dL/dz in that row. */
 export interface GradientRow {
   mean: number;
   variance: number;
-  /** mean(e) / sigma with e = dL/dy, and var(e) / sigma^2. */
+  /** mean(dz) / sigma with dz = dL/dz, and var(dz) / sigma^2. */
   keptMean: number;
   keptVariance: number;
   /** Does dL/dx obey the theorem, rounding to f32 allowed for? True where there is none. */
@@ -40,38 +40,38 @@ export interface GradientRow {
 
 /** The largest differences between the kernels and the oracle. */
 export interface Errors {
-  /** Of z, in units of max(1, |z|). */
+  /** Of y, in units of max(1, |y|). */
   forward: number;
-  /** Of dx, in units of max|e| / sigma of its row. */
+  /** Of dx, in units of max|dz| / sigma of its row. */
   backward: number;
 }
 
 /** Everything found out about one norm on the test digits. */
 export interface Findings {
-  z: Moments;
+  y: Moments;
   gradients: GradientRow[];
   errors: Errors;
   /** The normalised rows before gain, bias and phi, in double precision; and the norm's output. */
-  rows: { y: Float64Array; z: Float32Array };
+  rows: { z: Float64Array; y: Float32Array };
 }
 
 /**
- * How far, in units of max|e| / sigma, rounding may carry the mean of a row of f32. The units of the variance are the
+ * How far, in units of max|dz| / sigma, rounding may carry the mean of a row of f32. The units of the variance are the
  * square of it.
  */
 const TOLERANCE = 1e-6;
 
-/** The norm whose result is y, what `name` has before gain, bias and phi. */
+/** The norm whose result is z, what `name` has before gain, bias and phi. */
 function bareNorm(name: NormName): NormName {
   return name === "layerNorm" || name === "adaNorm" ? "layerNormSimple" : name;
 }
 
-function checkRow(dx: Float32Array, e: Float64Array, rstd: number, theorem: NormChoice["theorem"]): GradientRow {
+function checkRow(dx: Float32Array, dz: Float64Array, rstd: number, theorem: NormChoice["theorem"]): GradientRow {
   const found = moments(dx);
-  const given = moments(e);
+  const given = moments(dz);
   const row = { ...found, keptMean: given.mean * rstd, keptVariance: given.variance * rstd * rstd };
   if (!theorem) return { ...row, holds: true };
-  const unit = rstd * e.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  const unit = rstd * dz.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
   const meanError = Math.abs(found.mean - (theorem.mean === "zero" ? 0 : row.keptMean));
   const excess = found.variance - row.keptVariance;
   const varianceError = theorem.variance === "kept" ? Math.abs(excess) : excess;
@@ -81,44 +81,44 @@ function checkRow(dx: Float32Array, e: Float64Array, rstd: number, theorem: Norm
 /**
  * Holds the kernels' forward and backward against the oracle and the paper's theorem, row by row.
  *
- * The theorem is about a bare normalisation, so its dL/dy is taken where the bare normalisation ends: behind it come
- * gain and bias, or phi (held constant), and e = dL/dy = gain dL/dz, or phi(y) dL/dz. The oracle supplies sigma and y.
+ * The theorem is about a bare normalisation, so its dL/dz is taken where the bare normalisation ends: behind it come
+ * gain and bias, or phi (held constant), and dz = dL/dz = gain dL/dy, or phi(z) dL/dy. The oracle supplies sigma and z.
  *
  * @param pass the test digits after forward and backward, the loss of each row unweighted.
  */
 export function examine(
   { name, theorem }: NormChoice,
   { size }: Norm,
-  { rows, x, z, dz, dx }: Pass,
+  { rows, x, y, dy, dx }: Pass,
   parameters: { gain?: Float32Array; bias?: Float32Array },
 ): Findings {
   const options = { size, eps: EPS, scale: SCALE, k: K, ...parameters };
   const exact = reference.forward(name, x, options);
-  const exactGradients = reference.backward(name, dz, x, options);
+  const exactGradients = reference.backward(name, dy, x, options);
   const bare =
     bareNorm(name) === name && !parameters.gain ? exact : reference.forward(bareNorm(name), x, { size, eps: EPS });
   const errors = { forward: 0, backward: 0 };
   const gradients: GradientRow[] = [];
-  const e = new Float64Array(size);
+  const dz = new Float64Array(size);
   for (let row = 0; row < rows; row++) {
     const start = row * size;
     const rstd = exact.rstd[row] as number;
     let unit = 0;
     for (let i = 0; i < size; i++) {
-      const y = bare.y[start + i] as number;
-      const factor = name === "adaNorm" ? SCALE * (1 - K * y) : (parameters.gain?.[i] ?? 1);
-      e[i] = factor * (dz[start + i] as number);
-      unit = Math.max(unit, rstd * Math.abs(e[i] as number));
+      const z = bare.y[start + i] as number;
+      const factor = name === "adaNorm" ? SCALE * (1 - K * z) : (parameters.gain?.[i] ?? 1);
+      dz[i] = factor * (dy[start + i] as number);
+      unit = Math.max(unit, rstd * Math.abs(dz[i] as number));
     }
     for (let i = start; i < start + size; i++) {
       const expected = exact.y[i] as number;
-      const forwardError = Math.abs((z[i] as number) - expected) / Math.max(1, Math.abs(expected));
+      const forwardError = Math.abs((y[i] as number) - expected) / Math.max(1, Math.abs(expected));
       errors.forward = Math.max(errors.forward, forwardError);
       // A row without a gradient has no unit to measure in; its dx is 0 on both sides or counts in full.
       const difference = Math.abs((dx[i] as number) - (exactGradients.dx[i] as number));
       errors.backward = Math.max(errors.backward, difference / (unit || 1));
     }
-    gradients.push(checkRow(dx.subarray(start, start + size), e, rstd, theorem));
+    gradients.push(checkRow(dx.subarray(start, start + size), dz, rstd, theorem));
   }
-  return { z: moments(z), gradients, errors, rows: { y: bare.y, z } };
+  return { y: moments(y), gradients, errors, rows: { z: bare.y, y } };
 }

@@ -27,8 +27,8 @@ function timing(group: string, title: string, show: (times: Times) => string): C
 const COLUMNS: readonly Column[] = [
   { group: "", title: "norm", cell: ({ name }) => name },
   { group: "test", title: "accuracy", cell: ({ accuracy }) => `${(100 * accuracy).toFixed(2)} %` },
-  finding("hidden z", "mean", ({ z }) => (Math.abs(z.mean) < 1e-6 ? small(z.mean) : z.mean.toFixed(4))),
-  finding("hidden z", "variance", ({ z }) => z.variance.toFixed(4)),
+  finding("hidden y", "mean", ({ y }) => (Math.abs(y.mean) < 1e-6 ? small(y.mean) : y.mean.toFixed(4))),
+  finding("hidden y", "variance", ({ y }) => y.variance.toFixed(4)),
   finding("|mean of dL/dx|", "measured", ({ gradients }) => small(average(gradients, (row) => Math.abs(row.mean)))),
   {
     group: "|mean of dL/dx|",
@@ -61,7 +61,7 @@ const COLUMNS: readonly Column[] = [
       return holding === gradients.length ? "all rows" : `${holding} of ${gradients.length}`;
     },
   },
-  finding("largest error", "z", ({ errors }) => small(errors.forward)),
+  finding("largest error", "y", ({ errors }) => small(errors.forward)),
   finding("largest error", "dL/dx", ({ errors }) => small(errors.backward)),
   timing("forward", "ms", ({ forward }) => forward.toFixed(2)),
   timing("forward", "plain JS", (times) => `${(times.plainForward / times.forward).toFixed(1)} x`),
@@ -71,12 +71,12 @@ const COLUMNS: readonly Column[] = [
 
 /** What the columns mean, for below the table. */
 export const LEGEND: readonly string[] = [
-  "hidden z: the norm's output, all its elements over the test digits.",
+  "hidden y: the norm's output, all its elements over the test digits.",
   "dL/dx: the gradient of one digit's loss at the norm's input, one row a digit. Mean and variance are those of a row," +
     " averaged over the rows, the mean without its sign.",
-  "theorem: what the paper proves of them, from e = dL/dy (y is the normalised row, before gain, bias or phi) and the" +
-    " row's sigma: mean 0, or mean(e)/sigma; variance at most, or equal to, var(e)/sigma^2. Checked in every row.",
-  "largest error: against the double-precision reference; z in units of max(1, |z|), dL/dx of its row's max|e|/sigma.",
+  "theorem: what the paper proves of them, from dz = dL/dz (z is the normalised row, before gain, bias or phi) and the" +
+    " row's sigma: mean 0, or mean(dz)/sigma; variance at most, or equal to, var(dz)/sigma^2. Checked in every row.",
+  "largest error: against the double-precision reference; y in units of max(1, |y|), dL/dx of its row's max|dz|/sigma.",
   "ms: median for all test digits, resident in linear memory. plain JS: how many times as long plain loops take.",
 ];
 

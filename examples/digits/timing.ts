@@ -52,15 +52,15 @@ function milliseconds(work: () => void): number {
 }
 
 /** One forward and one backward on matrices that stay in linear memory: nothing is copied in or out. */
-function resident(norm: Norm, { gain, bias }: Network, x: Matrix, z: Matrix, dz: Matrix, dx: Matrix) {
+function resident(norm: Norm, { gain, bias }: Network, x: Matrix, y: Matrix, dy: Matrix, dx: Matrix) {
   const parameters = gain && bias ? { gain, bias } : {};
   const sums = gain && bias ? { dGain: new Float32Array(norm.size), dBias: new Float32Array(norm.size) } : {};
-  let stats = norm.forward(x, { ...parameters, out: z });
+  let stats = norm.forward(x, { ...parameters, out: y });
   return (): { forward: number; backward: number } => ({
     forward: milliseconds(() => {
-      stats = norm.forward(x, { ...parameters, out: z });
+      stats = norm.forward(x, { ...parameters, out: y });
     }),
-    backward: milliseconds(() => norm.backward(dz, x, stats, { ...parameters, out: { dx, ...sums } })),
+    backward: milliseconds(() => norm.backward(dy, x, stats, { ...parameters, out: { dx, ...sums } })),
   });
 }
 
@@ -74,18 +74,18 @@ export async function time(
   plain: PlainLoops,
 ): Promise<Times> {
   const { size } = norm;
-  const { rows, x, dz } = pass;
-  const [z, dx] = [new Float32Array(x.length), new Float32Array(x.length)];
+  const { rows, x, dy } = pass;
+  const [y, dx] = [new Float32Array(x.length), new Float32Array(x.length)];
   const [mean, rstd] = [new Float64Array(rows), new Float64Array(rows)];
   const gain = network.gain ?? new Float32Array(size);
   const bias = network.bias ?? new Float32Array(size);
   const sums = { dGain: new Float32Array(size), dBias: new Float32Array(size) };
-  await plain.ask({ choice: { name, affine }, batch: { size, x, z, dz, dx, mean, rstd, gain, bias, ...sums } });
+  await plain.ask({ choice: { name, affine }, batch: { size, x, y, dy, dx, mean, rstd, gain, bias, ...sums } });
 
   const matrices = [
     kernels.matrix(x, size),
     kernels.matrix(rows, size),
-    kernels.matrix(dz, size),
+    kernels.matrix(dy, size),
     kernels.matrix(rows, size),
   ] as const;
   const round = resident(norm, network, ...matrices);

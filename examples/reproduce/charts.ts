@@ -152,7 +152,7 @@ export function meanChart(norms: readonly NormName[], results: readonly Result[]
     marginBottom: 44,
     fx: { label: null, domain: tested(norms).map(titleOf), padding: 0.1 },
     x: {
-      label: "mean(e)/σ, in units of std(e)/σ →",
+      label: "mean(dz)/σ, in units of std(dz)/σ →",
       labelAnchor: "right",
       domain: [-edge, edge],
       ticks: 3,
@@ -180,7 +180,7 @@ export function meanChart(norms: readonly NormName[], results: readonly Result[]
 const BARS = 30;
 const LOWEST = 0.7;
 
-/** The variance of dL/dx as a share of var(e) / sigma^2: at most 1, or exactly there. */
+/** The variance of dL/dx as a share of var(dz) / sigma^2: at most 1, or exactly there. */
 export function varianceChart(norms: readonly NormName[], results: readonly Result[]): Drawing {
   const width = (1 - LOWEST) / BARS;
   const bars = tested(norms).flatMap((norm) => {
@@ -205,7 +205,7 @@ export function varianceChart(norms: readonly NormName[], results: readonly Resu
     marginBottom: 44,
     fx: { label: null, domain: tested(norms).map(titleOf), padding: 0.1 },
     x: {
-      label: `variance of dL/dx ÷ (var(e)/σ²); the first bar: ${LOWEST} and less →`,
+      label: `variance of dL/dx ÷ (var(dz)/σ²); the first bar: ${LOWEST} and less →`,
       labelAnchor: "right",
       domain: [LOWEST, 1 + 3 * width],
       ticks: [0.7, 0.8, 0.9, 1],

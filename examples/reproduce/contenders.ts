@@ -1,6 +1,6 @@
 /** What is compared, by name, and what the paper says of it. */
 
-/** adaNorm's C and k in phi(y) = C (1 - k y), and what is added to the variance. */
+/** adaNorm's C and k in phi(z) = C (1 - k z), and what is added to the variance. */
 export const SCALE = 1;
 export const K = 1 / 10;
 export const EPS = 1e-5;
@@ -19,8 +19,8 @@ export const NORMS = [
 export type NormName = (typeof NORMS)[number];
 
 /**
- * What the paper proves of dL/dx, e being dL/dy: its mean over a row is 0 or mean(e) / sigma, its variance at most or
- * exactly var(e) / sigma^2.
+ * What the paper proves of dL/dx, dz being dL/dz: its mean over a row is 0 or mean(dz) / sigma, its variance at most or
+ * exactly var(dz) / sigma^2.
  */
 export interface Theorem {
   mean: "zero" | "kept";

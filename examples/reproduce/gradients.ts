@@ -4,7 +4,7 @@ import { CONTENDERS, EPS, K, type NormName, SCALE, type Theorem } from "./conten
 import type { Parameters } from "./parameters.ts";
 import type { GradientRow, SiteGradients } from "./result.ts";
 
-/** How far, in units of max|e| / sigma, rounding to f32 may carry the mean of a row; of the variance, the square of it. */
+/** How far, in units of max|dz| / sigma, rounding to f32 may carry the mean of a row; of the variance, the square of it. */
 const TOLERANCE = 1e-5;
 
 const SAMPLE = 40;
@@ -29,14 +29,14 @@ interface Observed {
   size: number;
   x: Float32Array;
   gain?: Float32Array;
-  /** dL/dz and dL/dx, z being what the norm gives out. */
-  dz: Float32Array;
+  /** dL/dy and dL/dx, y being what the norm gives out. */
+  dy: Float32Array;
   dx: Float32Array;
 }
 
-/** The gradient of y, where the bare normalisation ends: behind it come the gain, or phi, which is held constant. */
-function factor(norm: NormName, y: number, gain: number | undefined): number {
-  if (norm === "adaNorm") return SCALE * (1 - K * y);
+/** dz / dy, from the norm's result back to where the bare normalisation ends: the gain, or phi, which is held constant. */
+function factor(norm: NormName, z: number, gain: number | undefined): number {
+  if (norm === "adaNorm") return SCALE * (1 - K * z);
   return gain ?? 1;
 }
 
@@ -48,24 +48,24 @@ function obeys(row: GradientRow, theorem: Theorem, unit: number): boolean {
   return meanError <= TOLERANCE * unit && varianceError <= TOLERANCE * unit * unit;
 }
 
-function examine(norm: NormName, { site, size, x, gain, dz, dx }: Observed): SiteGradients {
+function examine(norm: NormName, { site, size, x, gain, dy, dx }: Observed): SiteGradients {
   const theorem = CONTENDERS[norm].theorem as Theorem;
   const rows: GradientRow[] = [];
   let sigmas = 0;
   let held = 0;
-  const e = new Float64Array(size);
+  const dz = new Float64Array(size);
   for (let start = 0; start < x.length; start += size) {
     const given = moments(x.subarray(start, start + size));
     const sigma = Math.sqrt(given.variance + EPS);
     let unit = 0;
     for (let i = 0; i < size; i++) {
-      const y = ((x[start + i] as number) - given.mean) / sigma;
-      e[i] = factor(norm, y, gain?.[i]) * (dz[start + i] as number);
-      unit = Math.max(unit, Math.abs(e[i] as number) / sigma);
+      const z = ((x[start + i] as number) - given.mean) / sigma;
+      dz[i] = factor(norm, z, gain?.[i]) * (dy[start + i] as number);
+      unit = Math.max(unit, Math.abs(dz[i] as number) / sigma);
     }
     // Behind the end of a sentence no gradient comes.
     if (unit === 0) continue;
-    const kept = moments(e);
+    const kept = moments(dz);
     const found = moments(dx.subarray(start, start + size));
     const row = { ...found, keptMean: kept.mean / sigma, keptVariance: kept.variance / sigma ** 2 };
     rows.push(row);
@@ -110,9 +110,9 @@ export function observeGradients(parameters: Parameters, loss: () => tf.Scalar):
     const found = tf.grads((...added) => {
       let next = 0;
       parameters.observer = (_site, x, _axes, norm) => {
-        const z = norm(tf.add(x, added[next] as tf.Tensor));
+        const y = norm(tf.add(x, added[next] as tf.Tensor));
         next += 2;
-        return tf.add(z, added[next - 1] as tf.Tensor);
+        return tf.add(y, added[next - 1] as tf.Tensor);
       };
       return loss();
     })(zeros);
@@ -126,7 +126,7 @@ export function observeGradients(parameters: Parameters, loss: () => tf.Scalar):
       size: tf.util.sizeFromShape(shape.slice(shape.length - axes)),
       x,
       dx: gradients[2 * i] as Float32Array,
-      dz: gradients[2 * i + 1] as Float32Array,
+      dy: gradients[2 * i + 1] as Float32Array,
       ...(gain && { gain }),
     }),
   );

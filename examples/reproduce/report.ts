@@ -110,14 +110,14 @@ export function findings({ summary, scale }: Report): string[] {
   const lines = summary.gradients.length > 0 ? [theoremFinding(summary)] : [];
   const decided = summary.comparisons.filter(({ difference }) => difference.deviation !== undefined);
   if (scale === "smoke")
-    return [...lines, "A smoke test: the models are barely trained, and the figures say nothing of the norms."];
-  if (decided.length === 0) return [...lines, "With one seed nothing can be said of the other claims."];
+    return [...lines, "A smoke test: the models are barely trained, and the figures say nothing about the norms."];
+  if (decided.length === 0) return [...lines, "One seed says nothing about the other claims."];
   for (const claim of new Set(decided.map((one) => one.claim))) {
     const of = (verdict: Verdict) =>
       decided.filter((one) => one.claim === claim && one.verdict === verdict).map(({ task }) => METRICS[task].title);
     const parts = [
       { names: of("yes"), text: "reproduces on" },
-      { names: of("reversed"), text: "is the other way round on" },
+      { names: of("reversed"), text: "is reversed on" },
       { names: of("undecided"), text: "is within the scatter of the seeds on" },
     ].filter(({ names }) => names.length > 0);
     lines.push(`"${claim.text}" ${parts.map(({ names, text }) => `${text} ${list(names)}`).join("; ")}.`);
@@ -142,8 +142,8 @@ function plans({ tasks, plans, seeds }: Report): string {
       const moved = shift > 0 ? `; digits moved by up to ${shift} pixels at random` : "";
       const model: Record<TaskName, string> = {
         mnist: `CNN: 5 x 5 convolutions to ${width} and ${2 * width} channels, stride 2, and a dense layer${moved}`,
-        "moby-dick": `${context} characters, ${layers} residual blocks of width ${width}, normalised behind the sum`,
-        brown: `${context} words, Transformer of ${layers} layers of width ${width}, normalised behind the sums`,
+        "moby-dick": `${context} characters, ${layers} residual blocks of width ${width}, normalised after the sum`,
+        brown: `${context} words, Transformer of ${layers} layers of width ${width}, normalised after the sums`,
       };
       return [METRICS[task].title, model[task], count(steps), String(batch), String(learningRate), String(seeds)];
     }),
@@ -151,20 +151,21 @@ function plans({ tasks, plans, seeds }: Report): string {
   );
 }
 
-const LEGEND = `Mean and standard deviation over the seeds; held-out examples, at the end of training. Bits a character: less is better.
-The paper's tasks beside ours: MNIST is the same; RT, film reviews, stands beside Brown, sentences of fiction or not,
-and is another task; for Enwik-8, which is not to be had as a package, there is Moby Dick, and no figure to compare it with.`;
+const LEGEND = `Mean and standard deviation over the seeds, on held-out examples, at the end of training. Fewer bits a character are better.
+MNIST is the paper's task too. RT (film reviews) is a different task from Brown (sentences of fiction or not), beside which it stands.
+Moby Dick replaces Enwik-8, which no package has, so there is no figure to compare it with.`;
 
-const CLAIM_LEGEND = `How much better the norm is that is claimed to be: mean and standard deviation of the differences within each seed, and in
-how many seeds it is better; beside it, the difference of the paper's own figures. "reproduces" and "the reverse" are said where
-the mean is beyond what Student's t-test at 5 % takes for scatter, as one comparison in twenty is by chance; else "undecided".`;
+const CLAIM_LEGEND = `How much better the norm is that the paper calls better: mean and standard deviation of the differences within each seed, and in
+how many seeds it is better. The column beside it has the difference of the paper's own figures. The verdict is "reproduces" or
+"the reverse" if Student's t-test at 5 % tells the mean from scatter, which happens by chance in one comparison of twenty. Otherwise
+it is "undecided".`;
 
-const GRADIENT_LEGEND = `Gradients at every norm of the trained models, of a batch, e being dL/dy: |mean(dL/dx)| in units of |mean(e)| / σ, and the
-variance of dL/dx in units of var(e) / σ², averaged over the rows.`;
+const GRADIENT_LEGEND = `Gradients of one batch at every norm of the trained models: |mean(dL/dx)| in units of |mean(dz)| / σ, and the variance of dL/dx
+in units of var(dz) / σ², averaged over the rows. dz is dL/dz, the gradient with respect to the normalised row z.`;
 
 function about({ machine, command, seconds }: Report): string {
   const { cpu, cores, node, tensorflow, adanorm, date } = machine;
-  return `\`${command}\`: ${duration(seconds)} of training, the runs' times added up. ${cpu}, ${cores} cores; Node ${node}, TensorFlow.js ${tensorflow} (wasm), adanorm ${adanorm}; ${date}.`;
+  return `\`${command}\`: ${duration(seconds)} of training, summed over the runs. ${cpu}, ${cores} cores; Node ${node}, TensorFlow.js ${tensorflow} (wasm), adanorm ${adanorm}; ${date}.`;
 }
 
 export interface Chart {
@@ -194,7 +195,7 @@ export function markdown(report: Report, charts: readonly Chart[], heading = "##
     ...charts.map(({ file, title }) => `![${title}](${file})`),
     `${heading} How it was run`,
     plans(report),
-    "Adam, its learning rate falling to 0 along half a cosine.",
+    "Adam; the learning rate falls to 0 along half a cosine.",
     about(report),
   ].join("\n\n");
 }

@@ -27,11 +27,11 @@ export interface Point {
   heldOut: number;
 }
 
-/** dL/dx in one row, beside what the theorem makes of e = dL/dy there. */
+/** dL/dx in one row, beside what the theorem makes of dz = dL/dz there. */
 export interface GradientRow {
   mean: number;
   variance: number;
-  /** mean(e) / sigma and var(e) / sigma^2. */
+  /** mean(dz) / sigma and var(dz) / sigma^2. */
   keptMean: number;
   keptVariance: number;
 }

@@ -1,6 +1,6 @@
-/** Batches of random rows with the dL/dz, gain and bias that go with them. */
+/** Batches of random rows with the dL/dy, gain and bias that go with them. */
 import type { DType } from "adanorm";
-import type { Family, Upstream } from "./families.ts";
+import { type Family, seedOf, type Upstream } from "./families.ts";
 import { momentsOf, quotient, rstdOf } from "./oracle.ts";
 import { Random } from "./random.ts";
 import { decode, type Elements, encode, held } from "./storage.ts";
@@ -35,20 +35,20 @@ const CONVENTIONS: readonly Pick<Options, "eps" | "epsAt" | "ddof">[] = [
 
 const UPSTREAMS: readonly Upstream[] = ["noise", "correlated", "biased", "aligned"];
 
-/** One element of dL/dz before it is scaled. */
-function upstreamOf(kind: Upstream, y: number, random: Random): number {
+/** One element of dL/dy before it is scaled. */
+function upstreamOf(kind: Upstream, z: number, random: Random): number {
   const noise = random.normal();
   switch (kind) {
     case "noise":
       return noise;
     case "correlated":
-      return 0.5 * y + noise;
+      return 0.5 * z + noise;
     case "biased":
       return 1 + 0.1 * noise;
     case "positive":
       return Math.abs(noise);
     case "aligned":
-      return y < 0 ? -Math.abs(noise) : Math.abs(noise);
+      return z < 0 ? -Math.abs(noise) : Math.abs(noise);
     case "constant":
       return 1;
     case "sparse":
@@ -59,7 +59,7 @@ function upstreamOf(kind: Upstream, y: number, random: Random): number {
 }
 
 /**
- * The power of two that dL/dz is multiplied by: 1 for ordinary rows; where sigma is extreme, about sigma, so that dx
+ * The power of two that dL/dy is multiplied by: 1 for ordinary rows; where sigma is extreme, about sigma, so that dx
  * is not. In any case one with which the dx of every norm, and the terms of dGain, are normal numbers of f32.
  */
 function upstreamExponent(
@@ -74,9 +74,9 @@ function upstreamExponent(
   // As far from sigma as the spread allows as often as anywhere between.
   const away = spread * (random.uniform() < 0.5 ? random.sign() : random.between(-1, 1));
   const start = (Math.abs(log) > (dtype === "f16" ? 8 : 24) || spread > 0 ? -log : 0) + away;
-  // Of y, which eps makes small where std is.
-  const logY = std > 0 ? Math.min(Math.log2(std * rstd), 0) : 0;
-  const low = Math.max(dtype === "f16" ? -14 : -90, -80 - Math.min(log, logRms), -80 - logY);
+  // Of z, which eps makes small where std is.
+  const logZ = std > 0 ? Math.min(Math.log2(std * rstd), 0) : 0;
+  const low = Math.max(dtype === "f16" ? -14 : -90, -80 - Math.min(log, logRms), -80 - logZ);
   const high = Math.min(dtype === "f16" ? 12 : largest, 100 - Math.max(log, logRms));
   return Math.round(Math.min(Math.max(start, low), high));
 }
@@ -98,12 +98,12 @@ function split(row: Float32Array, one: Float32Array, other: Float32Array, dtype:
 
 /**
  * Batch number `index` of a family. With eps = 0, constant rows are drawn again or, in the end, left out: they have no
- * y. A row of one element is constant, so there eps is never 0, and ddof never 1.
+ * z. A row of one element is constant, so there eps is never 0, and ddof never 1.
  */
 export function makeBatch(family: Family, size: number, rows: number, index: number, seed: string): Batch {
-  const random = new Random(`${seed}/${family.name}/${size}/${index}`);
+  const random = new Random(`${seedOf(family, seed)}/${size}/${index}`);
   // Families and sizes begin at different conventions, so that those with few rows do not all take the same.
-  const first = new Random(`${seed}/${family.name}/${size}`);
+  const first = new Random(`${seedOf(family, seed)}/${size}`);
   const turn = first.integer(CONVENTIONS.length) + index;
   const usual = size === 1 || family.columns !== undefined;
   const convention = CONVENTIONS[usual ? 3 : turn % CONVENTIONS.length] as (typeof CONVENTIONS)[number];
@@ -116,7 +116,7 @@ export function makeBatch(family: Family, size: number, rows: number, index: num
     dtype: family.dtype ?? "f32",
   };
   const { dtype } = options;
-  // Two batches in a row, with eps and without, have the same kind of dL/dz.
+  // Two batches in a row, with eps and without, have the same kind of dL/dy.
   const kindTurn = first.integer(UPSTREAMS.length) + Math.floor(index / 2);
   const kind = family.columns?.upstream ?? family.upstream ?? (UPSTREAMS[kindTurn % UPSTREAMS.length] as Upstream);
   const x = new Float32Array(rows * size);
@@ -129,7 +129,7 @@ export function makeBatch(family: Family, size: number, rows: number, index: num
   ];
   const t = new Float64Array(size);
   const rest = new Float64Array(size);
-  // No sum over all rows of products with y, which is sqrt(size) at most, leaves the range of f32.
+  // No sum over all rows of products with z, which is sqrt(size) at most, leaves the range of f32.
   const largest = 115 - Math.ceil(Math.log2(rows * size));
   let kept = 0;
   for (let attempt = 0; attempt < 2 * rows && kept < rows; attempt++) {
@@ -153,10 +153,10 @@ export function makeBatch(family: Family, size: number, rows: number, index: num
     if (kind === "constant") rowOf(dy).fill(Math.fround(scale * (1 + random.uniform())));
     if (kind === "slope") {
       // The first row settles k; in the others it is the element nearest to that.
-      const y = t.map((value) => value * rstd);
-      const largest = y.reduce((most, value) => Math.max(most, Math.abs(value)), 0.1);
+      const z = t.map((value) => value * rstd);
+      const largest = z.reduce((most, value) => Math.max(most, Math.abs(value)), 0.1);
       if (kept === 0) options.k = 0.99 / largest;
-      const off = y.map((value) => Math.abs(1 - options.k * value));
+      const off = z.map((value) => Math.abs(1 - options.k * value));
       const least = off.reduce((a, b) => Math.min(a, b));
       dy[kept * size + off.indexOf(least)] = scale * random.between(1, 2);
     }

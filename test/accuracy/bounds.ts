@@ -7,30 +7,30 @@ import { exponentOf } from "./storage.ts";
  *   mean          2^-23 of max(|mean|, sigma)
  *   variance      ulp of f32 at the exact value; so rstd. A quarter more in rows of 256 elements or more whose mean is an
  *                 eighth to half a sigma off: one pass serves them, which magnifies what rounding adds
- *   y             2^-23 of max(1, |y|)
- *   z (adaNorm)   2^-23 of C max(1, |y|) (1 + 2 k |y|)
- *   dx            2^-23 of r max(|e| + |a| + 2 |s y|) over the row: the terms that dx is made of, the last of which goes with
- *                 r^3. For adaNorm |e| is C |u| (1 + k |y|), u = dL/dz, with 2 k where phi is differentiated
- *   dGain, dBias  2^-22 of the sum of the magnitudes of the terms, for many rows; over a few rows dGain's terms u y count
- *                 as |u| max(1, |y|), the unit that goes with that of y: where all y of a column are near 0, the error of
+ *   z             2^-23 of max(1, |z|): the normalised row, which layerNormSimple, and rmsNorm without gain and bias, return
+ *   y (adaNorm)   2^-23 of C max(1, |z|) (1 + 2 k |z|)
+ *   dx            2^-23 of r max(|dz| + |a| + 2 |s z|) over the row: the terms that dx is made of, the last of which goes with
+ *                 r^3. For adaNorm |dz| is C |dy| (1 + k |z|), with 2 k where phi is differentiated
+ *   dGain, dBias  2^-22 of the sum of the magnitudes of the terms, for many rows; over a few rows dGain's terms dy z count
+ *                 as |dy| max(1, |z|), the unit that goes with that of z: where all z of a column are near 0, the error of
  *                 the mean, which is relative to sigma, is all that is left of them. dGain may be off by two of them
  *   constant      elements of a constant row that are not exactly 0, or the bias, for eps > 0
  *
  * Where batches are stored in 16 bits, or are the sums with a residual:
  *
  *   sum           elements that are not exactly x + residual, rounded once
- *   y, z, dx      as above, beyond half a unit in the last place of the storage
+ *   z, y, dx      as above, beyond half a unit in the last place of the storage
  *   total         dx + dSum: as dx, beyond half a unit in the last place of the total as f32 too
- *   y ulp ...     the whole error in units in the last place of the storage, over the elements at which such a unit is more
+ *   z ulp ...     the whole error in units in the last place of the storage, over the elements at which such a unit is more
  *                 than 100 times the bound for f32, so that the rounding to the storage is all that matters
- *   y any, z any  the same over all elements: no bound of its own, as that follows from the others
+ *   z any, y any  the same over all elements: no bound of its own, as that follows from the others
  *   special       elements that are not what they must be where one row has NaN or infinity: NaN in that row, the bytes
  *                 that they would have had in all others
  */
-export const QUANTITIES = ["mean", "variance", "rstd", "y", "z", "dx", "dGain", "dBias", "constant"] as const;
+export const QUANTITIES = ["mean", "variance", "rstd", "z", "y", "dx", "dGain", "dBias", "constant"] as const;
 
 /** The results that are as long as the rows. */
-export const ELEMENTWISE = ["y", "z", "dx", "total"] as const;
+export const ELEMENTWISE = ["z", "y", "dx", "total"] as const;
 
 export type Elementwise = (typeof ELEMENTWISE)[number];
 
@@ -38,8 +38,8 @@ export type Quantity =
   | (typeof QUANTITIES)[number]
   | Elementwise
   | `${Elementwise} ulp`
-  | "y any"
   | "z any"
+  | "y any"
   | "sum"
   | "special";
 
@@ -61,12 +61,12 @@ export const ULP = 2 ** -23;
 export function boundOf(quantity: Quantity, size: number): number {
   switch (quantity) {
     case "variance":
-    case "z":
+    case "y":
       return 4;
     case "rstd":
     case "dGain":
       return 2;
-    case "y":
+    case "z":
       return 3;
     case "dx":
     case "total":
@@ -75,13 +75,13 @@ export function boundOf(quantity: Quantity, size: number): number {
     case "sum":
     case "special":
       return 0;
-    case "y ulp":
     case "z ulp":
+    case "y ulp":
     case "dx ulp":
     case "total ulp":
       return 0.5 + 1 / CLEAR;
-    case "y any":
     case "z any":
+    case "y any":
       return Number.POSITIVE_INFINITY;
     default:
       return 1;

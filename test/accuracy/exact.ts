@@ -38,74 +38,76 @@ export class ExactRow {
   rstdRms = 0;
   readonly t: Float64Array;
   readonly rest: Float64Array;
-  readonly y: Float64Array;
-  readonly yUnits: Float64Array;
-  readonly yRms: Float64Array;
-  readonly yRmsUnits: Float64Array;
+  /** The normalised row. */
   readonly z: Float64Array;
   readonly zUnits: Float64Array;
-  readonly e: Float64Array;
-  /** What e contributes to the unit of dx. */
+  readonly zRms: Float64Array;
+  readonly zRmsUnits: Float64Array;
+  /** What adaNorm returns. */
+  readonly y: Float64Array;
+  readonly yUnits: Float64Array;
+  readonly dz: Float64Array;
+  /** What dz contributes to the unit of dx. */
   readonly terms: Float64Array;
 
   constructor(size: number) {
     const array = () => new Float64Array(size);
-    [this.t, this.rest, this.y, this.yUnits] = [array(), array(), array(), array()];
-    [this.yRms, this.yRmsUnits, this.z, this.zUnits] = [array(), array(), array(), array()];
-    [this.e, this.terms] = [array(), array()];
+    [this.t, this.rest, this.z, this.zUnits] = [array(), array(), array(), array()];
+    [this.zRms, this.zRmsUnits, this.y, this.yUnits] = [array(), array(), array(), array()];
+    [this.dz, this.terms] = [array(), array()];
   }
 
   /** Finds everything for the row x, and returns its moments. */
   set(x: Float32Array, options: Options): Moments {
     const { size, ddof, scale, k } = options;
-    const { t, y, yUnits, yRms, yRmsUnits, z, zUnits } = this;
+    const { t, z, zUnits, zRms, zRmsUnits, y, yUnits } = this;
     const moments = momentsOf(x, t, this.rest);
     this.variance = quotient(moments.squares, size - ddof);
     this.square = quotient(moments.originSquares, size);
     this.rstd = rstdOf(this.variance, options);
     this.rstdRms = rstdOf(this.square, options);
     for (let i = 0; i < size; i++) {
-      const yi = (t[i] as number) * this.rstd;
-      const magnitude = Math.abs(yi);
+      const zi = (t[i] as number) * this.rstd;
+      const magnitude = Math.abs(zi);
       const unit = Math.max(1, magnitude);
-      y[i] = yi;
-      yUnits[i] = unit;
-      z[i] = scale * (1 - k * yi) * yi;
-      zUnits[i] = scale * unit * (1 + 2 * k * magnitude);
+      z[i] = zi;
+      zUnits[i] = unit;
+      y[i] = scale * (1 - k * zi) * zi;
+      yUnits[i] = scale * unit * (1 + 2 * k * magnitude);
       const rms = (x[i] as number) * this.rstdRms;
-      yRms[i] = rms;
-      yRmsUnits[i] = Math.max(1, Math.abs(rms));
+      zRms[i] = rms;
+      zRmsUnits[i] = Math.max(1, Math.abs(rms));
     }
     return moments;
   }
 
-  /** dx of that row for dL/dz = u, into `dx`; returns the unit of its errors. */
-  gradient(dx: Float64Array, one: Case, u: Float32Array, options: Options, gain: Float32Array): number {
+  /** dx of that row into `dx`, for dy = dL/dy; returns the unit of its errors. */
+  gradient(dx: Float64Array, one: Case, dy: Float32Array, options: Options, gain: Float32Array): number {
     const { norm, detachScale = true, params, detached = norm === "detachNorm" } = one;
     const { size, scale, ddof } = options;
-    const { e, terms } = this;
+    const { dz, terms } = this;
     const origin = isOrigin(norm);
-    const y = origin ? this.yRms : this.y;
+    const z = origin ? this.zRms : this.z;
     const rstd = origin ? this.rstdRms : this.rstd;
     const slope = detachScale ? options.k : 2 * options.k;
     for (let i = 0; i < size; i++) {
-      const ui = u[i] as number;
-      const yi = y[i] as number;
-      let ei = ui;
-      let unit = Math.abs(ui);
+      const dyi = dy[i] as number;
+      const zi = z[i] as number;
+      let dzi = dyi;
+      let unit = Math.abs(dyi);
       if (norm === "adaNorm") {
-        ei *= scale * (1 - slope * yi);
+        dzi *= scale * (1 - slope * zi);
         // The two terms may cancel, their errors do not.
-        unit *= scale * (1 + slope * Math.abs(yi));
+        unit *= scale * (1 + slope * Math.abs(zi));
       }
       if (params) {
-        ei *= gain[i] as number;
-        unit = Math.abs(ei);
+        dzi *= gain[i] as number;
+        unit = Math.abs(dzi);
       }
-      e[i] = ei;
+      dz[i] = dzi;
       terms[i] = unit;
     }
-    const { a, s } = gradient(dx, e, y, {
+    const { a, s } = gradient(dx, dz, z, {
       rstd,
       kappa: kappaOf(origin ? this.square : this.variance, options),
       freedom: origin ? size : size - ddof,
@@ -114,7 +116,7 @@ export class ExactRow {
     });
     let largest = 0;
     for (let i = 0; i < size; i++) {
-      const unit = (terms[i] as number) + Math.abs(a) + 2 * Math.abs(s * (y[i] as number));
+      const unit = (terms[i] as number) + Math.abs(a) + 2 * Math.abs(s * (z[i] as number));
       if (unit > largest) largest = unit;
     }
     return rstd * largest;

@@ -4,18 +4,20 @@ import type { Random } from "./random.ts";
 import { exponentOf, STORAGES } from "./storage.ts";
 
 /**
- * How dL/dz is made of noise n and the row's y: constant, in a few elements alone, or in the one alone that k y is 0.99 of, for
+ * How dL/dy is made of noise n and the row's z: constant, in a few elements alone, or in the one alone that k z is 0.99 of, for
  * which k is chosen.
  */
 export type Upstream = "noise" | "correlated" | "biased" | "positive" | "aligned" | "constant" | "sparse" | "slope";
 
 export interface Family {
   name: string;
+  /** What chooses its random numbers beside the seed. Default: the name. A name may change, and its figures may not. */
+  drawnBy?: string;
   /** Fills one row. */
   fill(row: Float32Array, random: Random): void;
-  /** How far, in powers of two, the magnitude of dL/dz may be from that of sigma. Default 0. */
+  /** How far, in powers of two, the magnitude of dL/dy may be from that of sigma. Default 0. */
   upstreamSpread?: number;
-  /** What dL/dz is in all batches. Default: every kind but the special ones in turn. */
+  /** What dL/dy is in all batches. Default: every kind but the special ones in turn. */
   upstream?: Upstream;
   /** Rows so many that dGain and dBias are what is measured. Default: rows of every size, and all norms. */
   columns?: { upstream: Upstream };
@@ -23,6 +25,11 @@ export interface Family {
   dtype?: DType;
   /** Whether rows come as two, to be added, and gradients with one to be added to them. Default false. */
   residual?: boolean;
+}
+
+/** The seed of a family's random numbers. */
+export function seedOf({ name, drawnBy = name }: Family, seed: string): string {
+  return `${seed}/${drawnBy}`;
 }
 
 /** Whether a family is there for its storage or its residual. */
@@ -145,9 +152,15 @@ const FLOATS: readonly Family[] = [
     fill: normal((random) => ({ mean: random.between(-1, 1), sigma: 1 })),
     upstream: "sparse",
   },
-  { name: "dy where k y is near 1", fill: normal(() => ({ mean: 0, sigma: 1 })), upstream: "slope" },
   {
-    name: "dy where k y is near 1, one outlier",
+    name: "dy where k z is near 1",
+    drawnBy: "dy where k y is near 1",
+    fill: normal(() => ({ mean: 0, sigma: 1 })),
+    upstream: "slope",
+  },
+  {
+    name: "dy where k z is near 1, one outlier",
+    drawnBy: "dy where k y is near 1, one outlier",
     fill: (row, random) => {
       ordinary(row, random);
       row[random.integer(row.length)] = random.sign() * 10 ** random.between(0.5, 3);

@@ -187,10 +187,10 @@ function checkForward(batch: Batch, row: number, exact: ExactRow, moments: Momen
   tally.note("rstd", inUnits(simpleRstd - rstd, larger * ulpAt(rstd)), centred, label, row);
   tally.note("rstd", inUnits(rmsRstd - rstdRms, ulpAt(rstdRms)), origin, label, row);
 
-  noteRow(tally, "y", simple.y, start, exact.y, exact.yUnits, options, [centred, label, row]);
-  noteRow(tally, "y", rms.y, start, exact.yRms, exact.yRmsUnits, options, [origin, label, row]);
+  noteRow(tally, "z", simple.y, start, exact.z, exact.zUnits, options, [centred, label, row]);
+  noteRow(tally, "z", rms.y, start, exact.zRms, exact.zRmsUnits, options, [origin, label, row]);
   if (!ada || !affine) return;
-  noteRow(tally, "z", ada.y, start, exact.z, exact.zUnits, options, ["adaNorm", label, row]);
+  noteRow(tally, "y", ada.y, start, exact.y, exact.yUnits, options, ["adaNorm", label, row]);
   if (moments.constant && options.eps > 0) {
     tally.note("constant", differing(simple.y, start, size), centred, label, row);
     tally.note("constant", differing(ada.y, start, size), "adaNorm", label, row);
@@ -212,19 +212,19 @@ function measureBatch(batch: Batch, subjects: readonly [Subject, Tally][], onlyC
 
   for (let row = 0; row < rows; row++) {
     const start = row * size;
-    const u = dy.subarray(start, start + size);
+    const dyRow = dy.subarray(start, start + size);
     const moments = exact.set(x.subarray(start, start + size), options);
     for (const results of all) checkForward(batch, row, exact, moments, results);
 
-    biasSums.addRow(u);
+    biasSums.addRow(dyRow);
     for (const [index, each] of cases.entries()) {
-      units.fill(exact.gradient(want, each, u, options, params.gain));
+      units.fill(exact.gradient(want, each, dyRow, options, params.gain));
       if (dSum) for (let i = 0; i < size; i++) want[i] = (want[i] as number) + (dSum[start + i] as number);
       for (const { tally, gradients } of all) {
         const { dx } = gradients[index] as Backward;
         noteRow(tally, dSum ? "total" : "dx", dx, start, want, units, options, [each.label, label, row]);
       }
-      gainSums[index]?.addRow(u, isOrigin(each.norm) ? exact.yRms : exact.y);
+      gainSums[index]?.addRow(dyRow, isOrigin(each.norm) ? exact.zRms : exact.z);
     }
   }
 

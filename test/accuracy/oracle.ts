@@ -3,9 +3,9 @@
  * found in double-double arithmetic and rounded to a double at the end; what follows from it by products alone is
  * double. Its own errors are below 2^-50, where the bounds are of the order of 2^-23.
  *
- *   mean = sum x / H,   t = x - mean,   V = sum t^2 / (H - ddof),   y = t r
+ *   mean = sum x / H,   t = x - mean,   V = sum t^2 / (H - ddof),   z = t r
  *   r = 1 / sqrt(V + eps), or 1 / (sqrt(V) + eps)
- *   dx = r (e - a - s y),   a = sum e / H,   s = kappa sum(e y) / (H - ddof)
+ *   dx = r (dz - a - s z),   a = sum dz / H,   s = kappa sum(dz z) / (H - ddof)
  */
 import { add, difference, divide, dot, type Pair, sum } from "./double-double.ts";
 
@@ -79,12 +79,12 @@ export interface GradientTerms {
   detachStd: boolean;
 }
 
-/** dx of one row into `dx`, for e = dL/dy; returns a and s. */
-export function gradient(dx: Float64Array, e: Float64Array, y: Float64Array, terms: GradientTerms) {
+/** dx of one row into `dx`, for dz = dL/dz; returns a and s. */
+export function gradient(dx: Float64Array, dz: Float64Array, z: Float64Array, terms: GradientTerms) {
   const { rstd, kappa, freedom, detachMean, detachStd } = terms;
-  const a = detachMean ? 0 : quotient(sum(e), e.length);
-  const s = detachStd ? 0 : kappa * quotient(dot(e, y), freedom);
-  for (let i = 0; i < e.length; i++) dx[i] = rstd * ((e[i] as number) - a - s * (y[i] as number));
+  const a = detachMean ? 0 : quotient(sum(dz), dz.length);
+  const s = detachStd ? 0 : kappa * quotient(dot(dz, z), freedom);
+  for (let i = 0; i < dz.length; i++) dx[i] = rstd * ((dz[i] as number) - a - s * (z[i] as number));
   return { a, s };
 }
 
@@ -92,9 +92,9 @@ export function gradient(dx: Float64Array, e: Float64Array, y: Float64Array, ter
 export class ColumnSums {
   readonly #high: Float64Array;
   readonly #low: Float64Array;
-  /** The sums of |u y|, or of |u|. */
+  /** The sums of |dy z|, or of |dy|. */
   readonly magnitudes: Float64Array;
-  /** The sums of |u| max(1, |y|). */
+  /** The sums of |dy| max(1, |z|). */
   readonly units: Float64Array;
 
   constructor(size: number) {
@@ -105,19 +105,19 @@ export class ColumnSums {
   }
 
   /** Adds u_i y_i to column i, or u_i alone. */
-  addRow(u: Float32Array, y?: Float64Array): void {
+  addRow(dy: Float32Array, z?: Float64Array): void {
     const high = this.#high;
     const low = this.#low;
-    for (let i = 0; i < u.length; i++) {
-      const ui = u[i] as number;
-      const term = y ? ui * (y[i] as number) : ui;
+    for (let i = 0; i < dy.length; i++) {
+      const dyi = dy[i] as number;
+      const term = z ? dyi * (z[i] as number) : dyi;
       const before = high[i] as number;
       const s = before + term;
       const v = s - before;
       low[i] = (low[i] as number) + (before - (s - v) + (term - v));
       high[i] = s;
       this.magnitudes[i] = (this.magnitudes[i] as number) + Math.abs(term);
-      this.units[i] = (this.units[i] as number) + Math.max(Math.abs(ui), Math.abs(term));
+      this.units[i] = (this.units[i] as number) + Math.max(Math.abs(dyi), Math.abs(term));
     }
   }
 

@@ -1,8 +1,8 @@
 /**
  * The norms as people write them: two passes in f32, every operation rounded (what a C loop over floats does).
  *
- *   mean = sum x / H,   var = sum (x - mean)^2 / (H - ddof),   r = 1 / sqrt(var + eps),   y = (x - mean) r
- *   dx = r (e - sum e / H - y sum(e y) / (H - ddof))
+ *   mean = sum x / H,   var = sum (x - mean)^2 / (H - ddof),   r = 1 / sqrt(var + eps),   z = (x - mean) r
+ *   dx = r (dz - sum dz / H - z sum(dz z) / (H - ddof))
  */
 import type { RowStats } from "adanorm";
 import type { NormName, Options } from "./subjects.ts";
@@ -64,11 +64,12 @@ export function plainForward(norm: NormName, x: Float32Array, options: Options, 
     result.mean[row] = mean;
     result.rstd[row] = rstd;
     for (let i = 0; i < size; i++) {
-      let z = f32(f32((x[start + i] as number) - mean) * rstd);
-      if (norm === "adaNorm") z = f32(f32(scale * f32(1 - f32(k * z))) * z);
-      if (gain) z = f32(z * (gain[i] as number));
-      if (bias) z = f32(z + (bias[i] as number));
-      result.y[start + i] = z;
+      const z = f32(f32((x[start + i] as number) - mean) * rstd);
+      let y = z;
+      if (norm === "adaNorm") y = f32(f32(scale * f32(1 - f32(k * z))) * z);
+      if (gain) y = f32(y * (gain[i] as number));
+      if (bias) y = f32(y + (bias[i] as number));
+      result.y[start + i] = y;
     }
   }
   return result;
@@ -91,33 +92,33 @@ export function plainBackward(
   const dx = new Float32Array(x.length);
   const dGain = gain && new Float32Array(size);
   const dBias = bias && new Float32Array(size);
-  const y = new Float32Array(size);
-  const e = new Float32Array(size);
+  const z = new Float32Array(size);
+  const dz = new Float32Array(size);
   for (let row = 0; row < x.length / size; row++) {
     const start = row * size;
     const mean = f32(stats.mean[row] as number);
     const rstd = f32(stats.rstd[row] as number);
-    let sumE = f32(0);
-    let sumEY = f32(0);
+    let sumDz = f32(0);
+    let sumDzZ = f32(0);
     for (let i = 0; i < size; i++) {
-      const u = dy[start + i] as number;
-      const yi = f32(f32((x[start + i] as number) - mean) * rstd);
-      let ei = u;
-      if (norm === "adaNorm") ei = f32(u * f32(scale * f32(1 - f32(k * yi))));
-      if (gain) ei = f32(u * (gain[i] as number));
-      if (dGain) dGain[i] = f32((dGain[i] as number) + f32(u * yi));
-      if (dBias) dBias[i] = f32((dBias[i] as number) + u);
-      sumE = f32(sumE + ei);
-      sumEY = f32(sumEY + f32(ei * yi));
-      y[i] = yi;
-      e[i] = ei;
+      const dyi = dy[start + i] as number;
+      const zi = f32(f32((x[start + i] as number) - mean) * rstd);
+      let dzi = dyi;
+      if (norm === "adaNorm") dzi = f32(dyi * f32(scale * f32(1 - f32(k * zi))));
+      if (gain) dzi = f32(dyi * (gain[i] as number));
+      if (dGain) dGain[i] = f32((dGain[i] as number) + f32(dyi * zi));
+      if (dBias) dBias[i] = f32((dBias[i] as number) + dyi);
+      sumDz = f32(sumDz + dzi);
+      sumDzZ = f32(sumDzZ + f32(dzi * zi));
+      z[i] = zi;
+      dz[i] = dzi;
     }
     const std = f32(f32(1 / rstd) - eps);
     const kappa = epsAt === "std" ? (std > 0 ? f32(f32(std + eps) / std) : 0) : 1;
-    const a = detachMean || norm === "rmsNorm" ? 0 : f32(sumE / size);
-    const s = detachStd ? 0 : f32(kappa * f32(sumEY / (size - ddof)));
+    const a = detachMean || norm === "rmsNorm" ? 0 : f32(sumDz / size);
+    const s = detachStd ? 0 : f32(kappa * f32(sumDzZ / (size - ddof)));
     for (let i = 0; i < size; i++) {
-      dx[start + i] = f32(rstd * f32(f32((e[i] as number) - a) - f32(s * (y[i] as number))));
+      dx[start + i] = f32(rstd * f32(f32((dz[i] as number) - a) - f32(s * (z[i] as number))));
     }
   }
   return { dx, dGain, dBias };

@@ -51,7 +51,7 @@ export const REDUCTION_SIZES = FULL.sizes;
 const QUICK_STORED: Effort = { ...QUICK, elements: 6000, mostRows: 300 };
 const FULL_STORED: Effort = { ...FULL, sizes: [...SIZES, 65_536], elements: 16_000, fewestRows: 1 };
 
-/** What dL/dz of one shape does is seen in rows of any length. */
+/** What dL/dy of one shape does is seen in rows of any length. */
 const FULL_SHAPED: Effort = { ...FULL, sizes: SIZES };
 
 function effortFor(family: Family, quick: boolean): Effort {

@@ -5,7 +5,7 @@
 import { type Kernels, loadSync } from "adanorm";
 import { inUnits } from "./bounds.ts";
 import { difference, divide, type Pair, sum, twoProd } from "./double-double.ts";
-import { FAMILIES, isStored } from "./families.ts";
+import { FAMILIES, isStored, seedOf } from "./families.ts";
 import { momentsOf } from "./oracle.ts";
 import { Random } from "./random.ts";
 
@@ -75,7 +75,7 @@ export function measureReductions(size: number, elements: number, seed: string):
   const x = new Float32Array(size);
   for (const family of FAMILIES) {
     if (family.columns || family.upstream || isStored(family)) continue;
-    const random = new Random(`reductions/${seed}/${family.name}/${size}`);
+    const random = new Random(`${seedOf(family, `reductions/${seed}`)}/${size}`);
     for (let row = 0; row < Math.max(1, elements / size); row++) {
       family.fill(x, random);
       const errors = errorsOf(kernels, x, size > 1 && row % 2 ? 1 : 0);

@@ -10,19 +10,19 @@ import type { Found } from "./search.ts";
 /** What the table of storages shows in units in the last place, and what it calls it. */
 const ULPS: readonly [Quantity, string][] = [
   ["sum", "sum"],
-  ["y ulp", "y"],
   ["z ulp", "z"],
+  ["y ulp", "y"],
   ["dx ulp", "dx"],
   ["total ulp", "dx + dSum"],
-  ["y any", "any y"],
   ["z any", "any z"],
+  ["y any", "any y"],
   ["special", "special"],
 ];
 
 /** And what it shows of the rest. */
 const RESTS: readonly [Quantity, string][] = [
-  ["y", "y"],
   ["z", "z"],
+  ["y", "y"],
   ["dx", "dx"],
   ["total", "dx + dSum"],
   ["dGain", "dGain"],

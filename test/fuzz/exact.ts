@@ -42,12 +42,12 @@ export interface Row {
   variance: number;
   rstd: number;
   isConstant: boolean;
-  /** y before gain and bias or phi */
-  y: Float64Array;
+  /** The normalised row, before gain and bias or phi. */
   z: Float64Array;
+  y: Float64Array;
   dx: Float64Array;
-  /** The bounds of z, element by element, and of dx. */
-  zBounds: Float64Array;
+  /** The bounds of y, element by element, and of dx. */
+  yBounds: Float64Array;
   dxBound: number;
 }
 
@@ -106,7 +106,7 @@ export class Exact {
     const { eps, epsAt, ddof, detachMean, detachStd, scale, k, slope } = settings;
     const start = row * size;
     const x = this.x.subarray(start, start + size);
-    const u = this.upstream(row);
+    const dy = this.upstream(row);
     const isOrigin = norm === "rmsNorm";
     const freedom = size - ddof;
     const exact = way === "oracle";
@@ -130,35 +130,35 @@ export class Exact {
     }
     const isConstant = x.every((value) => value === (isOrigin ? 0 : x[0]));
 
-    const y = t.map((value) => value * rstd);
-    const z = exact ? new Float64Array(size) : this.forward.y.subarray(start, start + size);
-    const e = new Float64Array(size);
-    const zBounds = new Float64Array(size);
-    // |e|, or of adaNorm the sum of its two terms: they may cancel, their errors do not.
+    const z = t.map((value) => value * rstd);
+    const y = exact ? new Float64Array(size) : this.forward.y.subarray(start, start + size);
+    const dz = new Float64Array(size);
+    const yBounds = new Float64Array(size);
+    // |dz|, or of adaNorm the sum of its two terms: they may cancel, their errors do not.
     const terms = new Float64Array(size);
     const gain = this.#gain;
     const bias = this.#bias;
     for (let i = 0; i < size; i++) {
-      const yi = y[i] as number;
-      const magnitude = Math.abs(yi);
+      const zi = z[i] as number;
+      const magnitude = Math.abs(zi);
       const unit = ULP * Math.max(1, magnitude);
-      let ei = u[i] as number;
-      let gradient = Math.abs(ei);
+      let dzi = dy[i] as number;
+      let gradient = Math.abs(dzi);
       if (norm === "adaNorm") {
-        ei *= scale * (1 - slope * yi);
+        dzi *= scale * (1 - slope * zi);
         gradient *= scale * (1 + slope * magnitude);
-        if (exact) z[i] = scale * (1 - k * yi) * yi;
-        zBounds[i] = boundOf("z", size) * unit * scale * (1 + 2 * k * magnitude);
+        if (exact) y[i] = scale * (1 - k * zi) * zi;
+        yBounds[i] = boundOf("y", size) * unit * scale * (1 + 2 * k * magnitude);
       } else {
         const factor = gain ? (gain[i] as number) : 1;
-        ei *= factor;
-        gradient = Math.abs(ei);
-        if (exact) z[i] = factor * yi + (bias ? (bias[i] as number) : 0);
+        dzi *= factor;
+        gradient = Math.abs(dzi);
+        if (exact) y[i] = factor * zi + (bias ? (bias[i] as number) : 0);
         // The gain's product and the bias's sum are rounded once each.
-        const rounding = gain || bias ? ULP * (Math.abs(factor) * magnitude + Math.abs(z[i] as number)) : 0;
-        zBounds[i] = boundOf("y", size) * unit * Math.abs(factor) + rounding;
+        const rounding = gain || bias ? ULP * (Math.abs(factor) * magnitude + Math.abs(y[i] as number)) : 0;
+        yBounds[i] = boundOf("z", size) * unit * Math.abs(factor) + rounding;
       }
-      e[i] = ei;
+      dz[i] = dzi;
       terms[i] = gradient;
     }
     let dx: Float64Array;
@@ -168,27 +168,27 @@ export class Exact {
       // kappa / sigma, neither of which need be a double.
       let factor = rstd;
       if (epsAt === "std") factor = variance === 0 ? 0 : 1 / Math.sqrt(variance);
-      a = detachMean ? 0 : quotient(sum(e), size);
-      s = detachStd || (isConstant && eps > 0) ? 0 : quotient(dot(e, t), freedom) * factor;
+      a = detachMean ? 0 : quotient(sum(dz), size);
+      s = detachStd || (isConstant && eps > 0) ? 0 : quotient(dot(dz, t), freedom) * factor;
       for (let i = 0; i < size; i++) {
-        const difference = (e[i] as number) - a - s * (y[i] as number);
+        const difference = (dz[i] as number) - a - s * (z[i] as number);
         dx[i] = difference === 0 && eps > 0 ? 0 : difference * rstd;
       }
     } else {
       dx = this.backward.dx.subarray(start, start + size);
-      if (!detachMean) a = e.reduce((total, value) => total + value, 0) / size;
+      if (!detachMean) a = dz.reduce((total, value) => total + value, 0) / size;
       if (!detachStd) {
-        for (let i = 0; i < size; i++) s += (e[i] as number) * (y[i] as number);
+        for (let i = 0; i < size; i++) s += (dz[i] as number) * (z[i] as number);
         s *= kappaOf(variance, { eps, epsAt }) / freedom;
       }
     }
     let largest = 0;
     for (let i = 0; i < size; i++) {
-      const term = (terms[i] as number) + Math.abs(a) + 2 * Math.abs(s * (y[i] as number));
+      const term = (terms[i] as number) + Math.abs(a) + 2 * Math.abs(s * (z[i] as number));
       // NaN is no bound for the others.
       if (term > largest) largest = term;
     }
-    return { mean, variance, rstd, isConstant, y, z, dx, zBounds, dxBound: boundOf("dx", size) * ULP * rstd * largest };
+    return { mean, variance, rstd, isConstant, z, y, dx, yBounds, dxBound: boundOf("dx", size) * ULP * rstd * largest };
   }
 
   #rstd(row: number): number {
@@ -200,8 +200,8 @@ export class Exact {
     return this.settings.eps > 0 ? Math.min(rstd, Number.MAX_VALUE) : rstd;
   }
 
-  /** y of a row by the reference, before gain and bias. */
-  yOf(row: number): Float64Array {
+  /** z of a row by the reference, before gain and bias. */
+  zOf(row: number): Float64Array {
     const { size } = this.#each;
     const [mean, rstd] = [this.forward.mean[row] as number, this.#rstd(row)];
     return Float64Array.from(this.x.subarray(row * size, (row + 1) * size), (value) => (value - mean) * rstd);

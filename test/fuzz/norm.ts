@@ -60,9 +60,9 @@ function checkRow(
   const bias = exact.biasOf;
   const isExact = want.isConstant && exact.settings.eps > 0 && !Number.isNaN(want.variance);
   for (let i = 0; i < size; i++) {
-    const bound = isExact ? 0 : (want.zBounds[i] as number);
-    const z = isExact ? (bias ? (bias[i] as number) : 0) : (want.z[i] as number);
-    within("y, element", start + i, y[start + i] as number, z, bound, storage);
+    const bound = isExact ? 0 : (want.yBounds[i] as number);
+    const wanted = isExact ? (bias ? (bias[i] as number) : 0) : (want.y[i] as number);
+    within("y, element", start + i, y[start + i] as number, wanted, bound, storage);
     within("dx, element", start + i, dx[start + i] as number, want.dx[i] as number, want.dxBound, storage, onto?.[i]);
   }
   const [mean, rstd] = [plain.mean[row] as number, plain.rstd[row] as number];
@@ -91,12 +91,12 @@ class Columns {
     this.biasUnits = new Float64Array(size);
   }
 
-  add(u: Float32Array, y: Float64Array | undefined): void {
+  add(dy: Float32Array, z: Float64Array | undefined): void {
     const { gainUnits, biasUnits } = this;
-    for (let i = 0; i < u.length; i++) {
-      const magnitude = Math.abs(u[i] as number);
+    for (let i = 0; i < dy.length; i++) {
+      const magnitude = Math.abs(dy[i] as number);
       biasUnits[i] = (biasUnits[i] as number) + magnitude;
-      if (y) gainUnits[i] = (gainUnits[i] as number) + magnitude * Math.max(1, Math.abs(y[i] as number));
+      if (z) gainUnits[i] = (gainUnits[i] as number) + magnitude * Math.max(1, Math.abs(z[i] as number));
     }
   }
 
@@ -154,7 +154,7 @@ function checkPlain(each: NormCase, data: Data, plain: Plain): { exact: Exact; c
       // Where the reference is too coarse.
       checkRow(each, plain, y, dx, exact, row, "oracle");
     }
-    if (hasParams(each)) columns.add(exact.upstream(row), exact.yOf(row));
+    if (hasParams(each)) columns.add(exact.upstream(row), exact.zOf(row));
   }
   const { dGain, dBias } = plain;
   if (dGain && dBias) columns.check(exact, dGain, dBias);

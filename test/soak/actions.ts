@@ -123,19 +123,19 @@ const againstReference: Action = ({ kernels }, random, counts) => {
   const result = onArrays(kernels, call);
   const want = reference.forward(norm, x, { size, ...options });
   const { dx } = reference.backward(norm, dy, x, { size, ...options });
-  const unit = norm === "adaNorm" ? boundOf("z", size) : boundOf("y", size);
+  const unit = norm === "adaNorm" ? boundOf("y", size) : boundOf("z", size);
   x.forEach((value, i) => {
     const row = Math.floor(i / size);
     const r = want.rstd[row] as number;
-    const y = Math.abs((value - (want.mean[row] as number)) * r);
-    const most = unit * ULP * Math.max(1, y) * (norm === "adaNorm" ? 1 + 0.2 * y : 1);
+    const z = Math.abs((value - (want.mean[row] as number)) * r);
+    const most = unit * ULP * Math.max(1, z) * (norm === "adaNorm" ? 1 + 0.2 * z : 1);
     const off = Math.abs((result.y?.[i] as number) - (want.y[i] as number));
     check(off <= most, () => `${describeCall(call)}: y[${i}] is ${off / ULP} x 2^-23 off`);
-    // Of dx the bound is relative to the largest e of its row: what follows is more than that can be, by as much as y is.
-    const largest = dy.subarray(row * size, (row + 1) * size).reduce((m, u) => Math.max(m, Math.abs(u)), 0);
+    // Of dx the bound is relative to the largest dz of its row: what follows is more than that can be, by as much as z is.
+    const largest = dy.subarray(row * size, (row + 1) * size).reduce((m, dyi) => Math.max(m, Math.abs(dyi)), 0);
     const slope = norm === "adaNorm" ? 1.5 : 1;
     const apart = Math.abs((result.dx?.[i] as number) - (dx[i] as number));
-    const units = boundOf("dx", size) * ULP * r * largest * slope * Math.max(1, y);
+    const units = boundOf("dx", size) * ULP * r * largest * slope * Math.max(1, z);
     check(apart <= units, () => `${describeCall(call)}: dx[${i}] is ${apart / ULP / r} x 2^-23 off`);
   });
   counts.references = (counts.references ?? 0) + 1;

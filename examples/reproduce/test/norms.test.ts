@@ -51,17 +51,17 @@ for (const norm of NORMS) {
       const random = seeded(7);
       const size = tf.util.sizeFromShape(shape);
       const x = normals(random, ROWS * size, 3).map((value) => value + 2);
-      const dz = normals(random, ROWS * size, 1);
+      const dy = normals(random, ROWS * size, 1);
       const [gain, bias] = norm === "layerNorm" ? [normals(random, size, 1), normals(random, size, 1)] : [];
       const [name, detached] = REFERENCE[norm];
       const options = { size, eps: EPS, ...detached, gain, bias };
-      const expected = reference.backward(name, dz, x, options);
+      const expected = reference.backward(name, dy, x, options);
 
       const given = [tf.tensor(x, [ROWS, ...shape])];
       if (gain && bias) given.push(tf.tensor(gain, shape), tf.tensor(bias, shape));
       const compute = (...tensors: tf.Tensor[]) => apply(tensors[0] as tf.Tensor, shape.length, tensors[1], tensors[2]);
       assertNear(compute(...given).dataSync(), reference.forward(name, x, options).y);
-      const gradients = tf.grads(compute)(given, tf.tensor(dz, [ROWS, ...shape]));
+      const gradients = tf.grads(compute)(given, tf.tensor(dy, [ROWS, ...shape]));
       const wanted = [expected.dx, expected.dGain, expected.dBias];
       gradients.forEach((gradient, i) => {
         assertNear(gradient.dataSync(), wanted[i] as Float64Array);

@@ -26,8 +26,8 @@ export interface Host {
   stop(): Promise<void>;
 }
 
-/** Bundles one entry by wrangler, in the project, and returns what would be uploaded. */
-export function bundle(project: Project, entry: string, out: string): { folder: string; size: string } {
+/** Bundles one entry by wrangler, in the project, and returns what would be uploaded, and what wrangler says of its size. */
+export function bundle(project: Project, entry: string, out: string): { folder: string; upload: string } {
   for (const part of ["src", "test", "wrangler.jsonc"]) {
     cpSync(join(example, part), join(project.folder, part), { recursive: true });
   }
@@ -37,7 +37,7 @@ export function bundle(project: Project, entry: string, out: string): { folder: 
     // Its logs go with the project.
     XDG_CONFIG_HOME: join(project.folder, "config"),
   });
-  return { folder: join(project.folder, out), size: printed.match(/Total Upload: (.*)/)?.[1] ?? "?" };
+  return { folder: join(project.folder, out), upload: printed.match(/Total Upload: (.*)/)?.[1] ?? "?" };
 }
 
 export async function start(folder: string): Promise<Host> {

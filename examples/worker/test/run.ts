@@ -185,14 +185,20 @@ async function checkWhole(): Promise<void> {
   }, DEADLINE);
   let host: Host | undefined;
   try {
+    const { folder, upload } = bundle(project, "src/index.ts", "upload");
     await check("the package's module is uploaded as it is", () => {
-      const { folder, size } = bundle(project, "src/index.ts", "upload");
       const file = readdirSync(folder).find((name) => name.endsWith("adanorm.wasm"));
       // While a Worker starts, bytes may be compiled: another entry of the package would work too, larger and slower.
       assert.ok(file, "expected a .wasm file, got bytes in JavaScript");
       const module = readFileSync(join(folder, file));
       assert.ok(module.equals(readFileSync(join(project.installed, "build/adanorm.wasm"))));
-      return size;
+    });
+    await check("the README says how large the upload is", () => {
+      const size = Number(upload.match(/gzip: ([\d.]+) KiB/)?.[1]);
+      const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+      const limit = Number(readme.match(/upload is\s+less\s+than (\d+) KiB\s+compressed/)?.[1]);
+      assert.ok(size < limit && size > 0.9 * limit, `${size} KiB, and the README says ${limit}`);
+      return upload;
     });
     host = await start(bundle(project, "test/entry.ts", "out").folder);
     await runHost(host);
