@@ -12,15 +12,7 @@ import { Whole } from "./formulas/centring";
 import { Direct, GradientFactors, Input, PlainGradient } from "./formulas/gradients";
 import { Single } from "./lanes";
 import { mapRow, writeRow } from "./maps";
-import {
-  backwardRstd,
-  factorsFitSingle,
-  gradientFitsSingle,
-  needsSplit,
-  Precision,
-  precisionOf,
-  sumFitsSingle,
-} from "./precision";
+import { backwardRstd, factorsFitSingle, gradientFitsSingle, needsSplit, Precision, sumFitsSingle } from "./precision";
 import { derivativeFactor, SHORT } from "./statistics";
 import { farthest, largestSquare, sum0, sum1, sumGradient } from "./sums";
 
@@ -38,11 +30,10 @@ export function backward<G>(call: Call, from: i32, rows: i32): void {
   const end = from + rows;
   const columns: usize = gradient.isAda() ? 0 : call.columns;
   // With both statistics constant dx is rstd dz; and where that is dy times a scalar, x is not read at all.
-  const scales = !gradient.usesX() && !gradient.usesGain() && isDetached(call);
+  const scales = !gradient.usesX() && !gradient.usesGain() && call.isDetached();
   for (let row = from; row < end; row++) {
     const rstd = backwardRstd(call.rstd(row));
-    const split = needsSplit(call.mean(row), rstd);
-    const single = solve<G>(call, row, rstd, split);
+    const precision = solve<G>(call, row, rstd);
     const viaMean0 = viaMean;
     const viaStd0 = viaStd;
     if (columns) {
@@ -51,9 +42,9 @@ export function backward<G>(call: Call, from: i32, rows: i32): void {
       if (number % FLUSHED == 0) flushColumns(call);
       // Not where dx is rstd dz alone, as a row by itself has it: to take viaStd t from that, viaStd = 0, may change the sign
       // of a zero.
-      if (number >= FIRST && even && row + 1 < end && single && !split && !scales) {
+      if (number >= FIRST && even && row + 1 < end && precision == Precision.Single && !scales) {
         const nextRstd = backwardRstd(call.rstd(row + 1));
-        if (!needsSplit(call.mean(row + 1), nextRstd) && solve<G>(call, row + 1, nextRstd, false)) {
+        if (solve<G>(call, row + 1, nextRstd) == Precision.Single) {
           writeTwoRows<G>(call, row, rstd, nextRstd, viaMean0, viaStd0);
           row++;
           continue;
@@ -62,36 +53,34 @@ export function backward<G>(call: Call, from: i32, rows: i32): void {
       // Before dx is written, which may be dy or x.
       sumColumns(call, row, rstd, 0);
     }
-    if (scales) writeRow<Direct<PlainGradient>>(call, row, precisionOf(single, false), rstd, 0, 0);
-    else writeRow<Input<G>>(call, row, precisionOf(single, split), rstd, viaMean0, viaStd0);
+    if (scales) writeRow<Direct<PlainGradient>>(call, row, precision, rstd, 0, 0);
+    else writeRow<Input<G>>(call, row, precision, rstd, viaMean0, viaStd0);
   }
-}
-
-/** Whether both statistics are held constant. */
-function isDetached(call: Call): bool {
-  return call.detachMean && call.detachStd;
 }
 
 /** What the last `solve` found. */
 let viaMean: f64 = 0;
 let viaStd: f64 = 0;
 
-/** Sets viaMean and viaStd of a row, and tells whether f32 can take the row; with its mean split where `split` says so. */
-function solve<G>(call: Call, row: i32, rstd: f64, split: bool): bool {
+/** Sets viaMean and viaStd of a row, and tells how the row is to be computed. */
+function solve<G>(call: Call, row: i32, rstd: f64): Precision {
   const factors = changetype<GradientFactors<G>>(0);
   const k = factors.k(call);
   const size = call.size;
   viaMean = 0;
   viaStd = 0;
-  const single = size >= SHORT && factorsFitSingle(factors.scale(call), k) && gradientFitsSingle(rstd);
-  if (isDetached(call)) {
-    return single && (!changetype<G>(0).usesX() || slopeFitsSingle(call.xAt(row), call.mean(row), rstd, k, size));
+  const mean = call.mean(row);
+  const inSingle = needsSplit(mean, rstd) ? Precision.Split : Precision.Single;
+  const fits = size >= SHORT && factorsFitSingle(factors.scale(call), k) && gradientFitsSingle(rstd);
+  if (call.isDetached()) {
+    const unsummed = fits && (!changetype<G>(0).usesX() || slopeFitsSingle(call.xAt(row), mean, rstd, k, size));
+    return unsummed ? inSingle : Precision.Double;
   }
   const toMean = call.detachMean ? 0 : rstd / <f64>size;
-  const kappa = derivativeFactor(rstd, call.eps, call.epsAtStd != 0);
+  const kappa = derivativeFactor(call, rstd);
   const toStd = call.detachStd ? 0 : (kappa * rstd * rstd * rstd) / <f64>(size - call.ddof);
-  if (single) {
-    sumGradient<G>(call, row, rstd, precisionOf(true, split));
+  if (fits) {
+    sumGradient<G>(call, row, rstd, inSingle);
     viaMean = toMean * sum0;
     viaStd = toStd * sum1;
     if (
@@ -101,14 +90,14 @@ function solve<G>(call: Call, row: i32, rstd: f64, split: bool): bool {
       sumFitsSingle(viaStd) &&
       outlierFitsSingle(rstd * rstd * largestSquare, k, size)
     )
-      return true;
+      return inSingle;
   }
   sumGradient<G>(call, row, rstd, Precision.Double);
   // The mean first: where all dz are the same, rstd dz and viaMean are then, too, and dx is 0.
   viaMean = call.detachMean ? 0 : rstd * (sum0 / <f64>size);
   // The sum of a constant row is 0, whatever becomes of rstd^3.
   viaStd = sum1 == 0 ? sum1 : toStd * sum1;
-  return false;
+  return Precision.Double;
 }
 
 /**

@@ -69,6 +69,10 @@ export class Call {
   /** Whether backward takes C (1 - k z) for a constant. */
   detachScale: i32;
 
+  /** Whether backward takes both statistics for constants. */
+  @inline isDetached(): bool {
+    return this.detachMean != 0 && this.detachStd != 0;
+  }
   @inline xAt(row: i32): usize {
     return this.x + <usize>row * this.xStride;
   }
@@ -93,6 +97,10 @@ export class Call {
   }
   @inline rstdAt(row: i32): usize {
     return this.rstds + ((<usize>row) << 3);
+  }
+  @inline setStatistics(row: i32, mean: f64, rstd: f64): void {
+    store<f64>(this.meanAt(row), mean);
+    store<f64>(this.rstdAt(row), rstd);
   }
   @inline mean(row: i32): f64 {
     return load<f64>(this.meanAt(row));

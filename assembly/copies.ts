@@ -1,7 +1,7 @@
 /** Rows from one storage to another, and sums of two: what stands around the kernels where batches are not plain f32. */
 
+import { addElements } from "./additions";
 import { Floats, Single } from "./lanes";
-import { addElements } from "./maps";
 import { F32 } from "./storage";
 import { Transfer } from "./transfer";
 

@@ -2,9 +2,10 @@
  * Forward: the statistics of a row, the scalars that follow from them, one pass that writes it. Rows go in pairs: while those
  * of one pair are written, the sums of the next are taken; where a residual is added, the statistics are taken with that.
  */
+import { addRow } from "./additions";
 import { Call } from "./call";
 import { Factors, Forward } from "./formulas/forward";
-import { AHEAD, addRow, mapAndSumRow, writeRow } from "./maps";
+import { AHEAD, mapAndSumRow, writeRow } from "./maps";
 import { factorsFitSingle, needsSplit, precisionOf, rowFitsSingle } from "./precision";
 import {
   mean,
@@ -14,7 +15,6 @@ import {
   momentsOfSums,
   reciprocalStd,
   SHORT,
-  squares,
 } from "./statistics";
 
 /**
@@ -46,8 +46,7 @@ export function forward<F>(call: Call, from: i32, rows: i32): bool {
     if (end - row >= 2 * AHEAD && call.size >= SHORT && fits && !split) {
       const nextRstd = call.rstd(row + 1);
       if (rowFitsSingle(nextRstd) && !needsSplit(call.mean(row + 1), nextRstd)) {
-        writeAndSumRow<F>(call, row);
-        writeAndSumRow<F>(call, row + 1);
+        writeTwoRows<F>(call, row);
         row += AHEAD;
         settle(call, row, call.xAt(row));
         settle(call, row + 1, call.xAt(row + 1));
@@ -62,13 +61,22 @@ export function forward<F>(call: Call, from: i32, rows: i32): bool {
   return allFit;
 }
 
-/** Writes a row that f32 can take with its mean whole, and takes the sums of the row AHEAD of it. */
-function writeAndSumRow<F>(call: Call, row: i32): void {
+/** Writes a row and the next, which f32 can take with their means whole, and takes the sums of the two rows AHEAD of them. */
+function writeTwoRows<F>(call: Call, row: i32): void {
   const factors = changetype<Factors<F>>(0);
-  const rstd = call.rstd(row);
-  const factor = factors.scale(call) * rstd;
-  const slope = factor * factors.k(call) * rstd;
-  mapAndSumRow<F>(call, row, f32x4.splat(<f32>call.mean(row)), f32x4.splat(<f32>factor), f32x4.splat(<f32>slope));
+  const next = row + 1;
+  const scale = factors.scale(call);
+  const k = factors.k(call);
+  const rstd0 = call.rstd(row);
+  const rstd1 = call.rstd(next);
+  const factor0 = scale * rstd0;
+  const factor1 = scale * rstd1;
+  const mean0 = f32x4.splat(<f32>call.mean(row));
+  const mean1 = f32x4.splat(<f32>call.mean(next));
+  const slope0 = f32x4.splat(<f32>(factor0 * k * rstd0));
+  const slope1 = f32x4.splat(<f32>(factor1 * k * rstd1));
+  mapAndSumRow<F>(call, row, mean0, f32x4.splat(<f32>factor0), slope0);
+  mapAndSumRow<F>(call, next, mean1, f32x4.splat(<f32>factor1), slope1);
 }
 
 /** The same of sums with a residual: as many rows as a cache holds are added up and their statistics taken, then written. */
@@ -100,19 +108,12 @@ export function statistics(call: Call, from: i32, rows: i32): void {
 function findStatistics(call: Call, row: i32, x: usize): void {
   if (call.centred) moments(x, call.size);
   else momentsAtOrigin(x, call.size);
-  storeStatistics(call, row);
+  call.setStatistics(row, mean, reciprocalStd(call));
 }
 
 /** Makes mean and rstd of a row that begins at `x` of its sums of x and x^2, which lie in their places. */
 function settle(call: Call, row: i32, x: usize): void {
   if (call.centred) momentsOfSums(x, call.size, call.mean(row), call.rstd(row));
   else momentsAtOriginOfSums(x, call.size, call.rstd(row));
-  storeStatistics(call, row);
-}
-
-/** Stores what statistics.ts has found of a row. */
-function storeStatistics(call: Call, row: i32): void {
-  const variance = squares / <f64>(call.size - call.ddof);
-  store<f64>(call.meanAt(row), mean);
-  store<f64>(call.rstdAt(row), reciprocalStd(variance, call.eps, call.epsAtStd != 0));
+  call.setStatistics(row, mean, reciprocalStd(call));
 }

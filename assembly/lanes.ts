@@ -32,7 +32,7 @@ export class Floats<I, O> {
   @inline store(p: usize, v: v128): void {
     changetype<O>(0).store4(p, v);
   }
-  /** Two vectors, one behind the other: half the work for 16-bit elements. */
+  /** Two contiguous vectors: half the work for 16-bit elements. */
   @inline storePair(p: usize, v: v128, w: v128): void {
     changetype<O>(0).store8(p, v, w);
   }

@@ -46,7 +46,7 @@ export function backwardRstd(rstd: f64): f64 {
   return rstd < Infinity ? LARGEST_RSTD : NaN;
 }
 
-/** Whether scale and k are such that scale r and scale k r^2 are at home in f32 for every row that fits. */
+/** Whether scale and k are such that scale rstd and scale k rstd^2 are at home in f32 for every row that fits. */
 export function factorsFitSingle(scale: f64, k: f64): bool {
   return isModerate(scale) && (k == 0 || isModerate(k));
 }

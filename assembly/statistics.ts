@@ -2,6 +2,7 @@
  * Mean and squares of a row, by the cheapest algorithm that is exact enough for it, and what follows from them.
  */
 
+import { Call } from "./call";
 import { Origin, Whole } from "./formulas/centring";
 import { Value } from "./formulas/elements";
 import { Double, Single } from "./lanes";
@@ -96,17 +97,20 @@ function momentsAtOriginInDouble(x: usize, size: i32): void {
 }
 
 /**
- * r = 1 / sigma; eps is added to the variance or, with epsAtStd, to its square root. Infinite for constant rows where eps is
- * 0, and there alone: the largest f64 at most where eps is not.
+ * 1 / sigma by the `squares` found last; eps is added to the variance or, with epsAtStd, to its square root. Infinite for
+ * constant rows where eps is 0, and there alone: the largest f64 at most where eps is not.
  */
-export function reciprocalStd(variance: f64, eps: f64, epsAtStd: bool): f64 {
-  const r = 1 / (epsAtStd ? sqrt(variance) + eps : sqrt(variance + eps));
-  return r == Infinity && eps > 0 ? f64.MAX_VALUE : r;
+export function reciprocalStd(call: Call): f64 {
+  const eps = call.eps;
+  const variance = squares / <f64>(call.size - call.ddof);
+  const rstd = 1 / (call.epsAtStd ? sqrt(variance) + eps : sqrt(variance + eps));
+  return rstd == Infinity && eps > 0 ? f64.MAX_VALUE : rstd;
 }
 
 /** kappa = sigma / sqrt(variance), which the derivative of sigma brings in with epsAtStd; 0 for a constant row. */
-export function derivativeFactor(rstd: f64, eps: f64, epsAtStd: bool): f64 {
-  if (!epsAtStd) return 1;
+export function derivativeFactor(call: Call, rstd: f64): f64 {
+  if (!call.epsAtStd) return 1;
+  const eps = call.eps;
   const std = 1 / rstd - eps;
   // Beside an eps that is near the largest f64 nothing is left of it.
   return std > 0 && std < Infinity ? (std + eps) / std : 0;

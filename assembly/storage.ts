@@ -32,7 +32,7 @@ export class F32 {
   @inline store1(p: usize, v: v128): void {
     v128.store32_lane(p, v, 0);
   }
-  /** Two vectors, one behind the other. */
+  /** Two contiguous vectors. */
   @inline store8(p: usize, v: v128, w: v128): void {
     v128.store(p, v);
     v128.store(p, w, 16);

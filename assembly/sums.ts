@@ -5,7 +5,8 @@
  */
 
 import { Call } from "./call";
-import { Split, Whole } from "./formulas/centring";
+import { Origin, Split, Whole } from "./formulas/centring";
+import { Value } from "./formulas/elements";
 import { Dz } from "./formulas/gradients";
 import { Double, Single, sumLanes } from "./lanes";
 import { Precision } from "./precision";
@@ -17,7 +18,9 @@ export let largestSquare: f64 = 0;
 
 /** Vectors of a gradient that are added to each other first; and vectors of anything else. */
 const PAIR: usize = 2;
-const QUAD: usize = 4;
+export const QUAD: usize = 4;
+/** Elements of a row that fill no quad: this many at most. */
+export const REST: i32 = 15;
 /**
  * Vectors that are added up in single precision before double precision takes over: no square goes through more than three
  * additions.
@@ -84,7 +87,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
   // What the additions above have rounded off, in double precision.
   let sumsLost = none;
   let productsLost = none;
-  let m = none;
+  let most = none;
 
   const end = x + <usize>size * lanes.bytes();
   const unitsEnd = end - ((end - x) % (step * (term.usesUpstream() ? PAIR : QUAD)));
@@ -102,7 +105,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
         const term1 = at.term(t1, dy + step, gain + step, factor, slope);
         v = lanes.add(v, lanes.add(term0, term1));
         w = lanes.add(w, lanes.madd(term1, t1, lanes.mul(term0, t0)));
-        m = lanes.pmax(lanes.pmax(m, lanes.mul(t0, t0)), lanes.mul(t1, t1));
+        most = lanes.pmax(lanes.pmax(most, lanes.mul(t0, t0)), lanes.mul(t1, t1));
         x += step * PAIR;
         dy += step * PAIR;
         if (term.usesGain()) gain += step * PAIR;
@@ -161,7 +164,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
       const t = at.t(x, high, low);
       v = at.term(t, dy, gain, factor, slope);
       w = lanes.mul(v, t);
-      if (term.usesUpstream()) m = lanes.pmax(m, lanes.mul(t, t));
+      if (term.usesUpstream()) most = lanes.pmax(most, lanes.mul(t, t));
       x += step;
       if (term.usesUpstream()) dy += step;
       if (term.usesGain()) gain += step;
@@ -174,7 +177,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
       const last = lanes.keep(term.of<L>(t, upstream, gains, factor, slope), n);
       v = lanes.add(v, last);
       w = lanes.madd(last, t, w);
-      if (term.usesUpstream()) m = lanes.pmax(m, lanes.mul(t, t));
+      if (term.usesUpstream()) most = lanes.pmax(most, lanes.mul(t, t));
     }
     rest = f64x2.add(rest, lanes.widen(v));
     restProducts = f64x2.add(restProducts, lanes.widen(w));
@@ -187,12 +190,29 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
     if (abs(sum0) < Infinity) sum0 += sumLanes(sumsLost);
     if (abs(sum1) < Infinity) sum1 += sumLanes(productsLost);
   }
-  if (term.usesUpstream()) largestSquare = lanes.largest(m);
+  if (term.usesUpstream()) largestSquare = lanes.largest(most);
 }
 
 /** The sums over one row of x, whose terms use nothing but t = x - mean. */
 export function sumElements<L, C, T>(x: usize, size: i32, mean: f64): void {
   sumRow<L, C, T>(x, size, mean, changetype<Call>(0), 0, 0);
+}
+
+/**
+ * Puts sums of a row and of its squares, taken elsewhere in sumElements' order, where the row's mean and rstd are to be, once
+ * those of its last elements are added, which fill no quad and lie at `last`.
+ */
+export function storeSums(call: Call, row: i32, sums: v128, squares: v128, last: usize): void {
+  let restSum: f64 = 0;
+  let restSquares: f64 = 0;
+  const rest = call.size & REST;
+  if (rest) {
+    sumElements<Single, Origin, Value>(last, rest, 0);
+    restSum = sum0;
+    restSquares = sum1;
+  }
+  store<f64>(call.meanAt(row), sumLanes(sums) + restSum);
+  store<f64>(call.rstdAt(row), sumLanes(squares) + restSquares);
 }
 
 /** The sums of dz over one row of backward. */

@@ -133,18 +133,20 @@ export function run(prepareOld: Prepare = prepare): void {
       before: { type: "string" },
       now: { type: "string", default: "build/adanorm.wasm" },
       only: { type: "string", default: "" },
+      shape: { type: "string", default: "" },
     },
   });
   if (!values.before) throw new Error("--before <path to another commit's adanorm.wasm> is missing");
   const compiled = (path: string) => new WebAssembly.Module(Uint8Array.from(readFileSync(path)));
   const [now, before] = [compiled(values.now), compiled(values.before)];
   console.log(`this build / ${values.before}, Node ${process.versions.node}, ${cpus()[0]?.model.trim()}`);
-  console.log(`${"".padEnd(28)}${SHAPES.map((shape) => shape.join("x").padStart(18)).join("")}`);
+  const shapes = SHAPES.filter((shape) => shape.join("x").match(values.shape));
+  console.log(`${"".padEnd(28)}${shapes.map((shape) => shape.join("x").padStart(18)).join("")}`);
   for (const norm of NORMS) {
     for (const pass of PASSES) {
       if (norm === "adaNorm" && pass === "backward, columns") continue;
       if (!`${norm} ${pass}`.match(values.only)) continue;
-      const cells = SHAPES.map(([rows, size]) => {
+      const cells = shapes.map(([rows, size]) => {
         const { ratio, us } = compare(
           () => prepare(now, norm, pass, rows, size),
           () => prepareOld(before, norm, pass, rows, size),

@@ -2,6 +2,7 @@
  * assembly/statistics.ts without what is adaptive: one pass in f32, whatever the row. Compiled in its place by ../run.ts, to
  * measure what the adaptive statistics cost. It is wrong on every row that is not ordinary.
  */
+import { Call } from "./call";
 import { Origin, Whole } from "./formulas/centring";
 import { Value } from "./formulas/elements";
 import { Double, Single } from "./lanes";
@@ -40,11 +41,12 @@ export function momentsAtOriginOfSums(x: usize, size: i32, sumSquares: f64): voi
   squares = sumSquares;
 }
 
-export function reciprocalStd(variance: f64, eps: f64, epsAtStd: bool): f64 {
-  return 1 / (epsAtStd ? sqrt(variance) + eps : sqrt(variance + eps));
+export function reciprocalStd(call: Call): f64 {
+  const variance = squares / <f64>(call.size - call.ddof);
+  return 1 / (call.epsAtStd ? sqrt(variance) + call.eps : sqrt(variance + call.eps));
 }
 
-export function derivativeFactor(rstd: f64, eps: f64, epsAtStd: bool): f64 {
-  const std = 1 / rstd - eps;
-  return epsAtStd ? (std + eps) / std : 1;
+export function derivativeFactor(call: Call, rstd: f64): f64 {
+  const std = 1 / rstd - call.eps;
+  return call.epsAtStd ? (std + call.eps) / std : 1;
 }
