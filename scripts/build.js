@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 const MODULES = ["adanorm.wasm", "adanorm.relaxed.wasm"];
 
-/** Runs the script of an installed package, without a shell and whatever the platform. */
+/** Runs the script of an installed package without a shell, on every platform. */
 function run(script, ...args) {
   execFileSync(process.execPath, [`${root}node_modules/${script}`, ...args], { cwd: root, stdio: "inherit" });
 }
@@ -24,7 +24,7 @@ const byName = {
   },
 };
 
-/** Puts the bytes, in base64, where their names are: on a line of their own length, which the limit for code would break. */
+/** Replaces the names by the bytes in base64. This is done here because the limit for the length of lines would break them. */
 function withModules(code) {
   const base64 = (data) => Buffer.from(data).toString("base64");
   return MODULES.reduce(
@@ -33,7 +33,10 @@ function withModules(code) {
   );
 }
 
-/** Bundles one entry, whole: its module as bytes inside, or left to the host where it lies beside the bundle. */
+/**
+ * Bundles one entry with everything it imports. Its module is inside as bytes, or the host loads the file beside the
+ * bundle.
+ */
 async function bundle(entry) {
   const { outputFiles } = await build({
     absWorkingDir: root,
@@ -49,7 +52,7 @@ async function bundle(entry) {
     external: ["./relaxed.js", ...MODULES.map((name) => `./${name}`), "@tensorflow/*"],
     banner: { js: "/*! adanorm, MIT */" },
     minify: true,
-    // An uncaught error shows the line that it comes from: a short one, not all of the code.
+    // An uncaught error shows its line of code, which must be short.
     lineLimit: 120,
     logLevel: "warning",
     write: false,

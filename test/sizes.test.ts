@@ -1,6 +1,6 @@
 /**
- * Every row length. A row whose length is no multiple of the vectors must take nothing in from beside it and write
- * nothing beside it, wherever its arrays lie: here each array stands among sentinels, NaN of one bit pattern.
+ * Every row length. If the length of a row is no multiple of the vectors, the kernels must not read or write beside the
+ * row, wherever its arrays lie. Here each array is between sentinels: NaN of one bit pattern.
  */
 import { readFileSync } from "node:fs";
 import { loadSync } from "adanorm";
@@ -11,7 +11,7 @@ import { bindNorm } from "../src/norms.js";
 import { settingsOf } from "../src/options.js";
 import { backwardBounds, expectWithin, forwardBounds, makeNorm, normal, ULP } from "./support.js";
 
-/** The norms, and their parameters where they have them. */
+/** The norms, with their parameters if they have any. */
 const KINDS: readonly { title: string; name: reference.NormName; params: readonly string[] }[] = [
   { title: "layerNorm with gain and bias", name: "layerNorm", params: ["gain", "bias"] },
   { title: "layerNorm with gain", name: "layerNorm", params: ["gain"] },
@@ -23,7 +23,7 @@ const KINDS: readonly { title: string; name: reference.NormName; params: readonl
   { title: "rmsNorm with gain and bias", name: "rmsNorm", params: ["gain", "bias"] },
 ];
 
-/** Rows that take one pass, two passes, and double precision: each path has tails of its own. */
+/** Rows that take one pass, two passes, and double precision: each path has its own tails. */
 const DATA = [
   { data: "ordinary", mean: 0, std: 1 },
   { data: "far from the origin", mean: 1000, std: 1 },
@@ -49,7 +49,7 @@ class Arena {
   #places = new Map<string, { start: number; length: number }>();
   #before = new Uint32Array();
 
-  /** @param source gives the memory afresh, which may have moved since. */
+  /** @param source returns the current view of the memory, which growth may have replaced. */
   constructor(source: () => Float32Array) {
     this.#source = source;
   }
@@ -59,7 +59,7 @@ class Arena {
     return new Uint32Array(buffer, byteOffset, length);
   }
 
-  /** Lays out copies of arrays, and room for results of a given length, which holds sentinels too. */
+  /** Places copies of arrays, and room for results of a given length, which is filled with sentinels too. */
   lay(arrays: Record<string, Float32Array | number>): void {
     this.#places.clear();
     let end = 5;
@@ -80,7 +80,7 @@ class Arena {
     return this.#source().subarray(start, start + length);
   }
 
-  /** What these results hold, once nothing else is found to have changed. */
+  /** The contents of these results, after a check that nothing else has changed. */
   take(results: readonly string[], what: string): Float32Array[] {
     const taken = results.map((name) => this.at(name).slice());
     for (const name of results) {
@@ -154,11 +154,11 @@ for (const kind of KINDS) {
   });
 }
 
-/** Bytes apart, and more than any of the arrays below takes. */
+/** Offsets in bytes, farther apart than any of the arrays below is long. */
 const PLACES = [4096, 8192, 12_288, 16_384, 20_480, 24_576, 28_672] as const;
 
 test("no row is read past its end: where the memory ends with it, that would trap", () => {
-  // The module by itself, in a memory whose last bytes are not the allocator's.
+  // The module without the facade, in a memory in which the allocator does not use the last bytes.
   const memory = new WebAssembly.Memory({ initial: 1 });
   const binary = readFileSync(new URL("../build/adanorm.wasm", import.meta.url));
   const abi = new WebAssembly.Instance(new WebAssembly.Module(binary), { env: { memory } }).exports as unknown as Abi;

@@ -1,4 +1,4 @@
-/** Random cases as plain data, from which everything else follows: so they can be shrunk, and printed as programs. */
+/** Random cases as plain data that decide everything else, so that cases can be shrunk and printed as programs. */
 import type { AdaNormOptions, DType } from "adanorm";
 import fc from "fast-check";
 import type { NormName } from "../accuracy/subjects.ts";
@@ -8,7 +8,7 @@ import { DY_FAMILIES, type DyFamily, type Family, PARAM_FAMILIES, type ParamFami
 
 /** Where an array or matrix lies. */
 export interface Place {
-  /** Elements in front of it in a larger buffer, and what its rows are further apart than they are long. */
+  /** The number of elements in front of it in a larger buffer, and between its rows. */
   lead: number;
   gap: number;
   /** In linear memory, as a view of a matrix. */
@@ -25,10 +25,10 @@ export interface Param {
   place: Place;
 }
 
-/** What becomes of a result: a new one, one that is given, or an input, which it overwrites. */
+/** Where a result goes: to a new array or matrix, to a given one, or over an input. */
 export type Target = "new" | "own" | "x" | "residual" | "dy" | "dSum";
 
-/** What becomes of dGain and dBias: besides, they may be added onto what is there. */
+/** Where dGain and dBias go; they may also be added to what is there. */
 export interface Columns {
   given: boolean;
   matrix: boolean;
@@ -53,9 +53,9 @@ export interface NormCase {
   dSum: boolean;
   /** Whether backward is given the statistics of forward. */
   stats: boolean;
-  /** The other way to the same bytes: on matrices, or on arrays that lie elsewhere. */
+  /** The other route to the same bytes: matrices, or arrays in other places. */
   matrices: boolean;
-  /** Arrays as slices of the same wider rows, one beside the other. */
+  /** Arrays as slices of the same wider rows, side by side. */
   interleaved: boolean;
   places: Record<"x" | "residual" | "sum" | "out" | "dy" | "dSum" | "dx", Place>;
   sum: Target;
@@ -94,7 +94,7 @@ const dtypes = fc.constantFrom<DType[]>("f32", "f32", "f16", "bf16");
 const often = fc.boolean();
 const seldom = fc.integer({ min: 0, max: 5 }).map((n) => n === 5);
 
-/** Every size to 70, and those about the borders of blocks and tiles; long ones seldom. */
+/** Every size up to 70, and sizes near the borders of blocks and tiles; long ones are rare. */
 const sizes = fc.oneof(
   { weight: 790, arbitrary: fc.integer({ min: 1, max: 70 }) },
   { weight: 90, arbitrary: fc.integer({ min: 124, max: 132 }) },
@@ -103,11 +103,11 @@ const sizes = fc.oneof(
   { weight: 3, arbitrary: fc.integer({ min: 1026, max: 5000 }) },
 );
 
-/** Few rows of long ones; seldom so many that they pass through the scratch area in several tiles. */
+/** Few rows if they are long; rarely so many that they pass through the scratch area in several tiles. */
 const shapes = fc
   .record({ size: sizes, few: fc.integer({ min: 0, max: 9 }), many: fc.integer({ min: 0, max: 399 }) })
   .map(({ size, few: drawn, many }) => {
-    // A case shrinks to one row rather than to none, with which few fail.
+    // A case shrinks to one row and not to none, because few cases fail with no rows.
     const few = drawn < 2 ? 1 - drawn : drawn;
     if (many === 399) return { size, rows: Math.ceil((20_000 + 2000 * few) / size) };
     return { size, rows: Math.min(few, size > 1025 ? 2 : size > 200 ? 3 : 9) };
@@ -149,7 +149,7 @@ const adaptive = {
   detachScale: option(often),
 };
 
-/** Without those that are undefined: options that are left out. */
+/** Without the undefined ones: they are options that are left out. */
 function given<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
@@ -196,7 +196,7 @@ const normCases: fc.Arbitrary<NormCase> = fc
   })
   .map(({ shape, common, adaptive, ...rest }) => {
     const has = rest.norm === "layerNorm" || rest.norm === "rmsNorm";
-    // What the norm does not have falls away, so that a case says no more than it does.
+    // Options that the norm does not have are removed, so that a case contains only what has an effect.
     return {
       ...rest,
       ...shape,
@@ -217,7 +217,7 @@ const rowsCases: fc.Arbitrary<RowsCase> = fc
 const matrixCases: fc.Arbitrary<MatrixCase> = fc
   .record({ ...batch, to: dtypes })
   .map(({ shape, dtype, to, ...rest }) => {
-    // The bits of a Uint16Array are what they are; of floats, and of nothing else, it is known what they hold.
+    // The type of a Uint16Array's bits must be given; that of floats is known.
     return { kind: "matrix", ...shape, ...rest, from: dtype, to: dtype === "f32" ? to : dtype };
   });
 

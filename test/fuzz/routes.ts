@@ -1,4 +1,4 @@
-/** The other ways to the same bytes: matrices, places, strides, results over inputs, batches in parts. */
+/** The other routes to the same bytes: matrices, places, strides, results over inputs, batches in parts. */
 import type { HostArray, Kernels, Matrix, Norm } from "adanorm";
 import type { Elements } from "../accuracy/storage.ts";
 import { Backing } from "./backing.ts";
@@ -12,12 +12,12 @@ type Batch = HostArray | Matrix;
 /** The most batches that one call is given. */
 const MOST_BATCHES = 4;
 
-/** What lies in this case, to be checked and freed at its end. */
+/** The backings of this case, to be checked and freed at its end. */
 class Layout {
   readonly #backings = new Set<Backing>();
   readonly #kernels: Kernels;
   readonly #each: NormCase;
-  /** The rows that the batches of one call lie in side by side, and how many of them do. */
+  /** The rows that hold the batches of one call side by side, and the number of these batches. */
   #wide: Backing | undefined;
   #slots = 0;
 
@@ -26,7 +26,7 @@ class Layout {
     this.#each = each;
   }
 
-  /** From here on, batches are those of another call. */
+  /** From here on, batches belong to another call. */
   begin(): void {
     this.#wide = undefined;
     this.#slots = 0;
@@ -72,7 +72,7 @@ class Layout {
   }
 }
 
-/** A result's elements, from where it was given or as it is new. A new matrix is freed. */
+/** The elements of a result, from the given place or from a new array or matrix. A new matrix is freed. */
 function taken(name: string, result: Batch, given: Placed | undefined): Elements {
   if (given !== undefined) {
     if (!given.isGiven(result)) fail(`${name}: what was given for it did not come back`);
@@ -86,7 +86,7 @@ function taken(name: string, result: Batch, given: Placed | undefined): Elements
   return elements;
 }
 
-/** A result's elements as they should be before it is written: something else. */
+/** The elements at the place of a result before it is written: different ones. */
 function blank(elements: Elements): Elements {
   return elements.slice().fill(1);
 }
@@ -105,7 +105,7 @@ function forward(norm: Norm, each: NormCase, data: Data, plain: Plain, layout: L
   };
   const sum = residual && target(each.sum, "sum");
   let out = target(each.out, "out");
-  // Two results may not lie in one place.
+  // Two results must not share a place.
   if (out !== undefined && out === sum) out = layout.batch("out", blank(plain.y));
   const value = (placed: Placed | undefined) => placed?.value as Elements;
   const result = norm.forward<Elements>(value(x), {
@@ -120,7 +120,7 @@ function forward(norm: Norm, each: NormCase, data: Data, plain: Plain, layout: L
   };
 }
 
-/** dGain and dBias, where the norm has them: where they go, for all calls of a case. */
+/** The places of dGain and dBias, if the norm has them, for all calls of a case. */
 export function makeColumns(each: NormCase, data: Data, layout: Layout): Record<"dGain" | "dBias", Placed> | undefined {
   const { given, matrix, accumulate } = each.columns;
   if (!hasParams(each) || !given) return undefined;
@@ -164,7 +164,7 @@ function backward(
   return { dx: taken("dx", result.dx, dx) };
 }
 
-/** What a case gives by its own way; of columns, what they come to after all of its calls. */
+/** The results of a case by its own route; those of columns after all of its calls. */
 export interface Varied {
   y: Elements;
   sum: Elements | undefined;
@@ -199,7 +199,7 @@ function part<T extends Data | Plain>(all: T, from: number, to: number, size: nu
   return Object.fromEntries(entries) as T;
 }
 
-/** Runs a case by its own way; fails where anything is written that should not be. */
+/** Runs a case by its own route, and fails if it writes anything else. */
 export function runVaried(kernels: Kernels, norm: Norm, each: NormCase, data: Data, plain: Plain) {
   const { size, rows, split } = each;
   const layout = new Layout(kernels, each);
