@@ -1,8 +1,8 @@
-/** What is measured beside what. */
+/** The cases of the benchmark: what is compared with what. */
 import type { ForwardJob, Job, NormName, Reduction } from "./job.ts";
 
 export interface Contender {
-  /** "onnxruntime-node layerNorm": the peer, then what sets it apart in this case. */
+  /** "onnxruntime-node layerNorm": the peer, then what distinguishes it in this case. */
   name: string;
   peer: string;
   job: Job;
@@ -35,13 +35,13 @@ export const SIZES: [rows: number, size: number][] = [
   [1, 1_000_000],
 ];
 const QUICK = ["8x64", "32x768", "1024x768"];
-/** With more elements than this, a call takes tenths of a second with some: fewer rounds, fewer norms. */
+/** With more elements than this, a call of some peers takes tenths of a second: fewer rounds, fewer norms. */
 export const LARGE = 2 ** 22;
 
 export const NORMS: NormName[] = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"];
 export const REDUCTIONS: Reduction[] = ["sum", "moments", "l2", "max"];
 
-/** Those of process.ts that run on Node 24, and the build with relaxed SIMD there. */
+/** The peers of process.ts that run on Node 24, and the build with relaxed SIMD there. */
 export const ON_24 = { adanorm: "adanorm (Node 24)", relaxed: "adanorm relaxed (Node 24)", copy: "copy (Node 24)" };
 
 const contender = (peer: string, job: Job, what: string): Contender => ({ name: `${peer} ${what}`, peer, job });
@@ -53,8 +53,8 @@ const copy = (rows: number, size: number, peer = "copy"): Contender => ({
 });
 
 /**
- * The forward passes of all peers. A kernel of ONNX Runtime is what each further node adds to a call; a call is what takes
- * an array and gives one.
+ * The forward passes of all peers. "kernel" of ONNX Runtime is the time that each further node adds to a call; "call" is
+ * the time from an array to an array.
  */
 function forwardCase(rows: number, size: number, ours: NormName[], theirs: NormName[]): Case {
   const nodes = rows * size > LARGE ? 3 : 9;
@@ -75,7 +75,7 @@ function forwardCase(rows: number, size: number, ours: NormName[], theirs: NormN
   return { id: `forward ${rows}x${size}`, rows, size, contenders, derived };
 }
 
-/** dx alone, and with dGain and dBias. TensorFlow.js runs forward on the way: its backward is what is left without that. */
+/** dx alone, and with dGain and dBias. TensorFlow.js runs forward too: its time of backward is the difference. */
 function backwardCase(rows: number, size: number): Case {
   const contenders = [copy(rows, size)];
   const derived: Derived[] = [];
@@ -174,14 +174,14 @@ function engineCase(rows: number, size: number): Case {
   return { id: `engines ${rows}x${size}`, rows, size, contenders, derived: [] };
 }
 
-/** A quick run leaves out no target, but the sizes and norms that have none. */
+/** A quick run leaves out only the sizes and norms without a target. */
 export function allCases(quick: boolean): Case[] {
   const few: NormName[] = ["layerNorm", "adaNorm"];
   const sizes = SIZES.filter(([rows, size]) => !quick || QUICK.includes(`${rows}x${size}`));
   const cases = [
     ...sizes.map(([rows, size]) => {
       const all = !quick && size === 768;
-      // Forward, detachNorm is layerNormSimple.
+      // In forward, detachNorm is the same as layerNormSimple.
       return forwardCase(rows, size, quick ? few : NORMS, all ? NORMS.filter((norm) => norm !== "detachNorm") : few);
     }),
     backwardCase(1024, 768),

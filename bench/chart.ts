@@ -38,13 +38,13 @@ function points(result: Result): Point[] {
   );
 }
 
-/** An SVG document; undefined where no forward pass was measured. */
+/** An SVG document; undefined if no forward pass was measured. */
 export function chart(result: Result): string | undefined {
   const data = points(result);
   if (data.length === 0) return undefined;
   const { document } = parseHTML("<!doctype html><html><body></body></html>");
   const shapes = [...new Set(data.map(({ shape }) => shape))];
-  // The kernels are differences: of noise, they may come out as nothing or less, which has no logarithm.
+  // The times of kernels are differences: noise can make them 0 or negative, which has no logarithm.
   const shown = data.filter(({ ns }) => ns > 0);
   const ns = shown.map((point) => point.ns);
   const place = { fx: "norm", fy: "shape", y: "peer" };
@@ -62,7 +62,7 @@ export function chart(result: Result): string | undefined {
     fy: { label: null, domain: shapes, padding: 0.18 },
     x: {
       type: "log",
-      // Room for the numbers behind the last points.
+      // Room for the numbers beside the last points.
       domain: [Math.min(...ns) / 1.5, Math.max(...ns) * 4],
       label: "forward, ns an element (logarithmic; less is better) →",
       labelOffset: 40,
@@ -87,7 +87,7 @@ export function chart(result: Result): string | undefined {
     ],
   });
   const svg = figure.tagName.toLowerCase() === "svg" ? figure : figure.querySelector("svg");
-  // Inside a page it goes without saying, in a file of its own it does not.
+  // A page needs no namespace, but a separate file does.
   svg?.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   return `${svg?.outerHTML}\n`;
 }

@@ -1,4 +1,4 @@
-/** What there is to measure, as data that goes from process to process, and what a peer has to be able to do. */
+/** What is measured, as data that processes can send to each other, and what a peer must be able to do. */
 
 export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
 
@@ -14,20 +14,20 @@ export interface ForwardJob extends Shape {
   kind: "forward";
   norm: NormName;
   /**
-   * Where x and y lie: in the peer's own memory, or in arrays of the caller's; "new arrays" where the y is made by the
-   * peer. ONNX Runtime always takes and makes arrays.
+   * Where x and y lie: in the peer's own memory, or in arrays of the caller; with "new arrays" the peer makes y. ONNX
+   * Runtime always takes and makes arrays.
    */
   on?: "matrices" | "arrays" | "new arrays";
   inPlace?: boolean;
   /** How x and y are stored. Default f32. */
   dtype?: "f16" | "bf16";
-  /** A residual is added, and the sum goes to a place of its own, or where x is. Default: none. */
+  /** A residual is added, and the sum goes to a separate place or replaces x. Default: none. */
   residual?: "own sum" | "sum in place";
-  /** How many times over, each on the result of the one before. Default 1. */
+  /** How many times in sequence, each on the result of the one before. Default 1. */
   nodes?: number;
 }
 
-/** The gradient with respect to x; with `params` also those with respect to gain and bias, which are there only then. */
+/** The gradient with respect to x; with `params`, gain and bias are given, and their gradients are computed too. */
 export interface BackwardJob extends Shape {
   kind: "backward";
   norm: NormName;
@@ -52,7 +52,7 @@ export type Numbers = Float32Array | Float64Array;
 export interface Task {
   /** What is timed. */
   run(): void | Promise<void>;
-  /** The results of a run on the arrays as they came, in one or several parts. */
+  /** The results of a run on the original arrays, in one or several parts. */
   result(): Numbers[] | Promise<Numbers[]>;
   free(): void | Promise<void>;
 }
@@ -90,7 +90,7 @@ function random(seed: number): () => number {
 
 const made = new Map<string, Float32Array>();
 
-/** N(mean, std^2), the same in every process; long arrays repeat, for they would take longer to make than to measure. */
+/** N(mean, std^2), the same in every process. Long arrays repeat, because making them would take longer than measuring. */
 function normal(length: number, seed: number, mean = 0, std = 1): Float32Array {
   const key = `${length} ${seed}`;
   const known = made.get(key);

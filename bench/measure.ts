@@ -1,4 +1,4 @@
-/** Measures the contenders of a case in turns, each in the process of its peer, after a check that they agree. */
+/** Measures the contenders of a case in turns, each in the process of its peer, after it has checked that they agree. */
 import { setTimeout } from "node:timers/promises";
 import type { Case, Contender } from "./cases.ts";
 import type { ForwardJob, Job, Numbers } from "./job.ts";
@@ -7,13 +7,16 @@ import type { CaseResult, Series } from "./result.ts";
 
 /** Rounds that are not counted. */
 const WARM_UPS = 2;
-/** What the process before has left to do besides (collecting garbage) would slow the next one down: cores share units. */
+/**
+ * The previous process may still have work to do (collecting garbage), which would slow the next one down: cores share
+ * units.
+ */
 const SETTLE_MS = 5;
-/** Of the results, relative to those of 1 and more. Some peers sum in f32, which for longer rows is less exact. */
+/** The tolerance of results, relative for results of 1 and more. Some peers sum in f32, which is less exact for longer rows. */
 const TOLERANCE = 1e-4;
 const LONG = 1024;
 
-/** Finds the process of a peer, or what keeps it from running. */
+/** Finds the process of a peer, or the reason why it cannot run. */
 export type FindProcess = (peer: string) => PeerProcess | string;
 
 /** Why they disagree; undefined when they do not. */
@@ -36,7 +39,7 @@ function withoutResidual({ residual: _, ...job }: ForwardJob): ForwardJob {
   return job;
 }
 
-/** What adanorm has for a job, on matrices, out of place and without a residual, whatever the job says of that. */
+/** The results of adanorm for a job: always on matrices, out of place and without a residual. */
 async function expectation(adanorm: PeerProcess, job: Job): Promise<Numbers[]> {
   const plain = job.kind === "forward" ? { ...withoutResidual(job), on: "matrices" as const, inPlace: false } : job;
   await adanorm.ask({ do: "prepare", id: "expected", job: plain });
@@ -50,7 +53,7 @@ interface Ready {
   process: PeerProcess;
 }
 
-/** Those that run and agree; what became of the others goes to `notes`. */
+/** The contenders that run and agree; the reasons against the others go to `notes`. */
 async function prepareAll({ contenders }: Case, find: FindProcess, notes: string[]): Promise<Ready[]> {
   const ready: Ready[] = [];
   const adanorm = find("adanorm");
@@ -89,7 +92,7 @@ export async function measure(one: Case, find: FindProcess, rounds: number): Pro
   for (const { contender, process } of ready) await process.ask({ do: "warm", id: contender.name });
   const series: Series = Object.fromEntries(ready.map(({ contender }) => [contender.name, []]));
   for (let round = -WARM_UPS; round < rounds; round++) {
-    // Each starts a round once in a while, and each follows another.
+    // Each contender starts some of the rounds, and follows each of the others.
     const first = (round + WARM_UPS) % Math.max(1, ready.length);
     for (const { contender, process } of [...ready.slice(first), ...ready.slice(0, first)]) {
       await setTimeout(SETTLE_MS);
@@ -102,7 +105,7 @@ export async function measure(one: Case, find: FindProcess, rounds: number): Pro
   return { id: one.id, rows: one.rows, size: one.size, series, notes };
 }
 
-/** Adds what is not measured by itself but as the difference of two others. */
+/** Adds the series that are not measured but are the difference of two others. */
 function derive({ derived }: Case, series: Series): void {
   for (const { name, of, less, by } of derived) {
     const [long, short] = [series[of], series[less]];

@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Answer, Answers, Request } from "./worker.ts";
 
-/** Node 24, where it is installed. */
+/** Node 24, if it is installed. */
 export const NODE_24 = fileURLToPath(new URL("node_modules/node24/bin/node", import.meta.url));
 
 const worker = fileURLToPath(new URL("worker.ts", import.meta.url));

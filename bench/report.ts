@@ -83,9 +83,9 @@ export function about(result: Result): string {
   return `${result.machine}; ${engines}; ${versions.join(", ")}; ${result.date}`;
 }
 
-/** The columns of the README's table: the series of a norm, by what is in front of it and after it. */
+/** The columns of the README's table: each with the name of the series of a norm. */
 const PEERS: [title: string, series: (what: string) => string][] = [
-  // ONNX has no adaNorm: its layerNorm is what there is to compare with.
+  // ONNX has no adaNorm: its layerNorm is compared instead.
   ["onnxruntime-node, kernel", (what) => `onnxruntime-node ${what.replace("adaNorm", "layerNorm")}`],
   ["onnxruntime-node, call", (what) => `onnxruntime-node ${what.replace("adaNorm", "layerNorm")} call`],
   ["onnxruntime-web, kernel", (what) => `onnxruntime-web ${what.replace("adaNorm", "layerNorm")}`],
@@ -93,7 +93,7 @@ const PEERS: [title: string, series: (what: string) => string][] = [
   ["plain loops", (what) => `plain ${what}`],
 ];
 
-/** Its lines: a case, what of it, and how that is called. */
+/** The lines of that table: the case, the series in it, and the title. */
 const LINES: [id: string, what: string, title: string][] = [
   ...["layerNorm", "adaNorm"].flatMap((norm) =>
     SIZES.map(([rows, size]): [string, string, string] => [
@@ -106,7 +106,7 @@ const LINES: [id: string, what: string, title: string][] = [
   ["backward 1024x768", "layerNorm dx dGain dBias", "layerNorm, 1024 x 768, backward with dGain and dBias"],
 ];
 
-/** The README's part: how many times as long the others take. */
+/** The README's part: the times of the others, relative to adanorm. */
 export function markdown(result: Result): string {
   const lines = LINES.flatMap(([id, what, title]) => {
     const ours = seriesOf(result, id, `adanorm ${what}`);

@@ -1,6 +1,6 @@
 /**
- * Start-up: fresh processes, without a loader for TypeScript, that import a package and normalise 8 x 64 numbers. Timed
- * are the import, and from there to the first result.
+ * Start-up: fresh processes, without a loader for TypeScript, that import a package and normalise 8 x 64 numbers. It
+ * times the import, and then the time to the first result.
  */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -67,7 +67,7 @@ async function once(program: Program, bytes: string): Promise<[imported: number,
   return [imported, first];
 }
 
-/** The line that tells, of all that a failed process prints. */
+/** The line with the reason, among all lines that a failed process prints. */
 function reasonOf({ message }: Error): string {
   return message.split("\n").find((line) => /^\w*Error/.test(line)) ?? message.slice(0, 200);
 }

@@ -1,4 +1,4 @@
-/** The speeds that adanorm is to have, as data, and what a run says of them. */
+/** The targets for the speed of adanorm, as data, and whether a run meets them. */
 import { ON_24 } from "./cases.ts";
 import { median, type Result, ratio, seriesOf } from "./result.ts";
 

@@ -1,7 +1,7 @@
 /**
- * The process of one peer, started by process.ts. Each has its own, for in one they would not be themselves: from the
- * first ArrayBuffer that is detached on, which growing a WebAssembly memory does, V8 checks every access to every typed
- * array of the process, and what one leaves to the collector is cleared away in the time of another.
+ * The process of one peer, started by process.ts. Each peer has its own process, because peers in one process slow each
+ * other down. When a WebAssembly memory grows, an ArrayBuffer is detached; from then on V8 checks every access to every
+ * typed array of the process. And the garbage of one peer would be collected in the time of another.
  */
 import type { Job, Numbers, OpenPeer, Peer, Task } from "./job.ts";
 
@@ -28,11 +28,11 @@ export type Answer = { value: unknown } | { error: string };
 /** Long enough for the engine to have compiled what runs to its best code. */
 const WARM_MS = 40;
 const ROUND_MS = 3;
-/** A call that takes longer finds nothing in the caches that the one before it left there. */
+/** A call that takes longer finds nothing in the caches that the previous call left there. */
 const UNCACHED_MS = 20;
-/** A round that had a core for less of its time than this is repeated, unless that would take too long. */
+/** A round that had a core for a smaller part of its time than this is repeated, unless that would take too long. */
 const RUNNING = 0.95;
-/** So is one beside which the probe took longer than this, relative to the least it ever took. */
+/** A round is also repeated if the probe beside it took longer than this, relative to its shortest time. */
 const SHARED = 1.1;
 const PATIENCE_MS = 60;
 /** Enough for the engine to have compiled it. */
@@ -58,7 +58,7 @@ let fastestProbe = Number.POSITIVE_INFINITY;
 
 /**
  * Tells whether another thread shares the core's arithmetic: how long a fixed piece of arithmetic takes, relative to the
- * least it ever took here. Twofold is common on cores of two threads, and no clock or counter of this process shows it.
+ * least it ever took here. A factor of two is common on cores of two threads, and no clock or counter of this process shows it.
  */
 function probe(): number {
   const start = process.hrtime.bigint();
@@ -106,7 +106,7 @@ const handlers = {
       warmed.calls = Math.max(1, Math.round(ROUND_MS / warmed.ms));
     }
   },
-  /** What it takes on a core of its own, by the clock: where other programs push in, it is them that would be measured. */
+  /** The time on a core without other programs: otherwise the measurement would include them. */
   async round({ id }: { id: string }): Promise<number> {
     const { task, calls, ms } = entry(id);
     let best = { ns: 0, disturbance: Number.POSITIVE_INFINITY };
@@ -130,7 +130,7 @@ const handlers = {
   },
 } satisfies { [K in keyof Answers]: (request: never) => Promise<Answers[K]> };
 
-// Ends by itself when the other process does: nothing but the channel to it keeps this one alive.
+// This process ends when the other one does, because only the channel to it keeps this one alive.
 process.on("message", async (request: Request) => {
   let answer: Answer;
   try {

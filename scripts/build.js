@@ -30,7 +30,7 @@ const byName = {
   },
 };
 
-/** Puts the texts where the names are: on lines of their own length, which the limit for code would break. */
+/** Replaces the names by the texts. This is done here because the limit for the length of lines would break them. */
 async function withModules(code) {
   // Its alphabet is written once, where it is read: the build reads it from there too.
   const { outputFiles } = await build({ entryPoints: [EMBEDDED], bundle: true, format: "esm", write: false });

@@ -1,6 +1,6 @@
 /**
- * `npm run digest`: computes the digests of the fixed corpus and compares them with the committed ones; with `--write`, it
- * commits new ones to test/digest.json, which a change of the results' bytes calls for and nothing else does.
+ * `npm run digest`: computes the digests of the fixed corpus and compares them with the committed ones; with `--write`,
+ * it writes new ones to test/digest.json. Only a change of the results' bytes needs that.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { isDeepStrictEqual, parseArgs } from "node:util";

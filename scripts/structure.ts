@@ -1,8 +1,8 @@
 /**
  * `npm run structure`: prints the longest files, the longest parameter lists and the import circles of src/ and assembly/.
- * Exits with 1 where a file has too many lines, a function has too many parameters, or files import each other in a circle.
+ * Exits with 1 if a file has too many lines, a function has too many parameters, or files import each other in a circle.
  *
- * It reads src/ and assembly/ of the current folder. A function may have more parameters where the comment directly above it
+ * It reads src/ and assembly/ of the current folder. A function may have more parameters if the comment directly above it
  * says `// structure: <reason>`. Imports of types count, because a reader follows them too.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import ts from "typescript";
 const FOLDERS = ["assembly", "src"];
 const MOST_LINES = 300;
 const MOST_PARAMETERS = 6;
-/** How many files and functions are listed where all of them keep the limits. */
+/** How many files and functions are listed if all of them keep the limits. */
 const LISTED = 5;
 
 interface ParameterList {
@@ -21,7 +21,7 @@ interface ParameterList {
   /** File and line. */
   place: string;
   length: number;
-  /** The reason for an exception, where one is given. */
+  /** The reason for an exception, if there is one. */
   reason: string | undefined;
 }
 
@@ -52,7 +52,10 @@ function commentAbove(lines: readonly string[], line: number): string {
     .join(" ");
 }
 
-/** The name that a reader knows a function by: its own, or that of what it is assigned to. A member's has its class in front. */
+/**
+ * The name that a reader knows a function by: its own, or that of the variable or property that holds it. A member has
+ * the name of its class in front.
+ */
 function nameOf(node: ts.SignatureDeclaration, source: ts.SourceFile): string {
   const own = ts.isConstructorDeclaration(node) ? "constructor" : ts.getNameOfDeclaration(node)?.getText(source);
   const { parent } = node;
@@ -131,7 +134,7 @@ function importCircles(files: readonly SourceFile[]): string[][] {
 
 interface Line {
   text: string;
-  /** What is said of one that is beyond a limit. */
+  /** What is said about a line that is beyond a limit. */
   verdict?: string | undefined;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Packs the package as it would be published, looks at what is in it, installs it in an empty project, and uses it there:
- * by import, by require, and by every JavaScript example of the README. publint and attw, of test/package, have their say
- * on the tarball.
+ * Packs the package as it would be published, checks its files, installs it in an empty project, and uses it there: by
+ * import, by require, and by every JavaScript example of the README. publint and attw (in test/package) check the
+ * tarball.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -55,14 +55,14 @@ const IMPORTED = { "build/tfjs.js": Object.keys(peers) };
 /** The entries that are WebAssembly modules themselves. */
 const modules = Object.keys(entries).filter((entry) => String(entries[entry]).endsWith(".wasm"));
 
-/** What the README promises of the main bundle, compressed. */
+/** The limit in CONTRIBUTING.md for the compressed main bundle. */
 const MOST_GZIPPED_BYTES = 30 * 1024;
 
 function run(command, args, cwd) {
   return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
 }
 
-/** Runs the script of one of the tools in test/package; one that fails has what it printed in the error. */
+/** Runs the script of one of the tools in test/package. If it fails, the error contains its output. */
 function tool(script, ...args) {
   try {
     return run(process.execPath, [join(root, "test/package/node_modules", script), ...args], folder);
@@ -71,7 +71,7 @@ function tool(script, ...args) {
   }
 }
 
-/** Writes a file into the empty project and runs it with Node; what it imports must do without code from strings. */
+/** Writes a file into the empty project and runs it with Node, which forbids code from strings. */
 function runFile(name, source) {
   const file = join(folder, name);
   writeFileSync(file, source);
@@ -91,7 +91,7 @@ function check(what, body) {
   }
 }
 
-/** Names that code is made from strings by, and names that are there in Node only. */
+/** Names that make code from strings, and names that only Node has. */
 const REFUSED_NAMES = new Set(["eval", "Function", "require", "module", "process", "Buffer", "global", "__dirname"]);
 
 /** Whether an identifier names a property, or something in another module, rather than a variable. */
@@ -108,8 +108,8 @@ function isName(node) {
 }
 
 /**
- * What in a module would keep it from running in some engine, page or bundler: imports of anything but files of this
- * package, and the peers of an entry for them; code made from strings, globals of Node, await at the top.
+ * The parts of a module that would keep it from running in some engine, page or bundler: imports of anything but files of
+ * this package (and of its peers, for their entry), code from strings, globals of Node, and await at the top.
  */
 function obstacles(file, text, files) {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true, ts.ScriptKind.JS);
@@ -137,7 +137,7 @@ function obstacles(file, text, files) {
 }
 
 try {
-  // The scripts of a pack print to standard output too: the report is the JSON array at its end.
+  // The scripts of `npm pack` print to standard output too: the report is the JSON array at the end.
   const output = run("npm", ["pack", "--json", "--silent", "--pack-destination", folder], root);
   const [pack] = JSON.parse(output.slice(output.indexOf("[\n")));
   const tarball = join(folder, pack.filename);
@@ -150,10 +150,10 @@ try {
     assert.match(tool("publint/src/cli.js", "run", tarball, "--strict"), /All good!/);
   });
   check("TypeScript finds the types of every entry, from ES modules, CommonJS and bundlers", () => {
-    // attw takes its tarball away where it packed it itself: it gets one of its own.
+    // attw may delete its tarball, so it gets a copy.
     const copy = join(folder, "attw.tgz");
     copyFileSync(tarball, copy);
-    // ES modules only, which Node requires from 20.19 on: the rule that CommonJS cannot have them is from before.
+    // The package is ES modules only. Node can require them from 20.19 on; the ignored rule is older.
     const rules = ["--profile", "node16", "--ignore-rules", "cjs-resolves-to-esm"];
     const untyped = ["--exclude-entrypoints", ...modules.map((entry) => entry.slice(2))];
     tool("@arethetypeswrong/cli/dist/index.js", copy, ...rules, "--no-definitely-typed", "--no-color", ...untyped);
@@ -165,7 +165,7 @@ try {
   check("it installs without any dependency, its peers being optional", () => {
     const tree = JSON.parse(run("npm", ["ls", "--all", "--json"], folder));
     assert.deepEqual(Object.keys(tree.dependencies), ["adanorm"]);
-    // Peers that nobody has installed are listed, with nothing to say of them.
+    // Peers that are not installed are listed as empty objects.
     assert.deepEqual(Object.values(tree.dependencies.adanorm.dependencies ?? {}), [{}, {}]);
   });
 

@@ -1,4 +1,4 @@
-/** The accuracy that is promised, on a part of what `npm run accuracy` measures; and the oracle that both rely on. */
+/** The promised accuracy, on a part of the cases of `npm run accuracy`; and the oracle of both. */
 import { loadSync } from "adanorm";
 import { describe, expect, it, test } from "vitest";
 import { dot, type Pair, sum, twoProd, twoSum } from "./accuracy/double-double.ts";
@@ -26,7 +26,7 @@ test.each([1, 2, 7, 255, 4096, 1_000_000])("row reductions of %i elements hold t
   expect(missedReductions(measureReductions(size, 2000, DEFAULT_SEED))).toEqual([]);
 });
 
-/** Binary places of the integers that stand for numbers here: more than any double, or its square, needs. */
+/** Binary places of the integers that represent numbers here: more than any double, or its square, needs. */
 const PLACES = 2300n;
 
 /** value * 2^PLACES */
@@ -135,7 +135,7 @@ describe("the oracle", () => {
       dtype,
     );
     expect([values[0], values[infinity - 1], values[infinity]]).toEqual([0, largest, Number.POSITIVE_INFINITY]);
-    // Infinity is where the number after the largest would be.
+    // Infinity takes the place of the number after the largest.
     const at = (i: number) => (i === infinity ? 2 ** (most + 1) : (values[i] as number));
     const wrong: number[] = [];
     for (let i = 0; i < infinity; i++) {

@@ -1,6 +1,6 @@
 /**
- * Where results go and how a batch is cut up changes no byte of them: results in place of inputs, arrays or matrices,
- * tiles, rows split over calls. What would overwrite an input before it is read is refused.
+ * The bytes of results do not depend on where they go or on how a batch is split: results over inputs, arrays or
+ * matrices, tiles, rows split over calls. A call that would overwrite an input before it is read is refused.
  */
 import { loadSync, type Matrix, type RowStats } from "adanorm";
 import { type NormName, backward as referenceBackward } from "adanorm/reference";
@@ -27,7 +27,7 @@ const SHAPES = [
 ];
 const CASES = NORMS.flatMap((name) => SHAPES.map((shape) => ({ name, ...shape })));
 
-/** Arguments for one case; x has rows that need double precision among the others. */
+/** Arguments for one case. Some rows of x need double precision. */
 function batch({ name, rows, size }: { name: NormName; rows: number; size: number }) {
   const x = normal(rows * size, rows + size, 0.5, 2);
   for (let row = 2; row < rows; row += 97) {

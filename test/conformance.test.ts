@@ -79,7 +79,7 @@ describe("reductions over trailing axes", () => {
     ReduceSumSquare: "sumSquare",
   };
 
-  /** The number of trailing axes that a case reduces; undefined where it reduces others. */
+  /** The number of trailing axes that a case reduces; undefined if it reduces other axes. */
   function trailing({ attrs, inputs }: Case): number | undefined {
     const [data, axes] = inputs as [Tensor, Tensor];
     const rank = data.shape.length;

@@ -1,4 +1,4 @@
-/** The same bytes, whichever way a batch takes through the kernels; and the bytes that were committed. */
+/** The same bytes by every route through the kernels, equal to the committed digests. */
 import { readFileSync } from "node:fs";
 import { instantiateSync } from "@assemblyscript/loader";
 import { loadSync } from "adanorm";

@@ -1,7 +1,7 @@
 /**
- * A fixed corpus through every kernel, hashed: the same digest means the same bytes. Runs wherever the kernels do, so it
- * uses nothing but them and Web Crypto, and makes its numbers by integer arithmetic, sums and products, which every engine
- * rounds alike (unlike Math.sin or Math.log).
+ * A fixed corpus through every kernel, hashed: the same digest means the same bytes. It runs wherever the kernels run, so
+ * it uses only the kernels and Web Crypto. It makes its numbers by integer arithmetic, sums and products, which every
+ * engine rounds alike (unlike Math.sin or Math.log).
  */
 import type { AdaNormOptions, DType, Kernels, Matrix, Norm, Params, RowStats } from "adanorm";
 
@@ -12,8 +12,8 @@ import type { AdaNormOptions, DType, Kernels, Matrix, Norm, Params, RowStats } f
 export type Route = "arrays" | "matrices" | "strided arrays" | "strided matrices" | { rowsInCall: number };
 
 /**
- * `rows` covers what belongs to single rows (y, mean, rstd, dx, reductions), `columns` what sums over them: of f32.
- * `stored` and `storedColumns` are the same of 16-bit batches, and of sums with a residual, with the conversions.
+ * For f32, `rows` covers the results of single rows (y, mean, rstd, dx, reductions), and `columns` the sums over rows.
+ * `stored` and `storedColumns` cover the same for 16-bit batches and for sums with a residual, and the conversions.
  */
 export interface Digests {
   rows: string;
@@ -49,7 +49,7 @@ function bellShaped(length: number, seed: number): Float32Array {
   });
 }
 
-/** One row of each sort that the kernels treat apart. */
+/** One row of each kind that the kernels treat differently. */
 const FINITE_KINDS: ((value: number, i: number) => number)[] = [
   (value) => value,
   (value) => value + 1.5,
@@ -60,11 +60,11 @@ const FINITE_KINDS: ((value: number, i: number) => number)[] = [
   (value) => value * 2 ** 120,
   (value) => value * 2 ** -140,
   (_, i) => (i % 2 ? 3.4e38 : -3.4e38),
-  // Ordinary rows enough for the columns to be added up in blocks of rows.
+  // Enough ordinary rows for the columns to be added in blocks of rows.
   ...Array.from({ length: 12 }, () => (value: number) => value),
 ];
 
-/** Rows that make NaN of every column they are summed into, with eps = 0 at the least. */
+/** Rows that make every column NaN that they are summed into, at least with eps = 0. */
 const SPECIAL_KINDS: typeof FINITE_KINDS = [
   () => 0.1,
   (_, i) => (i % 2 ? -0 : 0),
@@ -80,7 +80,7 @@ function corpus(size: number, seed: number): Float32Array {
   );
 }
 
-/** Every option once, in all combinations that a norm knows. */
+/** All combinations of the options of a norm. */
 function optionsOf(name: (typeof NAMES)[number]): Omit<AdaNormOptions, "size">[] {
   let all: Omit<AdaNormOptions, "size">[] = [{}];
   const choose = <K extends keyof AdaNormOptions>(key: K, values: AdaNormOptions[K][]) => {
@@ -108,7 +108,7 @@ class Hash {
     if (array === undefined) return;
     const copy = array.slice();
     if (!(copy instanceof Uint16Array)) {
-      // Writing NaN leaves its payload to the engine: write the bits.
+      // If NaN were written as a number, the engine would choose its payload, so this writes the bits.
       const words = new Uint32Array(copy.buffer);
       const perElement = copy.BYTES_PER_ELEMENT / 4;
       array.forEach((value, i) => {
@@ -141,7 +141,7 @@ class Hash {
   }
 }
 
-/** What goes into forward and backward; the residual and the gradient of the sum together or not at all. */
+/** The inputs of forward and backward. The residual and the gradient of the sum come together or not at all. */
 interface Batches {
   x: Elements;
   dy: Elements;
@@ -161,7 +161,7 @@ function floats(value: Float32Array | Matrix | undefined): Float32Array | undefi
   return value === undefined || ArrayBuffer.isView(value) ? value : value.toFloat32();
 }
 
-/** What is between the rows of a batch with strides, and must still be there afterwards. */
+/** The value between the rows of a batch with strides, which must still be there afterwards. */
 const BETWEEN = 7;
 
 /** The elements with their rows `stride` apart; `last`, what follows the last row. */
@@ -267,7 +267,7 @@ function runStrided(
   return outcome;
 }
 
-/** The results of calls of a few rows each, which take the place of what the calls were given. */
+/** The results of calls of a few rows each, which overwrite the inputs of the calls. */
 function runSplit(norm: Norm, { x, dy, residual, dSum }: Batches, params: Params, rowsInCall: number): Outcome {
   const { size } = norm;
   const rows = x.length / size;
@@ -317,12 +317,12 @@ function run(
   const forward = (
     residual ? norm.forward<Elements>(x, { ...params, residual }) : norm.forward<Elements>(x, params)
   ) as RowStats & { y: Elements; sum?: Elements };
-  // Without stats: they are found again, to the same bytes.
+  // Without stats, backward computes them again, to the same bytes.
   const backward = norm.backward<Elements>(dy, forward.sum ?? x, undefined, { ...params, dSum });
   return { ...forward, ...backward } as Outcome;
 }
 
-/** Rows of each sort once more, for storages with less room: ties between their numbers are among them. */
+/** Rows of each kind for storages with a smaller range, some with ties between their numbers. */
 function storedKinds(dtype: DType): typeof FINITE_KINDS {
   const largest = { f32: 3.4e38, f16: 65504, bf16: 3.3e38 }[dtype];
   return [
@@ -343,7 +343,7 @@ function storedKinds(dtype: DType): typeof FINITE_KINDS {
   ];
 }
 
-/** Of the longest, a tile holds no more than a few rows. */
+/** A tile holds only a few of the longest rows. */
 const STORED_SIZES = [1, 3, 8, 17, 64, 100, 257, 4099];
 
 /** As elements of a dtype, by the kernels' own conversion. */
@@ -357,7 +357,7 @@ function converted(kernels: Kernels, values: Float32Array, dtype: DType): Elemen
 /** The bits of infinity. */
 const INFINITY = { f16: 0x7c00, bf16: 0x7f80 };
 
-/** Refuses NaN: which of its bits are set, an engine decides. */
+/** Refuses NaN, because engines decide which of its bits are set. */
 function checked(elements: Elements | undefined, dtype: DType): Elements | undefined {
   const isWrong =
     dtype === "f32" ? Number.isNaN : (element: number) => (element & 0x7fff) > INFINITY[dtype as "f16" | "bf16"];
@@ -429,7 +429,7 @@ export async function digest(kernels: Kernels, route: Route): Promise<Digests> {
       const gain = bellShaped(size, index * 100 + 90).map((value) => 1 + value / 8);
       const bias = bellShaped(size, index * 100 + 91);
       const given = affine ? [{}, { gain }, { bias }, { gain, bias }] : [{}];
-      // All combinations of options at a size below and one above a vector, the defaults at all.
+      // All combinations of options at one size below a vector and one above, and the defaults at all sizes.
       const chosen = size === 3 || size === 100 ? all : [{}];
       for (const options of chosen) {
         const norm = kernels[name]({ size, ...options });

@@ -1,4 +1,4 @@
-/** The entries that fetch a module, or are given one compiled: by which URL, how often, and what becomes of failures. */
+/** The entries that fetch a module or get a compiled one: from which URL, how often, and what happens on failure. */
 import { readFileSync } from "node:fs";
 import type { Kernels } from "adanorm";
 import * as byUrl from "adanorm/url";
@@ -22,7 +22,7 @@ describe("adanorm/url", () => {
     answer = () => new Response(bytes, type ? { headers: { "content-type": type } } : {});
   };
   let last = 0;
-  /** One that nothing was fetched from before. */
+  /** A URL that nothing was fetched from before. */
   const freshUrl = () => `https://example.com/${last++}.wasm`;
 
   beforeEach(() => {
@@ -83,7 +83,7 @@ describe("adanorm/url", () => {
     const { headers } = answer();
     answer = () => {
       const response = new Response(portable);
-      // A Response trims the type that it is given; other hosts need not.
+      // A Response trims its type; other hosts need not do so.
       const value = { get: (name: string) => (headers.has(name) ? type : null) };
       return Object.defineProperty(response, "headers", { value });
     };

@@ -1,6 +1,6 @@
 /**
- * Every wrong argument is refused, with TypeError where its kind is wrong and RangeError where its value is, in a
- * message that names the call, the argument, what was expected and what came. A refused call changes nothing.
+ * Every wrong argument is refused, with a TypeError if its kind is wrong and a RangeError if its value is wrong. The
+ * message names the call, the argument, what was expected and what came. A refused call changes nothing.
  */
 import { readFileSync } from "node:fs";
 import { type Kernels, load, loadSync, type Matrix } from "adanorm";
@@ -37,13 +37,13 @@ structuredClone(detachedStats.rstd, { transfer: [detachedStats.rstd.buffer as Ar
 const bytes = (a: Float32Array | Float64Array | Uint16Array) =>
   Buffer.from(a.buffer, a.byteOffset, a.byteLength).toString("hex");
 
-/** All that a refused call must leave alone. */
+/** Everything that a refused call must not change. */
 function state(): unknown[] {
   const matrices = [mx, my, taller, wider, narrow, foreign, mHalf].map(({ data }) => data);
   return [[x, dy, out, four, six, twelve, bits, ...matrices].map(bytes), kernels.memory.used];
 }
 
-/** What kernels make of some calls, to the byte. */
+/** The results of some calls, byte for byte. */
 function results(of: Kernels): string[] {
   return NORMS.flatMap((name) => {
     const some = makeNorm(of, name, { size: 4 });
@@ -61,7 +61,7 @@ afterEach(() => {
   expect(results(kernels), "what the kernels do after it").toEqual(want);
 });
 
-/** One test for each message: the call is refused with it, or with it and more behind it. */
+/** One test for each message: the call is refused with a message that begins with it. */
 function refuses(error: ErrorConstructor, calls: Record<string, () => unknown>): void {
   test.each(Object.entries(calls))("%s", async (message, call) => {
     const thrown = await (async () => call())().catch((reason: Error) => reason);

@@ -15,7 +15,7 @@ const MIB = 2 ** 20;
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 const readJson = (path: string) => JSON.parse(read(path));
 
-/** What a document says at the places that a pattern matches: its first group, everywhere the same. */
+/** What a document says where a pattern matches: the first group, which must be the same everywhere. */
 function said(document: string, pattern: RegExp): string {
   // A line of prose may break at any space.
   const spaced = new RegExp(pattern.source.replaceAll(" ", "\\s+"), "gm");

@@ -1,6 +1,6 @@
 /**
- * The linear memory: views and contents outlive its growth, what is freed is used again, arrays of any length pass
- * through a bounded part of it, and running out of it costs nothing that was there.
+ * The linear memory: contents survive its growth, freed memory is used again, arrays of any length pass through a bounded
+ * part of it, and running out of memory destroys nothing.
  */
 import { loadSync, type Matrix } from "adanorm";
 import { describe, expect, test } from "vitest";
@@ -119,7 +119,7 @@ describe("matrices", () => {
     const other = kernels.matrix(normal(100, 1), 10);
     kept.free();
     kept[Symbol.dispose]();
-    // Had the block been freed again, this matrix would get the other's.
+    // If the block had been freed twice, this matrix would get the other's block.
     kernels.matrix(10, 10);
     expect(kernels.memory.used).toBe(800);
     expectSameBytes(other.data, normal(100, 1));
@@ -128,7 +128,7 @@ describe("matrices", () => {
   test("that were forgotten are freed when they are collected, those freed by hand not again", async () => {
     const kernels = loadSync();
     const kept = kernels.matrix(normal(100, 1), 10);
-    // In a function of its own, whose frame is gone when the collector runs.
+    // In a separate function, so that its frame is gone when the collector runs.
     const forget = () => {
       for (let i = 0; i < 100; i++) kernels.matrix(10, 10)[i % 2 === 0 ? "free" : "toArray"]();
     };
@@ -183,7 +183,7 @@ describe("the linear memory does not grow with", () => {
     const dx = run();
     const before = kernels.memory.size;
     expect(before).toBeLessThan(64 * MIB);
-    // All of it but 4 MiB is there for matrices afterwards, and theirs alone.
+    // Afterwards all of it but 4 MiB is free for matrices.
     const matrices: Matrix<"f32">[] = [];
     while (kernels.memory.size === before) matrices.push(kernels.matrix(row.subarray(0, 100_000), 1));
     expect(kernels.memory.used).toBeGreaterThan(before - 5 * MIB);
@@ -197,7 +197,7 @@ describe("under maximumBytes", () => {
   const rows = [normal(size, 1), normal(size, 2), normal(size, 3), normal(size, 4)];
   const gain = normal(size, 5);
 
-  /** Kernels without a byte to spare but for `holes` rows, matrices in them, and a reserve that can be freed. */
+  /** Kernels in a full memory with room for `holes` rows only, the matrices that fill it, and a reserve that can be freed. */
   function crowded(holes: number) {
     const kernels = loadSync({ maximumBytes: MIB + 65535 });
     const [x, dy, out, sums] = rows.map((row) => kernels.matrix(row, size)) as [Matrix, Matrix, Matrix, Matrix<"f32">];

@@ -1,4 +1,4 @@
-/** The WebAssembly module itself: what it asks of its host, what it brings, how large it is. */
+/** The WebAssembly module itself: its imports, its exports, its size. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";

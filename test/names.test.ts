@@ -1,4 +1,4 @@
-/** No mistake is taken silently: names that are not known, objects of another kind, methods without their object. */
+/** No mistake is silent: unknown names, objects of another kind, methods without their object. */
 import { execFileSync } from "node:child_process";
 import { runInNewContext } from "node:vm";
 import { type Kernels, load, loadSync } from "adanorm";
@@ -12,7 +12,7 @@ const kernels = loadSync();
 const norm = kernels.layerNorm({ size: 4 });
 const x = Float32Array.of(1, 2, 3, 5);
 
-/** Every place that takes options: what errors call it, the names that it knows, and a call with some. */
+/** Every place that takes options: its name in errors, the names that it knows, and a call with some options. */
 const LEVELS: [call: string, known: string, make: (options: unknown) => unknown][] = [
   ...(["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"] as const).map(
     (name): (typeof LEVELS)[number] => [
@@ -80,7 +80,7 @@ describe.each(LEVELS)("%s", (call, known, make) => {
     expect(() => make(runInNewContext("({})"))).not.toThrow();
   });
 
-  // The norms are made with an object of their own here.
+  // Here the norms are made with separate objects.
   if (call.endsWith(": options") && /^[a-zA-Z]*Norm/.test(call) && !call.includes(".")) return;
   const others: [string, () => unknown][] = [
     ["an Array of 0", () => []],

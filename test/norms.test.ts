@@ -17,7 +17,10 @@ import {
 const kernels = loadSync();
 const size = 37;
 
-/** Rows of every sort that is treated apart: ordinary, off the origin, far off, an outlier, tiny, huge; twice over. */
+/**
+ * Two rows of every kind that the kernels treat differently: ordinary, off the origin, far off, with an outlier, tiny,
+ * huge.
+ */
 const kinds = [
   normal(size, 1),
   normal(size, 2, 1.6, 0.8),
@@ -53,7 +56,7 @@ describe.each(NORMS)("%s", (name: NormName) => {
           const want = reference.forward(name, x, { ...options, ...param });
           const what = `${label({ ...options, ...param })}`;
           expectWithin(got.y, want.y, forwardBounds(name, x, { ...options, ...param }), `y ${what}`);
-          // The mean to a hundredth of what one f32 could hold of it, or of sigma.
+          // The mean is exact to a hundredth of the spacing of f32 at the mean or at sigma.
           const meanBounds = want.mean.map(
             (mean, i) => 2 ** -24 * Math.max(Math.abs(mean) / 100, 1 / (want.rstd[i] as number)),
           );

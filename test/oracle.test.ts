@@ -68,7 +68,7 @@ describe.each(NORMS.filter((name) => name !== "detachNorm"))("%s, nothing held c
   });
 });
 
-/** forward at v, with what is detached frozen at what it is at x. Written apart from the reference, row by row. */
+/** forward at v, with the detached quantities frozen at their values for x. Written separately from the reference. */
 function frozen(name: NormName, v: Float64Array, options: ReferenceOptions): Float64Array {
   const at = forward(name, x, options);
   const now = forward(name, v, options);

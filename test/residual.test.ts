@@ -1,6 +1,6 @@
 /**
- * Residuals and gradients of residual streams: the sum is that of the reference to the bit, y is what forward gives for that
- * sum, dSum is added to dx, and it does not matter where any of them goes.
+ * Residuals and gradients of residual streams: the sum has the bits of the reference, y is the result of forward for that
+ * sum, and dSum is added to dx, wherever the results go.
  */
 import { type DType, type HostArray, loadSync, type Matrix } from "adanorm";
 import * as reference from "adanorm/reference";
@@ -58,7 +58,7 @@ describe.each(DTYPES)("%s", (dtype) => {
         const sum = reference.encode(exact.sum, dtype);
         const alone = norm.forward(sum, params);
 
-        /** One choice of where results go: by name, or to a place of their own, or wherever forward likes. */
+        /** One choice for the results: over an argument by its name, to a separate place, or to a new array. */
         const check = (sumTo: "x" | "residual" | "own" | undefined, yTo: "x" | "residual" | "own" | undefined) => {
           const where = `${what}, sum to ${sumTo}, y to ${yTo}`;
           const given = { x: place(x, size), residual: place(residual, size) };
@@ -86,7 +86,7 @@ describe.each(DTYPES)("%s", (dtype) => {
         check("own", "own");
         check("own", "x");
 
-        // Backward takes the sum; with and without the statistics it gives the same, to which dSum is added.
+        // Backward takes the sum. It gives the same with and without the statistics, and adds dSum.
         const back = norm.backward(dy, sum, alone, params);
         const [dys, dSums] = [dy, dSum].map((bits) => reference.decode(bits, dtype)) as [Float64Array, Float64Array];
         const plain = makeNorm(kernels, name, { size });
@@ -113,7 +113,7 @@ describe.each(DTYPES)("%s", (dtype) => {
           release(given.dSum, given.dy, given.sum, own, got.dx, got.dGain as Batch, got.dBias as Batch);
         }
 
-        // And all of it is right.
+        // And all of it is correct.
         if (dtype !== "f32") continue;
         const options = { size, ...params };
         const floats = Float32Array.from(exact.sum);

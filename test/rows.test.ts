@@ -1,6 +1,6 @@
 /**
- * Row reductions, against sums that lose nothing: each result is off by no more than double precision explains, on any
- * row, and nothing in a row counts twice, not at all, or for another row.
+ * Row reductions, against sums without rounding errors. On any row, each error is at most what double precision explains,
+ * and each element counts once, for its own row.
  */
 import { loadSync } from "adanorm";
 import { describe, expect, test } from "vitest";
@@ -8,10 +8,13 @@ import { expectSameBytes, expectWithin, normal, random } from "./support.js";
 
 const kernels = loadSync();
 
-/** What rounding to double precision can be off by. n terms summed in any order: n times that, of the sum of |terms|. */
+/**
+ * The largest relative error of rounding to double precision. A sum of n terms in any order has n times that, relative
+ * to the sum of |terms|.
+ */
 const UNIT = 2 ** -53;
 
-/** The sum, with what each addition loses carried along (Neumaier): as if in twice double precision. */
+/** The sum, with the error of each addition added too (Neumaier), as if in twice double precision. */
 function sum(terms: readonly number[]): number {
   let total = 0;
   let lost = 0;
@@ -23,7 +26,7 @@ function sum(terms: readonly number[]): number {
   return total + (Number.isNaN(lost) ? 0 : lost);
 }
 
-/** Each reduction of one row, and how far off it may be. */
+/** Each reduction of one row, and the bound of its error. */
 function reduce(row: readonly number[], ddof: 0 | 1) {
   const n = row.length;
   const bound = n * UNIT;
@@ -32,12 +35,12 @@ function reduce(row: readonly number[], ddof: 0 | 1) {
   const square = sum(row.map((x) => x * x));
   const mean = total / n;
   const deviations = row.map((x) => x - mean);
-  // What the mean lost when it was rounded is taken out again.
+  // The correction for the rounding of the mean.
   const squares = sum(deviations.map((x) => x * x)) - sum(deviations) ** 2 / n;
   const variance = squares / (n - ddof);
   return {
     sum: [total, bound * l1],
-    // The mean is found about a first guess at it: what adds up is no more than the deviations.
+    // The mean is computed about a first estimate, so the sum is only of deviations.
     mean: [mean, 3 * UNIT * Math.abs(mean) + ((bound + 2 * UNIT) * sum(deviations.map(Math.abs))) / n],
     l1: [l1, bound * l1],
     sumSquare: [square, (bound + UNIT) * square],

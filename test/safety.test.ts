@@ -1,6 +1,6 @@
 /**
- * Whatever a program does with the arrays, matrices and options that it passes, a call does what it would do with honest
- * ones, or is refused; memory that is not its own stays as it is.
+ * Whatever a program does to the arrays, matrices and options that it passes, a call does the same as with honest ones,
+ * or is refused. Other memory stays the same.
  */
 import { type Kernels, loadSync, type Matrix } from "adanorm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -10,7 +10,7 @@ import { makeNorm, NORMS, normal } from "./support.js";
 // biome-ignore lint/suspicious/noExplicitAny: that is its purpose
 const any = (value?: unknown): any => value;
 
-/** ArrayBuffer as engines have it, and the library that is compiled against not yet. */
+/** ArrayBuffer as engines have it, which the library of types lacks. */
 const Resizable = ArrayBuffer as unknown as new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer;
 
 const size = 4;
@@ -20,7 +20,7 @@ const gain = normal(size, 2, 1);
 let kernels: Kernels;
 let guards: Matrix<"f32">[];
 
-/** Matrices all over the memory, which nobody but a bug writes to. */
+/** Matrices all over the memory, which only a bug can write to. */
 beforeEach(() => {
   kernels = loadSync();
   guards = Array.from({ length: 12 }, (_, i) => kernels.matrix(new Float32Array(10).fill(i + 0.5), 10));

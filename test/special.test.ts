@@ -59,7 +59,7 @@ describe.each(NORMS)("%s", (name) => {
     });
     for (const key of ["dGain", "dBias"] as const) {
       const [got, want] = [poisoned[key], clean[key]] as [Float32Array?, Float32Array?];
-      // The block of rows around it is summed in f64 or f32 as before: the other columns keep their bytes.
+      // The block of rows around it is summed in f64 or f32 as before, so the other columns keep their bytes.
       got?.forEach((value, i) => {
         expect(value, `${key}[${i}]`).toBe(i === 7 ? Number.NaN : want?.[i]);
       });

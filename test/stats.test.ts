@@ -1,4 +1,4 @@
-/** The statistics that forward returns: whose they are, and that they last. */
+/** The statistics that forward returns belong to the caller and do not change. */
 import { loadSync } from "adanorm";
 import { describe, expect, it } from "vitest";
 import { expectSameBytes, normal } from "./support.ts";
@@ -36,7 +36,7 @@ describe.each([1, 8, 9, 40, 64, 65, 200])("mean and rstd of %i rows", (rows) => 
       const { buffer } = mean;
       structuredClone(buffer, { transfer: [buffer] });
       expect(mean.length).toBe(0);
-      // The other one may have gone with it; backward says so, should it be handed over.
+      // The transfer may have detached the other array too. Backward refuses it then.
       if (rstd.length === 0) {
         expect(() => norm.backward(matrix, matrix, { mean: want.mean, rstd })).toThrow(/stats\.rstd: .*detached/);
       }

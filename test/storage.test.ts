@@ -1,6 +1,6 @@
 /**
- * f16 and bf16: every pattern both ways, every rounding, and results that are those of f32 rounded once. The reference's
- * conversions, in plain double precision, are what the kernels' are held to.
+ * f16 and bf16: every pattern both ways, every rounding, and results that are those of f32 rounded once. The kernels'
+ * conversions must match those of the reference, which are in plain double precision.
  */
 import { type DType, type HostArray, loadSync, type Matrix, type Norm } from "adanorm";
 import { decode, encode } from "adanorm/reference";
@@ -13,7 +13,7 @@ type Half = "f16" | "bf16";
 const HALVES: readonly Half[] = ["f16", "bf16"];
 
 const PATTERNS = Uint16Array.from({ length: 65536 }, (_, i) => i);
-/** In such an order that subnormals, zeros, infinities and NaN stand among other numbers. */
+/** In an order in which subnormals, zeros, infinities and NaN are among other numbers. */
 const MIXED = PATTERNS.map((i) => i * 40503);
 
 /** The kernels' conversions. */
@@ -117,7 +117,7 @@ describe.each(HALVES)("results in %s are those of f32, rounded once", (dtype) =>
   const floats = (bits: Uint16Array) => Float32Array.from(decode(bits, dtype));
   const bitsOf = (value: HostArray | Matrix) => ("toArray" in value ? value.toArray() : value) as Uint16Array;
 
-  /** What a norm makes of a batch: in f32, and then as it is stored. */
+  /** The results of a norm for a batch: in f32, and then as they are stored. */
   const check = (name: (typeof NORMS)[number], { rows, size }: { rows: number; size: number }, asMatrix: boolean) => {
     const [x, dy, dSum] = [half(rows * size, 1, 3), half(rows * size, 2), half(rows * size, 3)];
     const given = hasParams(name) ? { gain: half(size, 4), bias: half(size, 5) } : {};
@@ -146,7 +146,7 @@ describe.each(HALVES)("results in %s are those of f32, rounded once", (dtype) =>
       const column = "toArray" in ours ? ours.toArray() : ours;
       expectSameBytes(column as Float32Array, theirs as Float32Array, `${what}: ${key}`);
     }
-    // Found again, in place, with more to add, and with parameters in f32.
+    // With statistics computed again, in place, with a gradient to add, and with parameters in f32.
     const onto = place(dSum);
     const again = norm.backward(upstream, input, undefined, { ...params, dSum: onto, out: { dx: onto } });
     expect(again.dx, what).toBe(onto);
@@ -247,7 +247,7 @@ describe.each(HALVES)("results in %s are those of f32, rounded once", (dtype) =>
     using matrix = instance.matrix(x.subarray(0, 4 * size), size, dtype);
     const view = matrix.data;
     const want = norm.forward(x.slice(0, 4 * size)).y;
-    // A row this long needs more scratch than there is memory so far.
+    // A row of this length needs more scratch area than there is memory so far.
     const wide = instance.layerNormSimple({ size: 2 ** 20, dtype: dtype as DType });
     const other = instance.matrix(1, 2 ** 20, dtype);
     wide.forward(other, { out: other });

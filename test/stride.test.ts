@@ -16,7 +16,7 @@ const SHAPES = [
 
 type Elements = Float32Array | Uint16Array;
 
-/** What lies between rows: NaN, which would show in every sum that it entered. */
+/** The value between rows: NaN, which would show in every sum that contains it. */
 const GAP: Record<DType, number> = { f32: Number.NaN, f16: 0x7e17, bf16: 0x7fd7 };
 
 /** Rows of `size` at `offset` in wider rows, gaps elsewhere. */
@@ -59,7 +59,7 @@ describe.each(DTYPES)("%s", (dtype) => {
         const want = norm.forward(x as HostArray, { ...params, residual: residual as HostArray });
         const back = norm.backward(dy as HostArray, want.sum, want, { ...params, dSum: dSum as HostArray });
 
-        // Every batch with a stride and an offset of its own, and one whose last row ends it.
+        // Every batch has its own stride and offset, and one batch ends with its last row.
         const [a, b, c, d, e] = [size, size + 1, size + 3, 2 * size + 1, 3 * size];
         const wide = {
           x: place(widen(x, size, a, 0, dtype), made),
@@ -98,7 +98,7 @@ describe.each(DTYPES)("%s", (dtype) => {
           expectSameBytes(batch, widen(values, size, stride, offset, dtype), what);
         }
 
-        // One number for all; three slices of the same rows, each normalised where it lies.
+        // One number for all batches: three slices of the same rows, each normalised in place.
         const stride = 3 * size;
         const fused = place(widen(x, size, stride, size, dtype), made);
         const before = fused();

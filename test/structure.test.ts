@@ -1,4 +1,4 @@
-/** `npm run structure`: what it forbids and what it allows, on small trees of files. */
+/** `npm run structure`: what it forbids and what it allows, for small trees of files. */
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

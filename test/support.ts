@@ -29,7 +29,7 @@ export function random(seed: number): () => number {
   };
 }
 
-/** What was made before: tests ask for the same numbers again and again, and most of their time would go there. */
+/** Arrays that were made before. Tests ask for the same numbers many times, and making them would take most of the time. */
 const made = new Map<string, Float32Array | Uint16Array>();
 
 function remembered<T extends Float32Array | Uint16Array>(key: string, make: () => T): T {
@@ -67,7 +67,7 @@ export function combinations<T extends Record<string, readonly unknown[]>>(
   return result as { [K in keyof T]: T[K][number] }[];
 }
 
-/** The errors that a forward result may have: one bound for each element of y. */
+/** The bounds of the errors of forward: one for each element of y. */
 export function forwardBounds(name: NormName, x: Float32Array, options: ReferenceOptions): Float64Array {
   const { size, scale = 1, k = 0.1, gain } = options;
   const { mean, rstd, y } = reference.forward(name, x, options);
@@ -83,7 +83,7 @@ export function forwardBounds(name: NormName, x: Float32Array, options: Referenc
   });
 }
 
-/** The errors that gradients may have: one bound for each element of dx, dGain and dBias. */
+/** The bounds of the errors of gradients: one for each element of dx, dGain and dBias. */
 export function backwardBounds(name: NormName, dy: Float32Array, x: Float32Array, options: ReferenceOptions) {
   const { size, scale = 1, k = 0.1, detachScale = true, gain } = options;
   const { mean, rstd } = reference.forward(name, x, options);
@@ -114,7 +114,7 @@ export function expectWithin(
   bound: ArrayLike<number>,
   what: string,
 ): void {
-  // expect itself would take most of the time of what calls this a thousand times.
+  // `expect` would take most of the time of tests that call this a thousand times.
   if (got.length !== want.length) expect.fail(`${what}: length: got ${got.length}, expected ${want.length}`);
   for (let i = 0; i < want.length; i++) {
     const error = Math.abs((got[i] as number) - (want[i] as number));

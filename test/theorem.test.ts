@@ -1,5 +1,5 @@
 /**
- * What the paper proves of the gradients and of phi, on what the kernels compute.
+ * What the paper proves of the gradients and of phi, checked on the results of the kernels.
  *
  * Source: Xu et al., "Understanding and Improving Layer Normalization", NeurIPS 2019, theorems 1 and 2.
  */
@@ -11,7 +11,7 @@ const kernels = loadSync();
 const size = 500;
 const rows = 40;
 const x = normal(rows * size, 1, 0.7, 3).map((value, i) => value * (1 + (i % 11)));
-/** With a mean of its own in every row, and correlated with x: both projections have something to take away. */
+/** Each row has its own mean, and is correlated with x, so that both projections subtract something. */
 const dz = normal(rows * size, 2).map((value, i) => value + 0.2 * (x[i] as number) + Math.floor(i / size) / 10);
 
 function moments(row: ArrayLike<number>): { mean: number; variance: number } {
@@ -37,7 +37,7 @@ describe("mean and variance of dx, for dz = dL/dz", () => {
       expect(Math.abs(got.mean - (detached.detachMean ? of.mean * r : 0)) / largest).toBeLessThan(1e-6);
       const ratio = got.variance / (of.variance * r * r);
       if (detached.detachStd) expect(Math.abs(ratio - 1)).toBeLessThan(1e-5);
-      // Here dz is correlated with x: holding the std constant would leave the variance whole.
+      // Here dz is correlated with x. Only with the std held constant would the variance stay the same.
       else expect(ratio).toBeLessThan(0.999);
     });
   });

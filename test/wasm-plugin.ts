@@ -1,4 +1,4 @@
-/** For Vitest: what the bundler, and the hosts that compile .wasm files, make of an import of one. */
+/** For Vitest: an import of a .wasm file gives what the bundler, or a host that compiles such files, makes of it. */
 import { fileURLToPath } from "node:url";
 import type { ViteUserConfig } from "vitest/config";
 

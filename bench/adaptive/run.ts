@@ -2,7 +2,7 @@
  * What the adaptive statistics cost on ordinary rows: the module beside the same kernels with them compiled out, forward on
  * N(0, 1) matrices of 32 x 768, in alternating runs. Prints the median ratio for each norm.
  *
- * Compiled out are the blocks combined in f64, the choice of algorithm, the split mean and the choice of precision.
+ * This leaves out the blocks that are combined in f64, the choice of algorithm, the split mean and the choice of precision.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { type Kernels, loadSync } from "adanorm";
 const ROWS = 32;
 const SIZE = 768;
 const ROUNDS = 61;
-/** Pairs of instances, each with memory of its own: where matrices happen to lie is worth a per cent or two. */
+/** Pairs of instances, each with its own memory: the places of the matrices make a difference of a per cent or two. */
 const PAIRS = 9;
 const CALLS = 100;
 const BOUND = 1.3;
@@ -22,7 +22,7 @@ const BOUND = 1.3;
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "adanorm-plain-"));
 
-/** Compiles the kernels with the files of this folder's assembly/ in place of theirs, and endless blocks. */
+/** Compiles the kernels with blocks without end, and with the files of this folder's assembly/ instead of theirs. */
 function compilePlain(): Buffer {
   cpSync(join(root, "assembly"), join(folder, "assembly"), { recursive: true });
   cpSync(join(root, "asconfig.json"), join(folder, "asconfig.json"));
@@ -48,7 +48,7 @@ function normal(length: number): Float32Array {
 
 type Contenders = Record<string, () => Float32Array>;
 
-/** The forward passes that are timed, each on matrices of its own. */
+/** The forward passes that are timed, each on its own matrices. */
 function contenders(kernels: Kernels): Contenders {
   const x = kernels.matrix(normalRows, SIZE);
   const out = kernels.matrix(ROWS, SIZE);
@@ -85,7 +85,7 @@ function compare(adaptive: Contenders, plain: Contenders): Record<string, number
       if (!same) throw new Error(`${name}: results differ`);
       for (let i = 0; i < 10; i++) time(run) + time(other);
       const ratios = Array.from({ length: ROUNDS }, (_, i) => {
-        // Each goes first every other time.
+        // They take turns to go first.
         if (i % 2) return time(run) / time(other);
         const below = time(other);
         return time(run) / below;

@@ -43,7 +43,7 @@ function forward(kernels: Kernels, job: ForwardJob): Task {
   const source = inputs.x(job);
   const x: Batch = on === "matrices" ? kernels.matrix(source, size, dtype) : source.slice();
   const y: Batch = job.inPlace ? x : on === "matrices" ? kernels.matrix(rows, size, dtype) : source.slice();
-  // A residual of zeros, so that x stays what it is however often it is added in place.
+  // A residual of zeros, so that x stays the same however often the residual is added in place.
   const added = residual && kernels.matrix(rows, size, dtype);
   const sum = residual === "own sum" ? kernels.matrix(rows, size, dtype) : residual && (x as Matrix);
   const out = on === "new arrays" ? {} : { out: y };
@@ -108,7 +108,7 @@ export async function open(variant: string | undefined) {
       if (job.kind === "forward") return forward(kernels, job);
       if (job.kind === "backward") return backward(kernels, job);
       if (job.kind === "reduce") return reduce(kernels, job);
-      // Copies nothing by itself: this is what a copy is compared with.
+      // Used as the reference for a copy; it copies nothing itself.
       return { run() {}, result: () => [inputs.x(job)], free() {} };
     },
   };

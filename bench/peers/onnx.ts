@@ -42,7 +42,7 @@ const OPERATORS: Partial<Record<ForwardJob["norm"], [name: string, params: ("gai
   rmsNorm: ["RMSNormalization", ["gain"], 23],
 };
 
-/** A model from x to y, `nodes` operators one after the other with the same gain and bias. */
+/** A model from x to y: a chain of `nodes` operators with the same gain and bias. */
 export function model(job: ForwardJob, values = { gain: inputs.gain(job), bias: inputs.bias(job) }): Buffer {
   const operator = OPERATORS[job.norm];
   if (!operator) throw new Error(`ONNX has no ${job.norm}`);

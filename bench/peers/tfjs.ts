@@ -1,7 +1,7 @@
 /**
- * TensorFlow.js on its WebAssembly backend (SIMD, one thread), which has no kernel for these norms: they are composed of
- * its operators, over tf.moments, and gradients come from its automatic differentiation, which runs forward too. The
- * variant "adanorm" is the same with the operators of adanorm/tfjs.
+ * TensorFlow.js on its WebAssembly backend (SIMD, one thread), which has no kernel for these norms. They are composed of
+ * its operators, over tf.moments. Gradients come from its automatic differentiation, which runs forward too. The variant
+ * "adanorm" is the same with the operators of adanorm/tfjs.
  */
 import { copyFileSync, mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -51,7 +51,7 @@ type Norms = Record<NormName, (x: Tensor, gain?: Tensor, bias?: Tensor) => Tenso
 const core: string = "@tensorflow/tfjs";
 const backend: string = "@tensorflow/tfjs-backend-wasm";
 
-/** The norms of adanorm/tfjs, from a copy that lies where it finds the TensorFlow.js of this folder. */
+/** The norms of adanorm/tfjs, from a copy in a place where it finds the TensorFlow.js of this folder. */
 async function adanormNorms(): Promise<Norms> {
   const folder = new URL("../out/", import.meta.url);
   const file = new URL("adanorm-tfjs.js", folder);
@@ -98,11 +98,11 @@ function compose(tf: TensorFlow): Norms {
   };
 }
 
-/** What is timed is `compute`, and that the tensors it makes are given back. */
+/** The time includes `compute` and the release of the tensors that it makes. */
 function taskOf(tf: TensorFlow, given: Tensor[], compute: () => Tensor[]): Task {
   return {
     run: () => tf.tidy(() => void compute()),
-    // Numbers are taken out of what tidy returns, for it looks for tensors at every index of every array in there.
+    // Only tensors go through tidy, because it looks for tensors at every index of every array in its result.
     result: () =>
       tf.tidy(compute).map((tensor) => {
         const numbers: Numbers = tensor.dataSync();

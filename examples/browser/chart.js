@@ -1,4 +1,4 @@
-/** Histograms and a curve, drawn as SVG at the size that the page gives them; colours are the style sheet's. */
+/** Histograms and a curve, drawn as SVG at the size that the page gives them. The style sheet has the colours. */
 
 const MARGIN = { left: 34, right: 10, top: 8, bottom: 18 };
 
@@ -36,7 +36,7 @@ function scales(svg, [left, right], [bottom, top]) {
   };
 }
 
-/** As many round numbers as there is room for along the bottom, by how long they are. */
+/** As many round numbers as fit along the bottom. */
 function ticksAlong({ width }, range) {
   const letters = Math.max(...range.map((end) => format(end, (range[1] - range[0]) * 10).length));
   return ticks(range, Math.max(2, width / (letters * 7 + 30)));
@@ -52,7 +52,7 @@ function axes({ width, height, x, y }, horizontal, vertical) {
   );
   const along = horizontal.map((at) => {
     const label = format(at, step * 10);
-    // A long label at the very end stays inside.
+    // A long label at the end stays inside.
     const middle = Math.min(x(at), width - label.length * 3.2);
     return (
       `<path class="tick" d="M${x(at)} ${height - MARGIN.bottom}v4"/>` +
@@ -77,7 +77,7 @@ function countBins(values, [low, high], bins) {
   return counts;
 }
 
-/** Counts go by their logarithm, so that a single outlier among many shows. */
+/** The scale of counts is logarithmic, so that a single outlier among many values is visible. */
 export function drawHistogram(svg, values, range, label) {
   const height = (count) => Math.log10(count + 1);
   const bins = Math.max(24, Math.min(96, Math.round(svg.getBoundingClientRect().width / 5)));

@@ -3,9 +3,9 @@ import * as reference from "adanorm/reference";
 import { drawCurve, drawHistogram, format } from "./chart.js";
 import { onePass, twoPass } from "./plain.js";
 
-/** What the position of a slider stands for, where that is not the position itself. */
+/** The value of a slider at a position, if that is not the position itself. */
 const VALUES = {
-  // Shifts, for they give integers: a power is a double to the engine, and indices made of it slow every loop down.
+  // Shifts make integers. To the engine a power is a double, and indices computed from a double slow every loop down.
   rows: (position) => 1 << position,
   // 16, 24, 32, 48, ... 2048: powers of two and what lies halfway between
   size: (position) => (position % 2 === 0 ? 4 : 6) << (position >> 1),
@@ -60,7 +60,7 @@ function fill(x, { size, mean, sigma, outlier }) {
   if (outlier > 0) for (let i = 0; i < x.length; i += size) x[i] = mean + sigma * outlier;
 }
 
-/** The three matrices of the page, in the kernels' memory: made anew when the shape changes. */
+/** The three matrices of the page, in the kernels' memory: new ones when the shape changes. */
 let batch;
 
 function batchOf(kernels, { rows, size }) {
@@ -70,7 +70,7 @@ function batchOf(kernels, { rows, size }) {
   return batch;
 }
 
-/** A little room on both sides; and some for a batch of one value. */
+/** Some room on both sides, also for a batch of one value. */
 function padded(low, high) {
   const room = (high - low) * 0.03 || Math.max(0.5, Math.abs(low) * 1e-3);
   return [low - room, high + room];
@@ -144,15 +144,15 @@ function timeOf(call, callsPerLook) {
 }
 
 /**
- * Yields the milliseconds of one call of each function, the fastest so far, again and again: what else the machine does
- * only ever adds. They take turns, so that it adds to all alike.
+ * Yields the milliseconds of one call of each function, the fastest so far, again and again: other work of the machine
+ * can only add to it. The functions take turns, so that such work adds to all of them alike.
  */
 async function* race(functions) {
   const fastest = functions.map((call) => timeOf(call, 1));
   const callsPerLook = fastest.map((time) => Math.max(1, Math.floor(LOOK_MILLISECONDS / time)));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [index, call] of functions.entries()) {
-      // Between runs the page gets to breathe.
+      // Lets the page react between runs.
       await new Promise((resolve) => setTimeout(resolve));
       fastest[index] = Math.min(fastest[index], timeOf(call, callsPerLook[index]));
       yield fastest;
@@ -168,7 +168,7 @@ async function measure(kernels, settings, isCurrent) {
   const { rows, size, scale, k } = settings;
   const input = batch.x.toArray();
   const output = new Float32Array(input.length);
-  // Matrices of its own: those of the page are freed as soon as somebody moves a slider.
+  // Separate matrices: those of the page are freed when somebody moves a slider.
   const x = kernels.matrix(input, size);
   const result = kernels.matrix(rows, size);
   try {
@@ -224,7 +224,7 @@ function fillTable(norm, times, errors) {
     timeCell.textContent = formatTime(time);
     speedCell.textContent = `${(loop / time).toFixed(1)}\u00d7`;
     errorCell.textContent = format(errors[index]);
-    // A result that has lost half of f32's digits is worth a mark.
+    // A result that has lost half of f32's digits gets a mark.
     errorCell.className = errors[index] < 1e-4 ? "" : "bad";
   });
 }

@@ -3,7 +3,7 @@
 const EPS = 1e-5;
 const f32 = Math.fround;
 
-/** In four parts, for in a single one every addition waits for the last. */
+/** In four parts, because in a single sum every addition waits for the one before. */
 function sum(x, start, size) {
   const end = start + size;
   let a = 0;

@@ -34,7 +34,7 @@ export function draw(options: Plot.PlotOptions): string {
   }).outerHTML;
 }
 
-/** What is behind the points or bars of one panel for each norm. */
+/** The data of the points or bars of one panel for each norm. */
 type Panel<T> = T & { norm: string };
 
 /** The norms side by side, in one order. */
@@ -49,7 +49,7 @@ export function lossChart({ results, settings }: Run): string {
     const stride = Math.max(1, Math.floor(losses.length / 240));
     const some: Panel<{ digits: number; loss: number }>[] = [];
     for (let step = Math.ceil(half / 4); step + half < losses.length; step += stride) {
-      // As many batches before as after: a window cut at one side only would lift the steep beginning.
+      // As many batches before as after: a window that is cut on one side would raise the steep beginning.
       const reach = Math.min(half, step);
       const around = losses.subarray(step - reach, step + reach + 1);
       const loss = around.reduce((sum, value) => sum + value, 0) / around.length;
@@ -57,7 +57,7 @@ export function lossChart({ results, settings }: Run): string {
     }
     return some;
   });
-  // Plot would draw a tick outside the scale too, off the chart.
+  // Plot would also draw a tick outside the scale, off the chart.
   const [least, most] = [Math.min(...points.map(({ loss }) => loss)), Math.max(...points.map(({ loss }) => loss))];
   const ticks = [0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 4].filter((tick) => tick >= least && tick <= most);
   return draw({
@@ -91,7 +91,7 @@ function histogram(values: ArrayLike<number>, from: number, to: number, bins: nu
   const counts = new Float64Array(bins);
   const width = (to - from) / bins;
   for (let i = 0; i < values.length; i++) {
-    // What lies on an edge, give or take rounding, belongs to the lower bin: a ratio of exactly 1 is not above 1.
+    // A value on an edge, up to rounding, belongs to the lower bin: a ratio of exactly 1 is not above 1.
     const bin = Math.floor(((values[i] as number) - from) / width - 1e-3);
     if (bin >= 0 && bin < bins) counts[bin] = (counts[bin] as number) + 1;
   }
@@ -128,7 +128,7 @@ export function hiddenChart({ results }: Run): string {
   });
 }
 
-/** adaNorm's phi on top of the values that it met. */
+/** adaNorm's phi, over the values of z in the data. */
 export function phiChart(z: Float64Array): string {
   const [from, to] = [-4, 6];
   const phi = (at: number) => SCALE * (1 - K * at);
@@ -170,7 +170,7 @@ export function gradientMeanChart({ results }: Run): string {
     const { theorem } = norm.choice;
     if (theorem) claims.push({ norm: name, slope: theorem.mean === "kept" ? 1 : 0 });
     for (const row of sample(norm.findings.gradients, 400)) {
-      // Digits recognised with ease have gradients of next to nothing: each row is shown in its own unit.
+      // Digits that are easy to recognise have tiny gradients: each row is shown in its own unit.
       const unit = Math.sqrt(row.keptVariance) || 1;
       points.push({ norm: name, kept: row.keptMean / unit, mean: row.mean / unit });
     }

@@ -1,5 +1,5 @@
 /**
- * Real training on real digits, with the package's kernels doing the normalising.
+ * Real training on real digits, normalised by the kernels of the package.
  *
  * Trains the same small classifier without a norm and with each of the five norms: same initial weights, same batches.
  * Then holds every norm, on the 10,000 test digits, against the double-precision reference, against what the paper
@@ -23,7 +23,7 @@ import { LEGEND, textTable } from "./table.ts";
 import { PlainLoops, time } from "./timing.ts";
 import { type Settings, stepsOf, trainNetwork } from "./training.ts";
 
-/** What examining and timing one norm costs, in training digits: only the time left depends on it. */
+/** The cost of examining and timing one norm, in training digits. Only the estimate of the remaining time uses it. */
 const EXAMINATION = 30_000;
 
 /** The largest error that rounding to f32 explains. */
@@ -37,10 +37,10 @@ interface Room {
   plain: PlainLoops;
 }
 
-/** Called when some units of work are done, with what is under way. */
+/** Called when some units of work are done, with the name of the current work. */
 type Done = (units: number, doing: string) => void;
 
-/** Fails before the training, and not after it, when the report cannot be written. */
+/** If the report cannot be written, this fails before the training and not after it. */
 function prepareOutput(file: string): void {
   const directory = dirname(file);
   if (!existsSync(directory)) mkdirSync(directory);
@@ -68,13 +68,13 @@ async function measure(choice: NormChoice | undefined, room: Room, settings: Set
   return { name, losses, accuracy, norm: { choice, findings, times } };
 }
 
-/** What must not be: an error that rounding does not explain, or a row that contradicts the theorem. */
+/** The failures: an error that rounding does not explain, or a row that contradicts the theorem. */
 function complaints(results: Result[]): string[] {
   return results.flatMap(({ name, norm }) => {
     if (!norm) return [];
     const { errors, gradients } = norm.findings;
     const found: string[] = [];
-    // Written so that NaN, which no comparison holds for, is found too.
+    // Written so that NaN, for which every comparison is false, is found too.
     if (!(errors.forward <= ERROR_LIMIT)) found.push(`${name}: forward is off the reference by ${errors.forward}`);
     if (!(errors.backward <= ERROR_LIMIT)) found.push(`${name}: backward is off the reference by ${errors.backward}`);
     const against = gradients.filter(({ holds }) => !holds).length;
@@ -83,7 +83,7 @@ function complaints(results: Result[]): string[] {
   });
 }
 
-/** Trains and examines the six networks, one after the other. */
+/** Trains and examines the six networks in sequence. */
 async function measureAll(room: Room, settings: Settings): Promise<Result[]> {
   const contenders = [undefined, ...NORMS];
   const training = stepsOf(settings) * settings.batch;

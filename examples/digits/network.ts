@@ -2,7 +2,7 @@
  * The classifier: 784 pixels - 128 hidden - norm - ReLU - 10 logits, with its gradients and one step of gradient
  * descent.
  *
- * The norm's two directions run on the kernels; the dense products are loops here. Two things make those quick. Every
+ * The norm's two directions run on the kernels. The dense products are loops here. Two things make these loops fast. Every
  * inner loop walks two arrays side by side (the first layer's weights lie pixel by pixel, the second's digit by digit),
  * and pixels without ink, four fifths of them, are skipped in both directions: their products are zero.
  */
@@ -30,7 +30,7 @@ export interface Pass {
   stats?: RowStats;
 }
 
-/** target[t..] += factor * source[s..], four at a time: the engine leaves loops as they are written. */
+/** target[t..] += factor * source[s..], four at a time, because the engine does not unroll loops. */
 function addScaled(
   target: Float32Array,
   t: number,
@@ -49,7 +49,7 @@ function addScaled(
   for (; i < length; i++) target[t + i] = (target[t + i] as number) + factor * (source[s + i] as number);
 }
 
-/** sum of max(0, y[o..]) * w[p..]: the ReLU is taken on the way. */
+/** sum of max(0, y[o..]) * w[p..], which includes the ReLU. */
 function rectifiedDot(y: Float32Array, o: number, w: Float32Array, p: number): number {
   let sum = 0;
   for (let i = 0; i < HIDDEN; i++) {
@@ -156,7 +156,7 @@ export class Network {
     const { y, dx, logits } = pass;
     order.forEach((digit, row) => {
       const start = row * HIDDEN;
-      // The ReLU's output is needed from here on, and y no more.
+      // From here on the ReLU's output is needed, and y is not.
       for (let i = start; i < start + HIDDEN; i++) y[i] = Math.max(0, y[i] as number);
       for (let c = 0; c < CLASSES; c++) {
         addScaled(this.weights2, c * HIDDEN, y, start, HIDDEN, -learningRate * (logits[row * CLASSES + c] as number));

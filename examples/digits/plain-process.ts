@@ -1,9 +1,9 @@
 /**
- * Times the plain loops, in a process of its own: started by timing.ts, which says what to run.
+ * Times the plain loops in a separate process. timing.ts starts it and says what to run.
  *
- * In the process that uses the kernels they would not be themselves. When a WebAssembly memory grows, the ArrayBuffer
- * that JavaScript saw of it is detached, and from the first detached buffer on V8 checks every access to every typed
- * array of that process: these loops then take a third longer.
+ * In the process that uses the kernels these loops would take a third longer. When a WebAssembly memory grows, its
+ * ArrayBuffer is detached, and from the first detached buffer on V8 checks every access to every typed array of the
+ * process.
  */
 import type { NormChoice } from "./contenders.ts";
 import { type PlainBatch, plainBackward, plainForward } from "./plain.ts";
@@ -31,7 +31,7 @@ function round(): PlainAnswer {
   return { forward: between - start, backward: performance.now() - between };
 }
 
-// Ends by itself when the other process does: nothing but the channel to it keeps this one alive.
+// This process ends when the other one does, because only the channel to it keeps this one alive.
 process.on("message", (request: PlainRequest) => {
   let answer: PlainAnswer = { forward: 0, backward: 0 };
   if (request === "round") answer = round();

@@ -2,9 +2,9 @@
  * The norms as plain JavaScript loops: what one would write without the package, and what it is timed against.
  *
  * Float32Array in and out, sums in double precision (any number in JavaScript is a double), two passes for the
- * variance. Written for speed: what differs between the norms is decided once a row, no loop branches, nothing is
- * allocated, and the sums of forward run in four parts, for in a single one every addition waits for the last. (In
- * backward, where there is more to do beside the sums, that gains nothing.)
+ * variance. Written for speed: branches on the norm are outside the loops, nothing is allocated, and the sums of forward
+ * have four parts, because in a single sum every addition waits for the one before. (Backward has more work beside the
+ * sums, so four parts gain nothing there.)
  */
 import { EPS, K, type NormChoice, SCALE } from "./contenders.ts";
 

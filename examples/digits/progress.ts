@@ -17,7 +17,7 @@ export class Progress {
     this.#shown = now;
     const share = this.#done / this.total;
     const left = ((now - this.#started) * (1 - share)) / share / 1000;
-    // The first units, before the engine has warmed to its work, tell nothing of the pace.
+    // The first units, before the engine has compiled its code, say nothing about the pace.
     const guess = share > 0.02 ? `, about ${Math.ceil(left)} s left` : "";
     const line = `${String(Math.round(100 * share)).padStart(3)} %  ${doing}${guess}`;
     process.stderr.write(this.#terminal ? `\r\x1b[K${line}` : `${line}\n`);

@@ -74,39 +74,39 @@ export function reportPage(run: Run, digits: string): string {
       ["test digits", count(testDigits)],
     ]),
     `<h2>Results on the test digits</h2>
-    <p>One seed, one run: the accuracies carry a standard error of ${deviation} percentage points from the choice of test
-    digits alone, so that small differences between them say nothing.</p>
+    <p>This is one run with one seed. The choice of test digits alone gives the accuracies a standard error of ${deviation}
+    percentage points, so small differences between them mean nothing.</p>
     <div class="scroll">${htmlTable(results)}</div>
     <ul class="notes">${LEGEND.map((line) => `<li>${escaped(line)}</li>`).join("")}</ul>`,
     section("Training", "The loss of each batch before its step, averaged over the batches around it.", lossChart(run)),
     section(
       "A digit, normalised",
-      `The 784 pixels of a digit as one row, before and after each norm (no gain, no bias). The first three norms are the
-      same function forward; they part in backward. adaNorm damps what is large, rmsNorm leaves the paper at 0.`,
+      `The 784 pixels of a digit as one row, before and after each norm (no gain, no bias). The first three norms are
+      the same function in forward and differ in backward. adaNorm damps large elements. rmsNorm leaves the paper at 0.`,
       digits,
     ),
     section(
       "The hidden layer",
-      `All ${count(testDigits)} rows of ${HIDDEN} on their way to the ReLU: z as the normalisation leaves it, y as the
-      norm does, after gain and bias or φ.`,
+      `All ${count(testDigits)} rows of ${HIDDEN} before the ReLU: z is the normalised row, and y is the result of the norm, after
+      gain and bias or φ.`,
       hiddenChart(run),
     ),
     section(
       "adaNorm’s φ",
-      `φ(z) = C (1 − k z) over the z that it met in the test digits. It is negative only where z is more than
-      ${1 / K}: ${count(beyond)} of ${count(z.length)} elements.`,
+      `φ(z) = C (1 − k z), over the values of z for the test digits. It is negative only if z is more than
+      ${1 / K}: for ${count(beyond)} of ${count(z.length)} elements.`,
       phiChart(z),
     ),
     section(
       "Mean of the gradient",
-      `One point a row, dz = dL/dz being what comes from above. The paper proves that the mean of dL/dx is 0 unless the
-      mean is detached, and then mean(dz)/σ: the black lines. Of rmsNorm it proves nothing.`,
+      `Each point is a row, and dz = dL/dz is its gradient from above. The paper proves that the mean of dL/dx is 0, or
+      mean(dz)/σ if the mean is detached: the black lines. It proves nothing about rmsNorm.`,
       gradientMeanChart(run),
     ),
     section(
       "Variance of the gradient",
-      `All rows. The paper proves that the variance of dL/dx is at most var(dz)/σ², and exactly that where σ is detached:
-      nothing lies to the right of the black lines, and all of detachNorm lies on them. Of rmsNorm it proves nothing.`,
+      `All rows. The paper proves that the variance of dL/dx is at most var(dz)/σ², and exactly that if σ is detached: nothing
+      lies to the right of the black lines, and all of detachNorm lies on them. It proves nothing about rmsNorm.`,
       gradientVarianceChart(run),
     ),
   ];

@@ -34,7 +34,7 @@ export interface GradientRow {
   /** mean(dz) / sigma with dz = dL/dz, and var(dz) / sigma^2. */
   keptMean: number;
   keptVariance: number;
-  /** Does dL/dx obey the theorem, rounding to f32 allowed for? True where there is none. */
+  /** Whether dL/dx obeys the theorem, up to rounding to f32; true if there is no theorem. */
   holds: boolean;
 }
 
@@ -81,8 +81,8 @@ function checkRow(dx: Float32Array, dz: Float64Array, rstd: number, theorem: Nor
 /**
  * Holds the kernels' forward and backward against the oracle and the paper's theorem, row by row.
  *
- * The theorem is about a bare normalisation, so its dL/dz is taken where the bare normalisation ends: behind it come
- * gain and bias, or phi (held constant), and dz = dL/dz = gain dL/dy, or phi(z) dL/dy. The oracle supplies sigma and z.
+ * The theorem is about a bare normalisation, so its gradient is that at the end of the bare normalisation. Gain and bias,
+ * or phi (held constant), follow it: dz = dL/dz = gain dL/dy, or phi(z) dL/dy. The oracle supplies sigma and z.
  *
  * @param pass the test digits after forward and backward, the loss of each row unweighted.
  */

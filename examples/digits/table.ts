@@ -72,11 +72,11 @@ const COLUMNS: readonly Column[] = [
 /** What the columns mean, for below the table. */
 export const LEGEND: readonly string[] = [
   "hidden y: the norm's output, all its elements over the test digits.",
-  "dL/dx: the gradient of one digit's loss at the norm's input, one row a digit. Mean and variance are those of a row," +
-    " averaged over the rows, the mean without its sign.",
-  "theorem: what the paper proves of them, from dz = dL/dz (z is the normalised row, before gain, bias or phi) and the" +
-    " row's sigma: mean 0, or mean(dz)/sigma; variance at most, or equal to, var(dz)/sigma^2. Checked in every row.",
-  "largest error: against the double-precision reference; y in units of max(1, |y|), dL/dx of its row's max|dz|/sigma.",
+  "dL/dx: the gradient of one digit's loss at the norm's input, one row for each digit. Mean and variance are those of a" +
+    " row, averaged over the rows; the mean is without its sign.",
+  "theorem: what the paper proves about them, from dz = dL/dz (z is the normalised row, before gain, bias or phi) and the" +
+    " row's sigma: the mean is 0 or mean(dz)/sigma; the variance is at most, or exactly, var(dz)/sigma^2. Every row is checked.",
+  "largest error: against the double-precision reference; y in units of max(1, |y|), dL/dx in units of its row's max|dz|/sigma.",
   "ms: median for all test digits, resident in linear memory. plain JS: how many times as long plain loops take.",
 ];
 

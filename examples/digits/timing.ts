@@ -1,4 +1,4 @@
-/** Times the kernels against plain loops: the same rows, turn by turn, so that both meet the same weather. */
+/** Times the kernels against plain loops: the same rows, in turns, so that other work of the machine affects both alike. */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Kernels, Matrix, Norm } from "adanorm";
@@ -19,7 +19,7 @@ export interface Times {
 const WARMUPS = 5;
 const ROUNDS = 21;
 
-/** The process that runs the plain loops; see there why they need one. */
+/** The process that runs the plain loops; plain-process.ts says why they need one. */
 export class PlainLoops {
   readonly #process: ChildProcess;
 

@@ -1,4 +1,4 @@
-/** Trains one network: the same batches in the same order for all of them, as the seed decides both. */
+/** Trains one network. The seed decides the batches and their order, so they are the same for all networks. */
 import type { Digits } from "./mnist.ts";
 import type { Network } from "./network.ts";
 import { seeded, shuffle } from "./random.ts";
@@ -20,8 +20,8 @@ export function stepsOf({ train, epochs, batch }: Settings): number {
 }
 
 /**
- * Mini-batch gradient descent. The learning rate falls to 0, as at a constant one the accuracy would depend on which
- * batches happened to come last more than on the norm.
+ * Mini-batch gradient descent. The learning rate falls to 0: with a constant rate the accuracy would depend more on the
+ * last batches than on the norm.
  *
  * @param onStep called after each step.
  * @returns the loss of each batch, before its step.
@@ -30,7 +30,7 @@ export function stepsOf({ train, epochs, batch }: Settings): number {
 export function trainNetwork(network: Network, digits: Digits, settings: Settings, onStep: () => void): Float64Array {
   const { train, epochs, batch, learningRate, seed } = settings;
   const losses = new Float64Array(stepsOf(settings));
-  // A stream apart from the one that drew the weights.
+  // A separate stream from the one that drew the weights.
   const random = seeded(seed + 1);
   const order = Uint32Array.from({ length: train }, (_, i) => i);
   const pass = network.allocate(batch);

@@ -1,6 +1,6 @@
 /**
- * Adam (Kingma and Ba, 2015), in plain JavaScript on copies of weights and gradients: one loop for each variable, where
- * TensorFlow.js's own takes a dozen operators, which cost more than the step they are for.
+ * Adam (Kingma and Ba, 2015), in plain JavaScript on copies of weights and gradients: one loop for each variable.
+ * TensorFlow.js's own Adam takes a dozen operators, which cost more than the training step itself.
  */
 import * as tf from "@tensorflow/tfjs-core";
 
@@ -45,7 +45,7 @@ export class Adam {
         second[i] = v;
         weights[i] = (weights[i] as number) - (rate * m) / (Math.sqrt(v) + epsilon);
       }
-      // A copy, for the engine may keep what it is given.
+      // A copy, because the engine may keep the array that it gets.
       tf.tidy(() => variable.assign(tf.tensor(weights.slice(), variable.shape)));
     }
   }

@@ -1,4 +1,4 @@
-/** The charts, drawn by Observable Plot on a document without a browser: an SVG file each. */
+/** The charts, drawn by Observable Plot on a document without a browser. Each is an SVG file. */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import { CONTENDERS, type NormName } from "./contenders.ts";
@@ -10,7 +10,7 @@ const { document } = parseHTML("<!doctype html><html><body></body></html>");
 
 const WIDTH = 960;
 
-/** Width of a letter, about. */
+/** The approximate width of a letter. */
 const LETTER = 7;
 
 export interface Drawing {
@@ -22,7 +22,7 @@ export interface Drawing {
 
 const titleOf = (norm: NormName) => CONTENDERS[norm].title;
 
-/** The legend is a mark among the others: one that Plot makes would be HTML beside the SVG. */
+/** The legend is a mark in the chart, because Plot's own legend would be HTML beside the SVG. */
 function legend(norms: readonly NormName[], dy: number): Plot.Markish[] {
   let dx = 0;
   return norms.flatMap((norm) => {
@@ -45,11 +45,11 @@ function draw(name: string, title: string, options: Plot.PlotOptions): Drawing {
     style: { fontSize: "12px", fontFamily: "system-ui, sans-serif", background: "white" },
   });
   const element = figure.tagName.toLowerCase() === "svg" ? figure : figure.querySelector("svg");
-  // Inside a page it goes without saying, in a file of its own it does not.
+  // A page needs no namespace, but a separate file does.
   element?.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  // In tags only: what stands between them is to be read.
+  // In tags only: the text between them must stay the same.
   const short = element?.outerHTML.replace(/<[^>]*>/g, (tag) => tag.replace(/(\d+\.\d)\d+/g, "$1"));
-  // Without what Plot repeats for browsers of old, and with a title for those who do not see it.
+  // Without the attributes that Plot repeats for old browsers, and with a title for those who do not see the chart.
   const svg = short?.replace(/\s*height: intrinsic;/, "").replace(">", `><title>${title}</title>`);
   return { name, title, svg: `${svg}\n` };
 }
@@ -66,7 +66,7 @@ function ticksBetween(least: number, most: number): number[] {
   return within.find(({ length }) => length <= 10) ?? within.at(-1) ?? [];
 }
 
-/** The mean over the seeds, point by point, of those that came so far. */
+/** The mean over the seeds, point by point, over the runs that reached the point. */
 function meanCurve(results: readonly Result[]): Point[] {
   const longest = results.map(({ curve }) => curve).sort((a, b) => b.length - a.length)[0] ?? [];
   return longest.map(({ step }, i) => {
@@ -98,7 +98,7 @@ export function curveChart(task: TaskName, norms: readonly NormName[], results: 
       type: "log",
       label: null,
       domain: [least, most],
-      // Plot's own would fall outside the domain too, off the chart.
+      // Some of Plot's own ticks would be outside the domain, off the chart.
       ticks: ticksBetween(least, most),
       tickFormat: "~g",
       grid: true,
@@ -135,7 +135,7 @@ const tested = (norms: readonly NormName[]) => norms.filter((norm) => CONTENDERS
 export function meanChart(norms: readonly NormName[], results: readonly Result[]): Drawing {
   const points = tested(norms).flatMap((norm) =>
     rowsOf(norm, results, 90).map(({ mean, keptMean, keptVariance }) => {
-      // Examples recognised with ease have gradients of next to nothing: each row is shown in its own unit.
+      // Examples that are easy to recognise have tiny gradients: each row is shown in its own unit.
       const unit = Math.sqrt(keptVariance) || 1;
       return { norm: titleOf(norm), colour: CONTENDERS[norm].colour, kept: keptMean / unit, mean: mean / unit };
     }),
@@ -176,7 +176,7 @@ export function meanChart(norms: readonly NormName[], results: readonly Result[]
   });
 }
 
-/** Nothing taken away is 1; what is below is spread over this many bars. */
+/** A ratio of 1 means that backward subtracted nothing. Ratios below 1 are spread over this many bars. */
 const BARS = 30;
 const LOWEST = 0.7;
 
@@ -187,7 +187,7 @@ export function varianceChart(norms: readonly NormName[], results: readonly Resu
     const ratios = rowsOf(norm, results, 1e9).map(({ variance, keptVariance }) => variance / keptVariance);
     const counts = new Map<number, number>();
     for (const ratio of ratios) {
-      // What lies on an edge, give or take rounding, belongs to the lower bar: a ratio of exactly 1 is not above 1.
+      // A ratio on an edge, up to rounding, belongs to the lower bar: a ratio of exactly 1 is not above 1.
       const bar = Math.max(0, Math.floor((ratio - LOWEST) / width - 1e-3));
       counts.set(bar, (counts.get(bar) ?? 0) + 1);
     }

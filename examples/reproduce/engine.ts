@@ -1,15 +1,15 @@
-/** TensorFlow.js on its WebAssembly backend, with what it lacks for training mended. */
+/** TensorFlow.js on its WebAssembly backend, with the gradients that training needs and the backend lacks. */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";
-// For what it does: it registers the gradients of all operators.
+// Imported for its effect: it registers the gradients of all operators.
 import "@tensorflow/tfjs-layers";
 import { mendConvolution } from "./mends/convolution.ts";
 import { mendGather } from "./mends/gather.ts";
 import { mendMatMul } from "./mends/matmul.ts";
 
-/** Starts the engine; one thread, for the runs themselves are what goes on in parallel. */
+/** Starts the engine with one thread, because whole runs go on in parallel. */
 export async function startEngine(): Promise<void> {
   const folder = dirname(createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm/package.json"));
   setWasmPaths(join(folder, "dist/"));

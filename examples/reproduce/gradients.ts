@@ -23,7 +23,7 @@ function moments(values: ArrayLike<number>): Moments {
   return { mean, variance: squares / values.length };
 }
 
-/** What went in at a site, and the gradients on both sides of it. */
+/** The input of a site, and the gradients on both sides of it. */
 interface Observed {
   site: string;
   size: number;
@@ -63,7 +63,7 @@ function examine(norm: NormName, { site, size, x, gain, dy, dx }: Observed): Sit
       dz[i] = factor(norm, z, gain?.[i]) * (dy[start + i] as number);
       unit = Math.max(unit, Math.abs(dz[i] as number) / sigma);
     }
-    // Behind the end of a sentence no gradient comes.
+    // After the end of a sentence there is no gradient.
     if (unit === 0) continue;
     const kept = moments(dz);
     const found = moments(dx.subarray(start, start + size));

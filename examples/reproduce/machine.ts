@@ -1,4 +1,4 @@
-/** What the figures were made on. */
+/** The machine and the versions that the figures were made with. */
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 

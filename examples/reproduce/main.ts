@@ -1,6 +1,6 @@
 /**
- * The paper's comparison of norms, trained again: every norm in every task, with as many seeds as asked for, each run in a
- * process of its own. Prints what came out beside the paper's figures; writes it as JSON and Markdown, with charts.
+ * The paper's comparison of norms, trained again: every norm in every task, with as many seeds as asked for, each run in
+ * a separate process. Prints the results beside the paper's figures, and writes them as JSON and Markdown, with charts.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,10 +20,10 @@ import { METRICS, summarize } from "./summary.ts";
 
 const DOCS = fileURLToPath(new URL("../../docs/", import.meta.url));
 
-/** What a shell expects of a program that ctrl-C ended. */
+/** The exit code that a shell expects of a program that ctrl-C ended. */
 const INTERRUPTED = 130;
 
-/** Seed by seed, so that early on there is something of everything. */
+/** Seed by seed, so that there are early results of every norm and task. */
 function allRuns({ scale, tasks, norms, seeds }: Options): Settings[] {
   const numbers = Array.from({ length: seeds }, (_, i) => i + 1);
   return numbers.flatMap((seed) =>
@@ -31,7 +31,7 @@ function allRuns({ scale, tasks, norms, seeds }: Options): Settings[] {
   );
 }
 
-/** Does what is not done yet; false where ctrl-C came in between. */
+/** Runs what is not done yet. Returns false if ctrl-C stopped it. */
 async function runMissing(runs: Settings[], store: Store, { scale, processes }: Options): Promise<boolean> {
   const missing = runs.filter((run) => !store.load(run));
   const seconds = ({ task, plan }: Settings, steps = plan.steps) => {
@@ -64,7 +64,7 @@ async function runMissing(runs: Settings[], store: Store, { scale, processes }: 
         show(run);
       },
       done(result) {
-        // It came as a copy, by which `underWay` does not know it.
+        // The settings came as a copy, which is not the key in `underWay`.
         const run = missing.find(({ task, norm, seed }) => {
           const { settings } = result;
           return settings.task === task && settings.norm === norm && settings.seed === seed;

@@ -1,4 +1,4 @@
-/** The contenders on the package's ops: what is done at each place for a norm, over the last `axes` axes of x. */
+/** The contenders, made of the package's ops: the operation of each norm over the last `axes` axes of x. */
 import type * as tf from "@tensorflow/tfjs-core";
 import { adaNorm, detachNorm, layerNorm, layerNormSimple, ready } from "adanorm/tfjs";
 import { EPS, K, type NormName, SCALE } from "./contenders.ts";
@@ -7,7 +7,7 @@ type Apply = (x: tf.Tensor, axes: number, gain?: tf.Tensor, bias?: tf.Tensor) =>
 
 const eps = EPS;
 
-/** Before its promise is fulfilled, the ops are composed of TensorFlow.js's own. */
+/** Until this promise is fulfilled, TensorFlow.js's operators do the work. */
 export { ready };
 
 export const APPLY: Record<NormName, Apply | undefined> = {

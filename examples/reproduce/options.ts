@@ -20,13 +20,13 @@ export const HELP = `Trains the paper's comparison of norms again, with adanorm 
   --task NAME      only this task; may be repeated: ${TASKS.join(", ")}
   --norm NAME      only this norm; may be repeated: ${NORMS.join(", ")}
   --seeds N        runs of every norm in every task, 1 to 100 (default ${seeds}; ${PRESETS.smoke.seeds} for --smoke, ${PRESETS.full.seeds} for --full)
-  --processes N    runs at a time, 1 to 64 (default: one a core, ${availableParallelism()} here)
-  --fresh          run again what is finished already
-  --out FOLDER     where runs, table and charts go (default examples/reproduce/out)
+  --processes N    runs at a time, 1 to 64 (default: one for each core, ${availableParallelism()} here)
+  --fresh          repeat runs that are finished already
+  --out FOLDER     the folder for runs, table and charts (default examples/reproduce/out)
   --write-docs     put table and charts into docs/reproduction.md
   --help           prints this
 
-Finished runs are kept: the same command goes on where the last one was stopped.`;
+Finished runs are kept: the same command continues where the last one was stopped.`;
 
 export interface Options {
   scale: Scale;
@@ -47,7 +47,7 @@ function integer(name: string, text: string, most: number): number {
   return value;
 }
 
-/** Those asked for, in their own order; all where none is. */
+/** The chosen ones, in the standard order; all of them if none was chosen. */
 function choice<T extends string>(name: string, asked: string[] | undefined, all: readonly T[]): T[] {
   for (const one of asked ?? []) {
     if (!all.some((known) => known === one)) throw new Error(`--${name}: expected ${all.join(", ")}, got "${one}"`);

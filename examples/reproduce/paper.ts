@@ -1,4 +1,4 @@
-/** What the paper found: accuracies in percent, from its tables. */
+/** The paper's results: accuracies in percent, from its tables. */
 import type { NormName } from "./contenders.ts";
 
 export type PaperTask = "MNIST" | "RT";
@@ -8,7 +8,7 @@ export const PAPER: Record<PaperTask, Partial<Record<NormName, number>>> = {
   RT: { none: 76.85, layerNorm: 77.21, layerNormSimple: 76.66, detachNorm: 76.4, adaNorm: 77.5 },
 };
 
-/** What the paper says of one norm beside another. */
+/** What the paper says about one norm compared with another. */
 export interface Claim {
   text: string;
   better: NormName;

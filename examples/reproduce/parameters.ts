@@ -1,13 +1,13 @@
-/** The trained parameters of one model, and the places in it where a norm stands. */
+/** The trained parameters of one model, and the sites of its norms. */
 import * as tf from "@tensorflow/tfjs-core";
 import { normals, type Random } from "../digits/random.ts";
 import { CONTENDERS, type NormName } from "./contenders.ts";
 import { APPLY } from "./norms.ts";
 
-/** What a norm does at its place. */
+/** The operation of a norm at its site. */
 export type Site = (x: tf.Tensor) => tf.Tensor;
 
-/** Looks in at the sites: is given the input of each and what is to be done with it, and returns the outcome. */
+/** Observes the sites: it gets the input of each site and the operation there, and returns the result. */
 export type Observer = (site: string, x: tf.Tensor, axes: number, norm: Site, gain?: tf.Tensor) => tf.Tensor;
 
 export class Parameters {
@@ -15,7 +15,7 @@ export class Parameters {
   observer: Observer | undefined;
   #sites = 0;
 
-  /** @param random the initial weights come out of it, the same for every norm: norms themselves draw none. */
+  /** @param random draws the initial weights. They are the same for every norm, because norms draw none. */
   constructor(
     readonly norm: NormName,
     readonly random: Random,
@@ -36,14 +36,14 @@ export class Parameters {
     return this.#variable(new Float32Array(tf.util.sizeFromShape(shape)).fill(value), shape);
   }
 
-  /** x w + b, the weights scaled to keep the size of what passes through (`gain` 2 for a ReLU behind it). */
+  /** x w + b. The weights are scaled so that the result is as large as the input (`gain` 2 if a ReLU follows). */
   dense(inputs: number, outputs: number, gain = 1): (x: tf.Tensor) => tf.Tensor2D {
     const w = this.weights<tf.Rank.R2>([inputs, outputs], Math.sqrt(gain / inputs));
     const b = this.constant([outputs], 0);
     return (x) => tf.add(tf.matMul(x as tf.Tensor2D, w), b);
   }
 
-  /** A place for the norm, over the last axes of what comes, which are of this shape. */
+  /** A site for the norm, over the last axes of the input, which have this shape. */
   site(...shape: number[]): Site {
     const apply = APPLY[this.norm];
     const { affine } = CONTENDERS[this.norm];

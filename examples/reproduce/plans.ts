@@ -4,19 +4,19 @@ export const TASKS = ["mnist", "moby-dick", "brown"] as const;
 
 export type TaskName = (typeof TASKS)[number];
 
-/** All that decides how a model is trained, but the norm and the seed. */
+/** Everything that decides how a model is trained, except the norm and the seed. */
 export interface Plan {
   /** Channels of the first convolution (the second has twice as many), or elements of a hidden row. */
   width: number;
-  /** Residual blocks, or layers of the encoder; of convolutions there are two. */
+  /** Residual blocks, or layers of the encoder. There are always two convolutions. */
   layers: number;
-  /** Characters before the next, or words of a sentence; of a digit, all there is. */
+  /** Characters before the predicted one, or words of a sentence. Not used for digits. */
   context: number;
   /** Pixels by which digits are moved at random in training, at most. */
   shift: number;
   steps: number;
   batch: number;
-  /** Adam's, falling to 0 along half a cosine. */
+  /** Adam's learning rate at the start; it falls to 0 along half a cosine. */
   learningRate: number;
   /** Held-out examples for a point of the curve, and for the score at the end. */
   validation: number;
@@ -30,7 +30,7 @@ export interface Preset {
   plans: Record<TaskName, Plan>;
 }
 
-/** More than there are. */
+/** More examples than there are. */
 const ALL = 1e9;
 
 const MNIST = { layers: 2, context: 0, shift: 0, batch: 128, learningRate: 2e-3, test: ALL };
@@ -67,7 +67,7 @@ export const PRESETS: Record<Scale, Preset> = {
   },
 };
 
-/** Seconds of one process for a step, with its share of the scoring: only the time left depends on it. */
+/** Seconds of one process for a step, with its share of the scoring. Only the estimate of the remaining time uses it. */
 const PER_STEP: Record<Scale, Record<TaskName, number>> = {
   smoke: { mnist: 0.05, "moby-dick": 0.03, brown: 0.1 },
   default: { mnist: 0.025, "moby-dick": 0.02, brown: 0.025 },

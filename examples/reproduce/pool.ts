@@ -1,4 +1,4 @@
-/** Runs in processes of their own, some at a time. */
+/** Runs in separate processes, several at a time. */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Result, Settings } from "./result.ts";
@@ -7,7 +7,7 @@ import type { Message } from "./run.ts";
 const PROGRAM = fileURLToPath(new URL("run.ts", import.meta.url));
 
 export interface Events {
-  /** So many steps of this run are done. */
+  /** Called with the number of steps of a run that are done. */
   progress(settings: Settings, steps: number): void;
   done(result: Result): void;
 }
@@ -16,7 +16,7 @@ export class Pool {
   readonly #children = new Set<ChildProcess>();
   #stopped = false;
 
-  /** Ends what is under way; `runAll` then returns. */
+  /** Ends the runs that are not finished; `runAll` then returns. */
   stop(): void {
     this.#stopped = true;
     for (const child of this.#children) child.kill("SIGKILL");
@@ -28,7 +28,7 @@ export class Pool {
       this.#children.add(child);
       let failure = "";
       let finished = false;
-      // The engine prints its own source before an error's stack: the end is what tells.
+      // The engine prints its own source before the stack of an error, so the end of the output has the reason.
       child.stderr?.setEncoding("utf8").on("data", (text: string) => {
         failure = (failure + text).slice(-2000);
       });
@@ -55,7 +55,7 @@ export class Pool {
     });
   }
 
-  /** @throws Error when a run fails, once the others that were under way are stopped. */
+  /** @throws Error when a run fails, after the other runs have been stopped. */
   async runAll(runs: readonly Settings[], processes: number, events: Events): Promise<void> {
     const waiting = [...runs];
     const work = async () => {

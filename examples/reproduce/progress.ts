@@ -14,19 +14,19 @@ export class Progress {
   readonly #terminal = process.stderr.isTTY;
   #shown = performance.now();
 
-  /** @param expected seconds of the whole job, as far as can be known before it. */
+  /** @param expected seconds of the whole job, as estimated before it starts. */
   constructor(readonly expected: number) {}
 
   /**
    * @param share of the work that is done, 0 to 1.
-   * @param always a line, however short ago the last one was.
+   * @param always prints a line, even shortly after the last one.
    */
   show(share: number, doing: string, always = false): void {
     const now = performance.now();
     if (!always && now - this.#shown < (this.#terminal ? ON_TERMINAL : ELSEWHERE)) return;
     this.#shown = now;
     const elapsed = (now - this.#started) / 1000;
-    // What was expected counts for less the more is known of the pace.
+    // The more is known of the pace, the less the expectation counts.
     const pace = share > 0 ? (elapsed * (1 - share)) / share : 0;
     const trust = Math.min(1, share / 0.1);
     const left = trust * pace + (1 - trust) * this.expected * (1 - share);

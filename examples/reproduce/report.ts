@@ -26,13 +26,13 @@ function signed(value: number, digits: number): string {
   return `${value < 0 ? "" : "+"}${value.toFixed(digits)}`;
 }
 
-/** mean ± deviation; without the latter where there is one seed only. */
+/** mean ± deviation; without the deviation if there is one seed only. */
 function spread({ mean, deviation }: Spread, digits: number, sign = false): string {
   const figure = sign ? signed(mean, digits) : mean.toFixed(digits);
   return deviation === undefined ? figure : `${figure} ± ${deviation.toFixed(digits)}`;
 }
 
-/** Every norm in every task, the paper's figures behind those of the task that stands for theirs. */
+/** Every norm in every task. The paper's figures follow those of the task that replaces theirs. */
 export function resultTable({ tasks, norms, summary, seeds }: Report): string {
   const head = tasks.flatMap((task) => {
     const { title, unit, paper } = METRICS[task];
@@ -59,13 +59,13 @@ function outcome({ task, difference, inFavour, verdict }: Comparison): string {
   return `${WORDS[verdict]}: ${figure} (${inFavour} of ${difference.count})`;
 }
 
-/** By how much the paper's own figures bear its claim out. */
+/** By how much the paper's own figures support its claim. */
 function published({ better, worse }: Claim, task: PaperTask): string {
   const [more, less] = [PAPER[task][better], PAPER[task][worse]];
   return more === undefined || less === undefined ? "-" : signed(more - less, 2);
 }
 
-/** What the paper says, and what came of it, its own figures behind those of the task that stands for theirs. */
+/** The paper's claims, and the results. The paper's figures follow those of the task that replaces theirs. */
 export function claimTable({ tasks, summary }: Report): string {
   const claims = [...new Set(summary.comparisons.map(({ claim }) => claim))];
   const head = tasks.flatMap((task) => {

@@ -1,8 +1,8 @@
-/** What is known of a run when it is over: the currency between the runs, the store, the table and the charts. */
+/** The result of a run. Runs, store, table and charts exchange it. */
 import type { NormName } from "./contenders.ts";
 import type { Plan, TaskName } from "./plans.ts";
 
-/** All that decides what comes out of a run. */
+/** Everything that decides the result of a run. */
 export interface Settings {
   task: TaskName;
   norm: NormName;
@@ -27,7 +27,7 @@ export interface Point {
   heldOut: number;
 }
 
-/** dL/dx in one row, beside what the theorem makes of dz = dL/dz there. */
+/** dL/dx in one row, and what the theorem derives from dz = dL/dz there. */
 export interface GradientRow {
   mean: number;
   variance: number;
@@ -42,7 +42,7 @@ export interface SiteGradients {
   /** Length of a row, and how many there were with a gradient that is not 0. */
   size: number;
   rows: number;
-  /** Share of the rows that obey the theorem, rounding to f32 allowed for. */
+  /** Share of the rows that obey the theorem, up to rounding to f32. */
   holds: number;
   /** Means over the rows: of sigma, and of mean and variance as in a row (means by their size, without sign). */
   sigma: number;
@@ -57,7 +57,7 @@ export interface SiteGradients {
 export interface Result {
   settings: Settings;
   curve: Point[];
-  /** At the end, over the held-out examples; missing where the loss ceased to be a number. */
+  /** At the end, over the held-out examples; missing if the loss became NaN. */
   score?: Score;
   /** With the trained weights. */
   gradients: SiteGradients[];

@@ -1,4 +1,4 @@
-/** The process of one run: is sent settings, sends back the steps done now and then, and the result. */
+/** The process of one run. It receives the settings, sends the number of steps done from time to time, and then the result. */
 import { setImmediate as immediately } from "node:timers/promises";
 import { startEngine } from "./engine.ts";
 import { ready } from "./norms.ts";
@@ -16,7 +16,7 @@ const OPEN: Record<TaskName, Open> = { mnist: openMnist, "moby-dick": openMobyDi
 
 const REPORT_EVERY = 250;
 
-/** Resolves once the message is on its way, so that the process does not end before. */
+/** Resolves when the message has been sent, so that the process does not end before. */
 function send(message: Message): Promise<void> {
   return new Promise((sent) => {
     process.send?.(message, () => sent());
@@ -32,16 +32,16 @@ async function run(settings: Settings): Promise<void> {
     if (now - reported < REPORT_EVERY) return;
     reported = now;
     await send({ steps });
-    // Lets the process hear that it is not needed any more.
+    // Lets the process notice that it is not needed any more.
     await immediately();
   });
   await send({ result });
 }
 
-// Ctrl-C reaches all processes of a terminal at once: it is for the one that started this to end it.
+// Ctrl-C reaches all processes of a terminal at once. The parent process ends this one.
 process.on("SIGINT", () => {});
 
-// Whoever started this has gone.
+// The parent process has ended.
 process.on("disconnect", () => process.exit());
 
 process.once("message", async (settings: Settings) => {

@@ -1,10 +1,10 @@
-/** Finished runs, each a file of its own, named for all that decides what comes out of it. */
+/** Finished runs, one file each, named by everything that decides the result. */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result, Settings } from "./result.ts";
 
-/** Raised when models, data or training change, so that older results are not taken for those of today. */
+/** Raised when models, data or training change, so that older results are not mistaken for current ones. */
 const VERSION = 1;
 
 export class Store {
@@ -22,7 +22,7 @@ export class Store {
     return join(this.#folder, `${task}-${norm}-${seed}-${hash.digest("hex").slice(0, 12)}.json`);
   }
 
-  /** Undefined where there is none, or none that can be read. */
+  /** Undefined if there is no result, or none that can be read. */
   load(settings: Settings): Result | undefined {
     try {
       return JSON.parse(readFileSync(this.#file(settings), "utf8"));
@@ -31,7 +31,7 @@ export class Store {
     }
   }
 
-  /** Whole or not at all, however the process ends. */
+  /** The file is written completely or not at all, even if the process ends. */
   save(result: Result): void {
     const file = this.#file(result.settings);
     writeFileSync(`${file}.unfinished`, `${JSON.stringify(result)}\n`);

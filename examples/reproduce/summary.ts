@@ -1,4 +1,7 @@
-/** From runs to figures: means and spreads over the seeds, paired differences, and how gradients stand to the theorem. */
+/**
+ * From runs to figures: means and spreads over the seeds, paired differences, and how the gradients compare with the
+ * theorem.
+ */
 import type { NormName } from "./contenders.ts";
 import { CLAIMS, type Claim, PAPER, type PaperTask } from "./paper.ts";
 import type { TaskName } from "./plans.ts";
@@ -7,7 +10,7 @@ import type { Result } from "./result.ts";
 interface Metric {
   title: string;
   unit: string;
-  /** The task of the paper whose figures stand beside it. */
+  /** The task of the paper whose figures are shown beside it. */
   paper?: PaperTask;
   digits: number;
   higherIsBetter: boolean;
@@ -40,7 +43,7 @@ export const METRICS: Record<TaskName, Metric> = {
   },
 };
 
-/** Over the seeds; the deviation is that of a sample, missing for a single one. */
+/** Over the seeds. The deviation is that of a sample; a single seed has none. */
 export interface Spread {
   mean: number;
   deviation?: number;
@@ -58,9 +61,9 @@ export function spreadOf(values: readonly number[]): Spread {
 export interface Cell {
   task: TaskName;
   norm: NormName;
-  /** Missing where no run came to an end with a loss that is a number. */
+  /** Missing if every run ended with a loss of NaN. */
   metric?: Spread;
-  /** Runs whose loss ceased to be a number. */
+  /** Runs whose loss became NaN. */
   diverged: number;
   paper?: number;
 }
@@ -79,16 +82,16 @@ function cellOf(task: TaskName, norm: NormName, results: readonly Result[]): Cel
   };
 }
 
-/** Of Student's distribution, what 95 % lie within on both sides, by degrees of freedom from 1. */
+/** The two-sided 95 % quantiles of Student's distribution, by degrees of freedom from 1. */
 const STUDENT = [12.71, 4.3, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.2, 2.18, 2.16, 2.14, 2.13];
 
-/** Clearly so, clearly the other way round, or within what the seeds scatter. */
+/** Clearly as claimed, clearly the reverse, or within the scatter of the seeds. */
 export type Verdict = "yes" | "reversed" | "undecided";
 
 export interface Comparison {
   claim: Claim;
   task: TaskName;
-  /** How much better the one that is claimed to be better is, seed by seed, in the unit of the task. */
+  /** How much better the norm is that the paper calls better, seed by seed, in the unit of the task. */
   difference: Spread;
   /** Seeds in which it is better. */
   inFavour: number;
@@ -127,7 +130,7 @@ export interface Gradients {
   rows: number;
   /** Rows that obey the theorem. */
   obeying: number;
-  /** Means over the rows: |mean(dx)| and var(dx), in units of what they are when nothing is taken away. */
+  /** Means over the rows of |mean(dx)| and var(dx), in units of their values if backward subtracted nothing. */
   mean: number;
   variance: number;
 }
@@ -136,7 +139,7 @@ function gradientsOf(norm: NormName, results: readonly Result[]): Gradients | un
   const sites = results.filter(({ settings }) => settings.norm === norm).flatMap(({ gradients }) => gradients);
   const rows = sites.reduce((sum, site) => sum + site.rows, 0);
   if (rows === 0) return undefined;
-  // Gradients differ by orders of magnitude between places: each place is taken in its own unit.
+  // Gradients differ by orders of magnitude between sites, so each site has its own unit.
   const over = (value: (site: (typeof sites)[number]) => number) =>
     sites.reduce((sum, site) => sum + site.rows * value(site), 0) / rows;
   return {

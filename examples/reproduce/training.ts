@@ -1,4 +1,4 @@
-/** One run: a model trained from its seed, scored, and its gradients looked at. */
+/** One run: trains a model from its seed, scores it, and observes its gradients. */
 import * as tf from "@tensorflow/tfjs-core";
 import { seeded, shuffle } from "../digits/random.ts";
 import { Adam } from "./adam.ts";
@@ -14,7 +14,7 @@ const POINTS = 20;
 /** Examples scored at a time. */
 const SCORED = 500;
 
-/** Examples whose gradients are looked at. */
+/** Examples whose gradients are observed. */
 const OBSERVED = 32;
 
 type Model = (inputs: tf.Tensor) => tf.Tensor2D;
@@ -49,7 +49,7 @@ function score(model: Model, split: Split, most: number, classes: number): Score
   return { loss: loss / examples.length, accuracy: right / examples.length };
 }
 
-/** The numbers of the examples of one batch after the other, every example once in a pass. */
+/** The numbers of the examples, batch by batch; every example comes once in a pass. */
 function* batches(count: number, batch: number, seed: number): Generator<Uint32Array, never> {
   const random = seeded(seed);
   const order = Uint32Array.from({ length: count }, (_, i) => i);
@@ -67,7 +67,7 @@ function rateAt(step: number, { steps, learningRate }: Plan): number {
  * Trains and scores. The seed alone decides the initial weights and the order of the examples, so that the runs of one seed
  * differ in the norm only.
  *
- * @param report called after every step, with the steps done, and waited for.
+ * @param report called after every step with the number of steps done; training waits for it.
  */
 export async function train(settings: Settings, task: Task, report: (steps: number) => Promise<void>): Promise<Result> {
   const begin = performance.now();
@@ -88,7 +88,7 @@ export async function train(settings: Settings, task: Task, report: (steps: numb
       optimizer.step(grads, rateAt(step, plan));
       return value.dataSync()[0] as number;
     });
-    // A model that has lost its way does not come back.
+    // A model with such a loss does not recover.
     if (!Number.isFinite(last)) break;
     losses.push(last);
     if ((step + 1) % interval === 0) {

@@ -11,17 +11,17 @@ export interface Batch {
   label: string;
   options: Options;
   params: Record<keyof Params, Float32Array>;
-  /** What is normalised: x, or its sum with the residual, rounded to the storage. */
+  /** The input of the norm: x, or its sum with the residual, rounded to the storage. */
   x: Float32Array;
   dy: Float32Array;
-  /** The gradient that is added to that of x. There where there is a residual. */
+  /** The gradient that is added to that of x, if there is a residual. */
   dSum?: Float32Array;
   rows: number;
-  /** What the subjects are given: the same, as it is stored. */
+  /** The same numbers as they are stored, for the subjects. */
   given: { x: Elements; dy: Elements; params: Required<Params>; residual?: Elements; dSum?: Elements };
 }
 
-/** How statistics are made. One batch takes one of them, the next batch the next. */
+/** The conventions of the statistics. The batches take them in turn. */
 const CONVENTIONS: readonly Pick<Options, "eps" | "epsAt" | "ddof">[] = [
   { eps: 0, epsAt: "variance", ddof: 0 },
   { eps: 1e-5, epsAt: "std", ddof: 1 },
@@ -59,8 +59,8 @@ function upstreamOf(kind: Upstream, z: number, random: Random): number {
 }
 
 /**
- * The power of two that dL/dy is multiplied by: 1 for ordinary rows; where sigma is extreme, about sigma, so that dx
- * is not. In any case one with which the dx of every norm, and the terms of dGain, are normal numbers of f32.
+ * The power of two that dL/dy is multiplied by: 1 for ordinary rows, and about sigma if sigma is extreme, so that dx is
+ * not. The dx of every norm and the terms of dGain must be normal numbers of f32.
  */
 function upstreamExponent(
   { rstd, rstdRms, std }: { rstd: number; rstdRms: number; std: number },
@@ -71,10 +71,10 @@ function upstreamExponent(
 ): number {
   const log = Math.log2(rstd);
   const logRms = Math.log2(rstdRms);
-  // As far from sigma as the spread allows as often as anywhere between.
+  // Half of the time as far from sigma as the spread allows, otherwise anywhere between.
   const away = spread * (random.uniform() < 0.5 ? random.sign() : random.between(-1, 1));
   const start = (Math.abs(log) > (dtype === "f16" ? 8 : 24) || spread > 0 ? -log : 0) + away;
-  // Of z, which eps makes small where std is.
+  // The magnitude of z, which eps makes small if std is small.
   const logZ = std > 0 ? Math.min(Math.log2(std * rstd), 0) : 0;
   const low = Math.max(dtype === "f16" ? -14 : -90, -80 - Math.min(log, logRms), -80 - logZ);
   const high = Math.min(dtype === "f16" ? 12 : largest, 100 - Math.max(log, logRms));
@@ -82,8 +82,8 @@ function upstreamExponent(
 }
 
 /**
- * Makes of a row two that add up to about it, and then the row their sum, rounded to the storage. As often as they are
- * smaller than it they are larger, so that much cancels.
+ * Splits a row into two rows with about that sum, and then makes the row their exact sum, rounded to the storage. Half of
+ * the time the two are larger than the sum, so that much cancels.
  */
 function split(row: Float32Array, one: Float32Array, other: Float32Array, dtype: DType, random: Random): void {
   const factor = 2 ** random.between(-6, 6);
@@ -91,18 +91,18 @@ function split(row: Float32Array, one: Float32Array, other: Float32Array, dtype:
   one.set(held(one, dtype));
   for (let i = 0; i < row.length; i++) other[i] = (row[i] as number) - (one[i] as number);
   other.set(held(other, dtype));
-  // Exact, or with so many more digits than the storage that rounding it once more is as rounding once.
+  // Exact, or with so many more digits than the storage that rounding twice gives the same as rounding once.
   const sum = Float64Array.from(one, (value, i) => value + (other[i] as number));
   row.set(decode(encode(sum, dtype), dtype));
 }
 
 /**
- * Batch number `index` of a family. With eps = 0, constant rows are drawn again or, in the end, left out: they have no
- * z. A row of one element is constant, so there eps is never 0, and ddof never 1.
+ * Batch number `index` of a family. With eps = 0, constant rows have no z: they are drawn again and, if they stay
+ * constant, left out. A row of one element is constant, so its eps is never 0 and its ddof never 1.
  */
 export function makeBatch(family: Family, size: number, rows: number, index: number, seed: string): Batch {
   const random = new Random(`${seedOf(family, seed)}/${size}/${index}`);
-  // Families and sizes begin at different conventions, so that those with few rows do not all take the same.
+  // Families and sizes begin at different conventions, so that those with few rows do not all have the same.
   const first = new Random(`${seedOf(family, seed)}/${size}`);
   const turn = first.integer(CONVENTIONS.length) + index;
   const usual = size === 1 || family.columns !== undefined;
@@ -162,7 +162,7 @@ export function makeBatch(family: Family, size: number, rows: number, index: num
     }
     if (dtype !== "f32") rowOf(dy).set(held(rowOf(dy), dtype));
     if (family.residual) {
-      // From next to nothing beside dx to nearly all of the total.
+      // From a tiny part of the total to nearly all of it.
       const typical = scale * rstd * 2 ** random.between(-8, 8);
       const more = Float32Array.from({ length: size }, () => typical * random.normal());
       rowOf(dSum).set(held(more, dtype));
@@ -174,7 +174,7 @@ export function makeBatch(family: Family, size: number, rows: number, index: num
   const bias = numbers(() => random.normal());
   const end = kept * size;
   const stored = (values: Float32Array) => encode(values.subarray(0, end), dtype);
-  // f32 in one batch, stored as the rows are in the next.
+  // The parameters are f32 in one batch, and are stored like the rows in the next.
   const param = (values: Float32Array) => (index % 2 === 0 ? values : encode(values, dtype));
   const { eps, epsAt, ddof, scale, k } = options;
   return {

@@ -6,14 +6,14 @@ import { exponentOf } from "./storage.ts";
  *
  *   mean          2^-23 of max(|mean|, sigma)
  *   variance      ulp of f32 at the exact value; so rstd. A quarter more in rows of 256 elements or more whose mean is an
- *                 eighth to half a sigma off: one pass serves them, which magnifies what rounding adds
+ *                 eighth to half a sigma from 0: they take one pass, which magnifies the rounding errors
  *   z             2^-23 of max(1, |z|): the normalised row, which layerNormSimple, and rmsNorm without gain and bias, return
  *   y (adaNorm)   2^-23 of C max(1, |z|) (1 + 2 k |z|)
  *   dx            2^-23 of r max(|dz| + |a| + 2 |s z|) over the row: the terms that dx is made of, the last of which goes with
  *                 r^3. For adaNorm |dz| is C |dy| (1 + k |z|), with 2 k where phi is differentiated
  *   dGain, dBias  2^-22 of the sum of the magnitudes of the terms, for many rows; over a few rows dGain's terms dy z count
- *                 as |dy| max(1, |z|), the unit that goes with that of z: where all z of a column are near 0, the error of
- *                 the mean, which is relative to sigma, is all that is left of them. dGain may be off by two of them
+ *                 as |dy| max(1, |z|), the unit that matches that of z: if all z of a column are near 0, they consist of
+ *                 the error of the mean, which is relative to sigma. dGain may be off by two units
  *   constant      elements of a constant row that are not exactly 0, or the bias, for eps > 0
  *
  * Where batches are stored in 16 bits, or are the sums with a residual:
@@ -52,7 +52,10 @@ export const BOUNDED: readonly Quantity[] = [
   "special",
 ];
 
-/** How many times the bound for f32 a unit in the last place is where the rounding to the storage is all that matters. */
+/**
+ * If a unit in the last place of the storage is this many times the bound for f32, only the rounding to the storage
+ * matters.
+ */
 export const CLEAR = 100;
 
 /** 2^-23, the spacing of f32 at 1. */
@@ -93,13 +96,13 @@ export function ulpAt(value: number): number {
   return 2 ** (exponentOf(value) - 23);
 }
 
-/** By how much the units of variance and rstd are larger than an ulp. */
+/** The factor from an ulp to the units of variance and rstd. */
 export function magnified(mean: number, squares: number, size: number): number {
   const sigmas = Math.abs(mean) / Math.sqrt(squares / size);
   return size >= 256 && sigmas > 1 / 8 && sigmas <= 1 / 2 ? 5 / 4 : 1;
 }
 
-/** An error in units; an exact result has none whatever the unit, and what is no number is infinitely far off. */
+/** An error in units. It is 0 for an exact result, whatever the unit, and infinite for NaN. */
 export function inUnits(error: number, unit: number): number {
   if (error === 0) return 0;
   const units = Math.abs(error) / unit;

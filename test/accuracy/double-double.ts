@@ -5,11 +5,11 @@
  *   split    a = h + l, 26 bits each: c = fl((2^27 + 1) a), h = c - (c - a), l = a - h                    Veltkamp
  *   twoProd  a b = p + e exactly:    p = fl(a b), e = ((ha hb - p) + ha lb + la hb) + la lb               Dekker
  *
- * sum and dot are Sum2 and Dot2 of Ogita, Rump and Oishi ("Accurate Sum and Dot Product", 2005): as good as the plain
+ * sum and dot are Sum2 and Dot2 of Ogita, Rump and Oishi ("Accurate Sum and Dot Product", 2005): as exact as the plain
  * loop in twice the precision, rounded.
  *
  * Range: elements of f32, and their products, lie between 2^-298 and 2^256. Neither the splitting nor an error term
- * leaves the range of a double there, so that nothing has to be rescaled.
+ * leaves the range of a double there, so nothing needs rescaling.
  */
 
 /** high + low, where high is the double nearest to the sum. */
@@ -58,7 +58,7 @@ export function dot(a: Float32Array | Float64Array, b: Float32Array | Float64Arr
   for (let i = 0; i < a.length; i++) {
     const ai = a[i] as number;
     const bi = b[i] as number;
-    // twoProd and twoSum, written out: no object an element.
+    // twoProd and twoSum, written out to avoid an object for each element.
     const p = ai * bi;
     const ca = SPLITTER * ai;
     const ha = ca - (ca - ai);
@@ -87,7 +87,7 @@ export function divide(a: Pair, n: number): Pair {
   return twoSum(quotient, (a.high - product.high - product.low + a.low) / n);
 }
 
-/** a - b as a double: close to exact even where the two agree in all but their last digits. */
+/** a - b as a double: close to exact even if the two agree in all but their last digits. */
 export function difference(a: number, b: Pair): number {
   const { high, low } = twoSum(a, -b.high);
   return high + (low - b.low);

@@ -1,4 +1,4 @@
-/** What is exact for a row: its statistics, the results of all norms, and the units that errors are measured in. */
+/** The exact statistics of a row, the exact results of all norms, and the units of their errors. */
 import { gradient, kappaOf, type Moments, momentsOf, quotient, rstdOf } from "./oracle.ts";
 import type { NormName, Options } from "./subjects.ts";
 
@@ -7,7 +7,7 @@ export interface Case {
   label: string;
   norm: NormName;
   detachScale?: boolean;
-  /** Both statistics held constant, in a norm that does not do so by itself. */
+  /** Both statistics are held constant, in a norm that does not do this by default. */
   detached?: boolean;
   /** With gain and bias, and their gradients. */
   params?: boolean;
@@ -29,7 +29,7 @@ export const COLUMN_CASES = CASES.filter((each) => each.params);
 /** Whether a norm takes the mean as 0. */
 export const isOrigin = (norm: NormName) => norm === "rmsNorm";
 
-/** What is exact for one row of a batch: used anew for each. */
+/** The exact values for one row of a batch. The arrays are used again for each row. */
 export class ExactRow {
   variance = 0;
   /** sum x^2 / H */
@@ -47,7 +47,7 @@ export class ExactRow {
   readonly y: Float64Array;
   readonly yUnits: Float64Array;
   readonly dz: Float64Array;
-  /** What dz contributes to the unit of dx. */
+  /** The contribution of dz to the unit of dx. */
   readonly terms: Float64Array;
 
   constructor(size: number) {
@@ -57,7 +57,7 @@ export class ExactRow {
     [this.dz, this.terms] = [array(), array()];
   }
 
-  /** Finds everything for the row x, and returns its moments. */
+  /** Computes everything for the row x, and returns its moments. */
   set(x: Float32Array, options: Options): Moments {
     const { size, ddof, scale, k } = options;
     const { t, z, zUnits, zRms, zRmsUnits, y, yUnits } = this;
@@ -97,7 +97,7 @@ export class ExactRow {
       let unit = Math.abs(dyi);
       if (norm === "adaNorm") {
         dzi *= scale * (1 - slope * zi);
-        // The two terms may cancel, their errors do not.
+        // The two terms may cancel, but their errors do not.
         unit *= scale * (1 + slope * Math.abs(zi));
       }
       if (params) {

@@ -4,14 +4,14 @@ import type { Random } from "./random.ts";
 import { exponentOf, STORAGES } from "./storage.ts";
 
 /**
- * How dL/dy is made of noise n and the row's z: constant, in a few elements alone, or in the one alone that k z is 0.99 of, for
- * which k is chosen.
+ * How dL/dy is made of noise n and the row's z. It may also be constant, or 0 except for a few elements. "slope" is 0
+ * except for the one element with k z near 0.99; k is chosen for that.
  */
 export type Upstream = "noise" | "correlated" | "biased" | "positive" | "aligned" | "constant" | "sparse" | "slope";
 
 export interface Family {
   name: string;
-  /** What chooses its random numbers beside the seed. Default: the name. A name may change, and its figures may not. */
+  /** Chooses its random numbers, together with the seed. Default: the name. When a name changes, this keeps the figures. */
   drawnBy?: string;
   /** Fills one row. */
   fill(row: Float32Array, random: Random): void;
@@ -19,11 +19,11 @@ export interface Family {
   upstreamSpread?: number;
   /** What dL/dy is in all batches. Default: every kind but the special ones in turn. */
   upstream?: Upstream;
-  /** Rows so many that dGain and dBias are what is measured. Default: rows of every size, and all norms. */
+  /** Many rows, to measure dGain and dBias. Default: rows of every size, and all norms. */
   columns?: { upstream: Upstream };
-  /** How batches are stored: rows are rounded to it, and what is beyond it becomes its largest. Default "f32". */
+  /** The storage of batches. Rows are rounded to it, and numbers beyond it become its largest. Default "f32". */
   dtype?: DType;
-  /** Whether rows come as two, to be added, and gradients with one to be added to them. Default false. */
+  /** Whether a row is the sum of two, and a gradient is added to dx. Default false. */
   residual?: boolean;
 }
 
@@ -90,7 +90,7 @@ function anyValue(random: Random): number {
   return random.sign() * 10 ** random.between(-3, 6);
 }
 
-/** Elements that are the same again after a while, every second time with the other sign. */
+/** Periodic elements, with the other sign in every second period. */
 function periodic(draw: (random: Random, i: number) => number): Family["fill"] {
   return (row, random) => {
     const period = 2 ** (3 + random.integer(5));
@@ -106,7 +106,7 @@ function oneHot(row: Float32Array, random: Random): void {
 
 function ramp(row: Float32Array, random: Random): void {
   const slope = random.sign() * 10 ** random.between(-3, 3);
-  // From 0 on, about 0, or from anywhere.
+  // From 0, around 0, or from anywhere.
   const start = [0, -0.5, random.between(-2, 2)][random.integer(3)] as number;
   for (let i = 0; i < row.length; i++) row[i] = slope * (start * row.length + i);
 }
@@ -115,7 +115,7 @@ const FLOATS: readonly Family[] = [
   { name: "normal", fill: ordinary },
   { name: "uniform", fill: elements((random) => random.integer(2 ** 24) / 2 ** 24) },
   { name: "ramp", fill: ramp },
-  // Cauchy, whose sums a few elements dominate.
+  // A Cauchy distribution: a few elements dominate its sums.
   { name: "heavy-tailed", fill: elements((random) => Math.tan(Math.PI * (random.uniform() - 0.5))) },
   {
     name: "one outlier",
@@ -137,7 +137,7 @@ const FLOATS: readonly Family[] = [
   },
   { name: "periodic, equal magnitudes", fill: periodic((random) => random.between(1, 1.1)) },
   { name: "one-hot", fill: oneHot },
-  // Zeros, then one value to the end: what rounding adds is the same at every step.
+  // Zeros, then one value to the end: every step has the same rounding error.
   { name: "step", fill: (row, random) => row.fill(0).fill(anyValue(random), random.integer(row.length)) },
   { name: "constant", fill: (row, random) => row.fill(anyValue(random)) },
   { name: "near-constant", fill: nearConstant("f32") },
@@ -171,7 +171,7 @@ const FLOATS: readonly Family[] = [
   {
     name: "any magnitude",
     fill: normal((random) => {
-      // Half of them about where f32 gives way to f64.
+      // Half of them are near the magnitudes at which f64 replaces f32.
       const sigma = 2 ** (random.uniform() < 0.5 ? random.between(-36, 36) : random.between(-100, 100));
       return { mean: random.between(-3, 3) * sigma, sigma };
     }),
@@ -209,7 +209,7 @@ const FLOATS: readonly Family[] = [
     fill: normal(() => ({ mean: 1e4, sigma: 1 })),
     columns: { upstream: "biased" },
   },
-  // What is rounded alike in all rows does not even out.
+  // Errors that are alike in all rows do not average out.
   {
     name: "many rows: all alike",
     fill: (row) => {
@@ -257,7 +257,7 @@ function storedIn(dtype: "f16" | "bf16"): Family[] {
   const families: Family[] = [
     ...ALSO_STORED.map(named),
     { name: "near-constant", fill: nearConstant(dtype) },
-    // Gradients from the smallest that the storage has to those beyond it.
+    // Gradients from the smallest number of the storage to numbers beyond it.
     { name: "any magnitude", fill: anyMagnitude(dtype), upstreamSpread: dtype === "f16" ? 24 : 120 },
     {
       name: "subnormal",

@@ -104,8 +104,8 @@ function worstOf(got: Float32Array, start: number, want: Float64Array, units: Fl
 }
 
 /**
- * Notes the errors of a row of results. What is stored in 16 bits is rounded to them: that may add half a unit in their
- * last place, and the rest is held to the bound for f32. A total is rounded to f32 before.
+ * Notes the errors of a row of results. Results in 16 bits are rounded to them, which may add half a unit in the last
+ * place. The rest of the error must keep the bound for f32. A total is rounded to f32 before.
  */
 function noteRow(
   tally: Tally,
@@ -132,7 +132,7 @@ function noteRow(
   for (let i = 0; i < want.length; i++) {
     const exact = want[i] as number;
     let value = got[start + i] as number;
-    // Infinity stands for the number that would follow the largest, and for all beyond.
+    // Infinity represents the number that would follow the largest, and all numbers beyond.
     if (Math.abs(value) === Number.POSITIVE_INFINITY) {
       value = Math.sign(value) * (Math.sign(value) * exact > infinity ? Math.abs(exact) : infinity);
     }
@@ -153,7 +153,7 @@ function noteRow(
   if (quantity === "y" || quantity === "z") tally.note(`${quantity} any`, any, ...at);
 }
 
-/** How many elements of a row differ from what they must be exactly: from 0, where nothing else is given. */
+/** How many elements of a row differ from their exact value, which is 0 if none is given. */
 function differing(got: Float32Array, start: number, size: number, want?: Float32Array): number {
   let count = 0;
   for (let i = 0; i < size; i++) if (got[start + i] !== (want ? want[i] : 0)) count++;
@@ -250,10 +250,10 @@ function worstColumn(got: Float32Array, sums: ColumnSums, units: Float64Array): 
   return worst;
 }
 
-/** Longer rows take the ways of these, and a long time. */
+/** Longer rows take the same paths, and a long time. */
 const LONGEST_SPECIAL = 1000;
 
-/** Batches that a family is split into, each with conventions of its own. */
+/** The number of batches in a family, each with its own conventions. */
 const BATCHES = 8;
 
 /**
@@ -275,7 +275,7 @@ export function measure(family: Family, size: number, rows: number, seed: string
     const batch = makeBatch(family, size, Math.ceil((rows - index) / batches), index, seed);
     measured += batch.rows;
     if (batch.rows > 0) measureBatch(batch, subjects, onlyColumns);
-    // What becomes of NaN depends neither on conventions nor on numbers: one batch of each size will do.
+    // The handling of NaN depends neither on conventions nor on numbers, so one batch of each size is enough.
     if (batch.rows > 0 && index === 0 && size <= LONGEST_SPECIAL && isStored(family)) {
       for (const [subject, tally] of subjects) noteSpecial(subject, tally, batch);
     }

@@ -1,7 +1,7 @@
 /**
  * What the norms should give, one row at a time. Everything that cancels (the mean, the centred elements, the sums) is
- * found in double-double arithmetic and rounded to a double at the end; what follows from it by products alone is
- * double. Its own errors are below 2^-50, where the bounds are of the order of 2^-23.
+ * computed in double-double arithmetic and rounded to a double at the end. Products of these are computed in double. The
+ * errors of the oracle are below 2^-50; the bounds are of the order of 2^-23.
  *
  *   mean = sum x / H,   t = x - mean,   V = sum t^2 / (H - ddof),   z = t r
  *   r = 1 / sqrt(V + eps), or 1 / (sqrt(V) + eps)
@@ -40,7 +40,7 @@ export function momentsOf(x: Float32Array, t: Float64Array, rest: Float64Array):
   const mean = divide(sum(x), x.length);
   for (let i = 0; i < x.length; i++) {
     const value = x[i] as number;
-    // x - (high + low), as a pair: the first difference exactly, then the low part, then both once more.
+    // x - (high + low), as a pair: the exact first difference, minus the low part, split again.
     const d = value - mean.high;
     const v = d - value;
     const e = value - (d - v) - (mean.high + v);
@@ -64,7 +64,7 @@ export function rstdOf(variance: number, { eps, epsAt }: Sigma): number {
   return 1 / (epsAt === "std" ? Math.sqrt(variance) + eps : Math.sqrt(variance + eps));
 }
 
-/** kappa: what epsAt "std" brings into the derivative of sigma; 0 where it has none. */
+/** kappa: the factor of epsAt "std" in the derivative of sigma; 0 if sigma has no derivative. */
 export function kappaOf(variance: number, { eps, epsAt }: Sigma): number {
   if (epsAt !== "std") return 1;
   return variance === 0 ? 0 : (Math.sqrt(variance) + eps) / Math.sqrt(variance);
@@ -104,7 +104,7 @@ export class ColumnSums {
     this.units = new Float64Array(size);
   }
 
-  /** Adds u_i y_i to column i, or u_i alone. */
+  /** Adds dy_i z_i to column i, or dy_i alone. */
   addRow(dy: Float32Array, z?: Float64Array): void {
     const high = this.#high;
     const low = this.#low;

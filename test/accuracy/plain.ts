@@ -19,7 +19,7 @@ interface RowMoments {
   variance: number;
 }
 
-/** rmsNorm (not centred) takes the mean as 0 and divides by H whatever ddof. */
+/** rmsNorm (not centred) takes the mean as 0 and always divides by H. */
 function rowMoments(x: Float32Array, start: number, size: number, centred: boolean, ddof: number): RowMoments {
   let mean = f32(0);
   if (centred) {

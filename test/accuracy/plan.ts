@@ -11,7 +11,7 @@ export interface Task {
 
 interface Effort {
   sizes: readonly number[];
-  /** Elements of a family at one size, about. */
+  /** The approximate number of elements of a family at one size. */
   elements: number;
   fewestRows: number;
   mostRows: number;
@@ -47,11 +47,11 @@ const FULL: Effort = {
 /** Rows that row reductions are measured on. */
 export const REDUCTION_SIZES = FULL.sizes;
 
-/** Storages and residuals stand around the same kernels: what these make of long rows has been measured then. */
+/** Storages and residuals use the same kernels, so the other families have measured long rows already. */
 const QUICK_STORED: Effort = { ...QUICK, elements: 6000, mostRows: 300 };
 const FULL_STORED: Effort = { ...FULL, sizes: [...SIZES, 65_536], elements: 16_000, fewestRows: 1 };
 
-/** What dL/dy of one shape does is seen in rows of any length. */
+/** The effect of a special dL/dy shows in rows of any length. */
 const FULL_SHAPED: Effort = { ...FULL, sizes: SIZES };
 
 function effortFor(family: Family, quick: boolean): Effort {
@@ -88,7 +88,7 @@ export interface Violation {
   at: string;
 }
 
-/** Where the kernels missed a bound. */
+/** The bounds that the kernels missed. */
 export function violations({ family, size, ours }: Measurement): Violation[] {
   return BOUNDED.flatMap((quantity) => {
     const worst = ours[quantity];

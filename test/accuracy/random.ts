@@ -7,7 +7,7 @@ export class Random {
   #spare: number | undefined;
 
   constructor(seed: string) {
-    // FNV-1a over the seed; the first numbers after it are thrown away, until all bits are mixed.
+    // FNV-1a over the seed; the first numbers after it are not used, because their bits are not mixed yet.
     let hash = 0x811c9dc5;
     for (const char of seed) hash = Math.imul(hash ^ (char.codePointAt(0) as number), 0x01000193);
     this.#a = hash | 0;

@@ -13,7 +13,7 @@ export const REDUCTIONS = ["sum", "mean", "variance", "std", "rms", "l1", "l2", 
 
 export type Reduction = (typeof REDUCTIONS)[number];
 
-/** What is added up passes through 17 additions of a block, and few more; differences from the mean have been rounded too. */
+/** An element passes through 17 additions of a block and a few more. Differences from the mean are also rounded. */
 export const REDUCTION_BOUND = 24;
 
 /** The smallest and the largest are exact. */
@@ -31,7 +31,7 @@ const UNIT = 2 ** -53;
 
 const relative = (got: number, want: Pair) => inUnits(difference(got, want), UNIT * Math.abs(want.high));
 
-/** The error of a square root, by what its square is off. */
+/** The error of a square root, from the error of its square. */
 function ofRoot(got: number, square: Pair): number {
   const { high, low } = twoProd(got, got);
   const off = difference(high, square) + low;
@@ -87,7 +87,7 @@ export function measureReductions(size: number, elements: number, seed: string):
   return { size, worst };
 }
 
-/** Where the reductions missed their bounds. */
+/** The bounds that the reductions missed. */
 export function missedReductions({ size, worst }: Reduced): string[] {
   return REDUCTIONS.flatMap((one) => {
     const { value, family } = worst[one];

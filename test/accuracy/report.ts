@@ -5,9 +5,7 @@ import type { Measurement } from "./measure.ts";
 import { REDUCTIONS, type Reduced, reductionBound } from "./reductions.ts";
 import type { Found } from "./search.ts";
 
-/** What stands between the markers of a document. */
-
-/** What the table of storages shows in units in the last place, and what it calls it. */
+/** The columns of the table of storages, in units in the last place, with their titles. */
 const ULPS: readonly [Quantity, string][] = [
   ["sum", "sum"],
   ["z ulp", "z"],
@@ -19,7 +17,7 @@ const ULPS: readonly [Quantity, string][] = [
   ["special", "special"],
 ];
 
-/** And what it shows of the rest. */
+/** The columns of the table of the remaining errors. */
 const RESTS: readonly [Quantity, string][] = [
   ["z", "z"],
   ["y", "y"],
@@ -32,14 +30,14 @@ const RESTS: readonly [Quantity, string][] = [
 function shown(value: number, quantity: Quantity): string {
   if (!Number.isFinite(value)) return "inf";
   if (value === 0) return "0";
-  // Where the half unit that rounding takes is the most of it, one digit more.
+  // One digit more if most of the error is the half unit of rounding.
   if (/ (ulp|any)$/.test(quantity) && value < 0.9995) return value.toFixed(3);
   if (value < 0.005) return "<0.01";
   if (value < 9.95) return value.toFixed(value < 0.995 ? 2 : 1);
   return value < 9999.5 ? value.toFixed(0) : value.toExponential(0).replace("+", "");
 }
 
-/** The measurement in which a subject was furthest off, where any measured the quantity. */
+/** The largest error of a subject, if any measurement has the quantity. */
 function furthest(measurements: readonly Measurement[], subject: "ours" | "plain", quantity: Quantity) {
   let found: { value: number; size: number } | undefined;
   for (const { size, [subject]: worst } of measurements) {
@@ -86,7 +84,7 @@ function bounds(quantities: readonly Quantity[], largest: number): string[] {
   });
 }
 
-/** All tables: a family a line, then a size a line; storages and residuals a family a line, and a kind a line. */
+/** All tables: by family, then by size; those of storages and residuals by family and by kind. */
 export function tables(measurements: readonly Measurement[]): string {
   const storedNames = new Set(FAMILIES.filter(isStored).map(({ name }) => name));
   const floats = measurements.filter(({ family }) => !storedNames.has(family));
@@ -96,7 +94,7 @@ export function tables(measurements: readonly Measurement[]): string {
   const lines: string[] = [];
   if (floats.length > 0) {
     lines.push(
-      "Largest error, kernels (H where it was) / plain two-pass f32 loop:",
+      "Largest error of the kernels (with its H) / of the plain two-pass f32 loop:",
       "",
       table(
         ["rows", ...QUANTITIES],
@@ -110,7 +108,7 @@ export function tables(measurements: readonly Measurement[]): string {
   if (rows.length > 0) {
     lines.push(
       "",
-      "The same over all of these rows but the many, for each H:",
+      "The same for each H, over all of these rows except the many:",
       "",
       table(
         ["H", ...QUANTITIES],
@@ -129,11 +127,11 @@ export function tables(measurements: readonly Measurement[]): string {
     };
     lines.push(
       "",
-      "Stored in 16 bits, in units in the last place of the storage; of sums, the elements that are not exact:",
+      "Batches in 16 bits, in units in the last place of the storage; for sums, the number of elements that are not exact:",
       "",
       part(ULPS, false, ({ family }) => family),
       "",
-      "What is left of these errors without half a unit in the last place, in the units of the first table:",
+      "These errors without half a unit in the last place, in the units of the first table:",
       "",
       part(RESTS, true, ({ family }) => family.replace(/:.*/, "")),
     );
@@ -141,20 +139,20 @@ export function tables(measurements: readonly Measurement[]): string {
   return lines.join("\n").trim();
 }
 
-/** What the search has found: a goal a line. */
+/** The results of the search: one line for each goal. */
 export function searchTable(found: readonly Found[]): string {
   const rows = found.map(({ quantity, label, value, size, bound }) => {
     return [quantity, label, `${shown(value, quantity)} (${size})`, `${bound}`];
   });
   const head = ["quantity", "of", "largest found (H)", "bound"];
   return [
-    "What a climbing search for the worst case comes to, in the units of the first table:",
+    "The largest errors that a climbing search finds, in the units of the first table:",
     "",
     table(head, rows),
   ].join("\n");
 }
 
-/** The errors of row reductions: a size a line. */
+/** The errors of row reductions: one line for each size. */
 export function reductionTable(reduced: readonly Reduced[]): string {
   const rows = reduced.map(({ size, worst }) => [
     `${size}`,
@@ -168,7 +166,7 @@ export function reductionTable(reduced: readonly Reduced[]): string {
   ].join("\n");
 }
 
-/** Everything as JSON; what is not finite, as a string. */
+/** Everything as JSON. Numbers that are not finite are strings. */
 export function json(measurements: readonly Measurement[], about: Record<string, unknown>): string {
   const bounds = measurements.map(({ family, size }) => ({
     family,

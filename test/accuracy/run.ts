@@ -1,5 +1,5 @@
 /**
- * Measures the errors of the kernels, and of the plain loop beside them, and fails where a bound is missed.
+ * Measures the errors of the kernels and of the plain loop, and fails if the kernels miss a bound.
  *
  *   tsx test/accuracy/run.ts [--quick] [--markdown FILE] [--family NAME] [--seed SEED]
  *
@@ -21,7 +21,7 @@ import { describeFound, FULL_SEARCH, GOAL_COUNT, QUICK_SEARCH, search } from "./
 const OUT = new URL("out/", import.meta.url);
 const USAGE = "usage: npm run accuracy -- [--quick] [--markdown FILE] [--family NAME] [--seed SEED]";
 
-/** An error in how the program was called, told without a stack. */
+/** An error in the command line, printed without a stack. */
 class UsageError extends Error {}
 
 function readOptions() {
@@ -46,7 +46,7 @@ function readOptions() {
   }
   let document: string | undefined;
   if (markdown !== undefined) {
-    // Before minutes are spent: the file is there and has its markers.
+    // Checked before the measuring, which takes minutes: the file exists and has its markers.
     try {
       document = readFileSync(markdown, "utf8");
       replacePart(document, "accuracy", "");
@@ -85,7 +85,7 @@ function main(): number {
     measurements.push(perform(task, seed));
     done += cost(task);
   }
-  // What belongs to no family is left out where one was asked for.
+  // If one family was chosen, everything that belongs to no family is left out.
   const all = families.length === FAMILIES.length;
   const reduced = (all ? REDUCTION_SIZES : []).map((size) => {
     progress(`row reductions, H = ${size}`);
@@ -112,7 +112,7 @@ function main(): number {
   };
   mkdirSync(OUT, { recursive: true });
   writeFileSync(new URL("accuracy.json", OUT), json(measurements, { ...about, search: found, reductions: reduced }));
-  // Read once more: it may have been edited in the meantime.
+  // Read again, because it may have been edited in the meantime.
   if (markdown !== undefined) writeFileSync(markdown, replacePart(readFileSync(markdown, "utf8"), "accuracy", text));
 
   const missed = [

@@ -1,8 +1,8 @@
 /**
  * A climbing search for the worst case of each bound: from structured rows, step by step, to rows whose errors are larger.
  *
- * A step changes an element or two, dL/dy or an option, often in every period of a row alike, so that what is rounded alike
- * adds up. A step that makes the error smaller is taken back.
+ * A step changes an element or two, dL/dy or an option, often in every period of a row alike, so that equal rounding
+ * errors add up. A step that makes the error smaller is undone.
  */
 import { boundOf, inUnits, magnified, type Quantity, ULP, ulpAt } from "./bounds.ts";
 import { CASES, type Case, ExactRow, isOrigin } from "./exact.ts";
@@ -20,7 +20,7 @@ export interface Found {
   bound: number;
 }
 
-/** Where a climb stands. */
+/** The current point of a climb. */
 interface Point {
   x: Float32Array;
   /** One row of dL/dy or, for sums down columns, as many as repeat. */
@@ -29,10 +29,13 @@ interface Point {
   options: Options;
 }
 
-/** What a climb makes large. */
+/** The error that a climb makes large. */
 interface Goal {
   quantity: Quantity;
-  /** What chooses the random numbers of its climbs. Default: the quantity. Its name may change, and the figures may not. */
+  /**
+   * Chooses the random numbers of its climbs, together with the seed. Default: the quantity. When a name changes, this
+   * keeps the figures.
+   */
   drawnBy?: string;
   label: string;
   sizes: readonly number[];
@@ -168,7 +171,7 @@ const GOALS: readonly Goal[] = [
   columnGoal("dBias"),
 ];
 
-/** Rows to begin with. What repeats after `period` elements changes sign each time, or stands on one side of 0. */
+/** The first rows of a climb. They are periodic; the sign changes in each period, or all elements are on one side of 0. */
 function start(random: Random, size: number, period: number): Float32Array {
   const kind = random.integer(5);
   const far = [random.between(-1, 1), random.between(-3, 3), random.between(-30, 30)];
@@ -203,7 +206,7 @@ function step(value: number, random: Random): number {
   }
 }
 
-/** The range that rows and gradients are kept in: that of the promise, with room for products. */
+/** The range of rows and gradients: that of the promise, with room for products. */
 const isModerate = (value: number) => value === 0 || (Math.abs(value) > 1e-9 && Math.abs(value) < 1e9);
 
 function changeElements(array: Float32Array, period: number, random: Random): Float32Array {
@@ -254,7 +257,7 @@ function neighbour(
   return { x: changeElements(x, random.uniform() < 0.3 ? x.length : period, random), dy, gain, options };
 }
 
-/** The largest error that one climb of so many steps comes to. */
+/** The largest error that one climb of `steps` steps reaches. */
 function climb(goal: Goal, size: number, steps: number, subject: Subject, seed: string): number {
   const random = new Random(`${seed}/${goal.drawnBy ?? goal.quantity}/${goal.label}/${size}`);
   const exact = new ExactRow(size);
@@ -281,7 +284,7 @@ function climb(goal: Goal, size: number, steps: number, subject: Subject, seed: 
   let error = 0;
   for (let i = 0; i < steps; i++) {
     const next = i === 0 ? point : neighbour(point, goal, Math.min(period, size), random);
-    // Constant rows have no z, and their bound is another: nothing leads there.
+    // Constant rows have no z and another bound, so the climb avoids them.
     if (next.x.every((value) => value === next.x[0])) continue;
     const found = goal.error(next, exact, subject);
     if (found >= error) {
@@ -313,7 +316,7 @@ export function search(index: number, effort: SearchEffort, seed: string, subjec
   let found: Found | undefined;
   for (const size of goal.sizes) {
     for (let i = 0; i < climbs; i++) {
-      // What a step costs grows with what is normalised: where that is little, there are more of them.
+      // The cost of a step grows with the number of elements, so small goals get more steps.
       const cost = 1 + (goal.rows > 1 ? 3 : size / 128);
       const value = climb(goal, size, Math.ceil((steps * 2) / cost), subject, `${seed}/${i}`);
       const bound = boundOf(quantity, size);

@@ -1,4 +1,4 @@
-/** What NaN or infinity in one row does to that row, and to the others: in 16 bits, and in sums. */
+/** The effect of NaN or infinity in one row on that row and on the others, in 16 bits and in sums. */
 import type { Batch } from "./batch.ts";
 import type { Tally } from "./bounds.ts";
 import { decode, type Elements, encode, STORAGES } from "./storage.ts";
@@ -6,10 +6,10 @@ import type { NormName, Subject } from "./subjects.ts";
 
 const NORMS: readonly NormName[] = ["layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"];
 
-/** As many rows tell as much as all. */
+/** A few rows show as much as all of them. */
 const MOST_ROWS = 3;
 
-/** Puts NaN and the infinities into a row of a batch, and numbers whose sum the storage does not hold. */
+/** Puts NaN, the infinities, and numbers whose sum exceeds the storage into a row of a batch. */
 export function noteSpecial(subject: Subject, tally: Tally, { options, given, rows, label }: Batch): void {
   const { size, dtype } = options;
   const few = Math.min(rows, MOST_ROWS);
@@ -28,7 +28,7 @@ export function noteSpecial(subject: Subject, tally: Tally, { options, given, ro
     const forward = subject.forward(norm, x, options, residual ? { residual } : {});
     return [forward.y, subject.backward(norm, dy, forward.sum ?? x, forward, options, more).dx];
   };
-  /** How many elements are wrong: not NaN in the row that must be, other than they were elsewhere. */
+  /** How many elements are wrong: not NaN in the special row, or changed in another row. */
   const wrong = (got: Elements, clean: Elements) => {
     const [values, before] = [decode(got, dtype), decode(clean, dtype)];
     return values.reduce((count, value, i) => {

@@ -1,7 +1,7 @@
 /**
- * The element types, by plain arithmetic on doubles that has nothing in common with the kernels' conversions: a number is
- * divided by the spacing of the type where it lies, which is a power of two, and the quotient rounded to an integer, ties
- * to even. Overflow and subnormals need no care of their own: bits that count up are numbers that do.
+ * The element types, by plain arithmetic on doubles that has nothing in common with the kernels' conversions. A number is
+ * divided by the spacing of the type at that number, a power of two, and the quotient is rounded to an integer, ties to
+ * even. Overflow and subnormals need no special case, because bits and numbers have the same order.
  */
 import type { DType } from "adanorm";
 
@@ -37,12 +37,12 @@ export function exponentOf(value: number): number {
   return ((bits.getUint32(0) >>> 20) & 0x7ff) - 1023;
 }
 
-/** The spacing of the type at a value; beyond its numbers, that of the largest. */
+/** The spacing of the type at a value; for values beyond the type, the spacing at its largest number. */
 export function spacingAt(value: number, { fraction, least, most }: Storage): number {
   return 2 ** (Math.min(Math.max(exponentOf(value), least), most) - fraction);
 }
 
-/** 2^52: a double of that size has no place for fractions, so a sum with it is rounded to an integer, ties to even. */
+/** 2^52: a double of that size has no fraction, so adding it rounds to an integer, ties to even. */
 const WHOLE = 2 ** 52;
 
 /** The bits of the element nearest to a value. */
@@ -82,7 +82,7 @@ export function encode(values: ArrayLike<number>, dtype: DType): Elements {
   return elements;
 }
 
-/** Elements as the numbers that they are: f32 holds all of them. */
+/** The numbers that the elements represent: f32 holds all of them. */
 export function decode(elements: Elements, dtype: DType): Float32Array {
   if (elements instanceof Float32Array) return elements;
   const table = TABLES[dtype] as Float32Array;
@@ -91,7 +91,7 @@ export function decode(elements: Elements, dtype: DType): Float32Array {
   return values;
 }
 
-/** Numbers rounded to a type, those beyond it to its largest. */
+/** Numbers rounded to a type; those beyond the type become its largest number. */
 export function held(values: Float32Array, dtype: DType): Float32Array {
   const { largest } = STORAGES[dtype];
   const within = values.map((value) => Math.min(Math.max(value, -largest), largest));

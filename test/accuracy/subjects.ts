@@ -1,4 +1,4 @@
-/** What is measured: the kernels, and beside them the loop that people write themselves. */
+/** The subjects of the measurement: the kernels, and the loop that people write themselves. */
 import { type DType, type Kernels, loadSync, type RowStats } from "adanorm";
 import { plainBackward, plainForward, plainMoments } from "./plain.ts";
 import { decode, type Elements, encode } from "./storage.ts";
@@ -14,7 +14,7 @@ export interface Options {
   scale: number;
   k: number;
   detachScale: boolean;
-  /** Both for detachNorm, where they are left out, and neither for the others. */
+  /** If left out: both true for detachNorm, both false for the others. */
   detachMean?: boolean;
   detachStd?: boolean;
   dtype: DType;
@@ -31,18 +31,18 @@ export interface Gradients {
   dBias?: Float32Array | undefined;
 }
 
-/** What forward gives; the sum where there was a residual. */
+/** The result of forward; with the sum if there was a residual. */
 export interface Outputs extends RowStats {
   y: Elements;
   sum?: Elements;
 }
 
 export interface Subject {
-  /** Whether rstd is a double, so that 1 / rstd^2 with eps = 0 is the variance that the norm went by. */
+  /** Whether rstd is a double, so that 1 / rstd^2 with eps = 0 is the variance that the norm used. */
   readonly showsVariance: boolean;
   moments(x: Elements, options: Options): { mean: Float64Array; variance: Float64Array };
   forward(norm: NormName, x: Elements, options: Options, given?: Params & { residual?: Elements }): Outputs;
-  /** Where params are given, dGain and dBias too. */
+  /** If params are given, also returns dGain and dBias. */
   backward(
     norm: NormName,
     dy: Elements,
@@ -73,7 +73,7 @@ function floats({ gain, bias }: Params, dtype: DType): { gain?: Float32Array; bi
   return { ...(gain && { gain: decode(gain, dtype) }), ...(bias && { bias: decode(bias, dtype) }) };
 }
 
-/** The loop in f32, what is stored in 16 bits converted before it and after it. */
+/** The loop in f32; 16-bit batches are converted before and after it. */
 export const plainSubject: Subject = {
   showsVariance: false,
   moments: (x, { size, ddof, dtype }) => plainMoments(decode(x, dtype), size, ddof),

@@ -1,4 +1,4 @@
-/** What is checked in a page or a worker: the portable suite, and what only makes sense where files come from a server. */
+/** The checks in a page or a worker: the portable suite, and checks that need a server of files. */
 import type * as MainEntry from "../../src/index.ts";
 import type * as UrlEntry from "../../src/url.ts";
 import { type Host, type Report, runSuite } from "../portable/suite.ts";
@@ -7,7 +7,10 @@ import { fetchModule } from "./module.ts";
 /** Gives the portable module, compiled by the host. */
 export type Compiled = () => Promise<WebAssembly.Module>;
 
-/** What the policy forbade, but for what is tried here to see that it is in force, and for what browsers ask for themselves. */
+/**
+ * The violations of the policy, except those that this file causes to see that the policy is in force, and those of the
+ * browser itself.
+ */
 const violations: string[] = [];
 addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
   if (blockedURI !== "eval" && !blockedURI.endsWith("/favicon.ico")) {
@@ -29,7 +32,7 @@ async function assertRejects(promise: Promise<unknown>, kind: new () => Error, m
 
 const main = (): Promise<typeof MainEntry> => import(PACKAGE.main);
 
-/** adanorm/url, where the server treats .wasm files that way (see server.ts): a copy of it that has loaded nothing yet. */
+/** A copy of adanorm/url that has loaded nothing yet, for a server that treats .wasm files in this way (see server.ts). */
 const from = (way: string): Promise<typeof UrlEntry> => import(`${way}${PACKAGE.url}`);
 
 const X = Float32Array.from({ length: 3 * 257 }, (_, i) => ((i * 37) % 101) - 50);
@@ -41,7 +44,7 @@ async function assertWorks(kernels: MainEntry.Kernels): Promise<void> {
   assert(compute(kernels) === compute(await load()), "other numbers than from the main entry");
 }
 
-/** How many modules are compiled as they arrive, meanwhile. */
+/** How many modules are compiled as they arrive during the call. */
 async function streamed(body: () => Promise<void>): Promise<number> {
   const { compileStreaming } = WebAssembly;
   let count = 0;
@@ -106,7 +109,7 @@ const CHECKS: Record<string, (compiled: Compiled) => Promise<void>> = {
   },
 };
 
-/** Runs everything; a check that fails does not keep the others from running. */
+/** Runs all checks, even if some of them fail. */
 export async function check(compiled: Compiled): Promise<Report> {
   const failed: Report["failed"] = [];
   let passed = 0;

@@ -10,7 +10,7 @@ export const chromium: Driver = {
   start: (home) =>
     startWithPlaywright("chromium", home, {
       executablePath: PROGRAM,
-      // Its sandbox does not start as root; and nothing but the test server is to be asked for anything.
+      // Chromium's sandbox does not start as root. Chromium must send requests to the test server only.
       args: [
         "--no-sandbox",
         "--disable-gpu",

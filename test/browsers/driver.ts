@@ -4,9 +4,9 @@ import { existsSync } from "node:fs";
 /** A browser that was started, with one page. */
 export interface Browser {
   version: string;
-  /** Sends the page to a URL, and does not wait until it has loaded. */
+  /** Sends the page to a URL without waiting until it has loaded. */
   open(url: string): Promise<unknown>;
-  /** Rejects when the browser, or the process of its page, is gone before it was closed. */
+  /** Rejects if the browser, or the process of its page, ends before it is closed. */
   gone: Promise<never>;
   close(): Promise<void>;
 }
@@ -32,7 +32,7 @@ export const homeEnvironment = (home: string): Record<string, string> => ({
 
 export const lacks = ({ programs }: Driver): boolean => !programs.every((program) => existsSync(program));
 
-/** A promise that only ever rejects, and does no harm where nobody waits for it. */
+/** A promise that never resolves, and whose rejection needs no handler. */
 export function alarm(): { raised: Promise<never>; raise: (message: string) => void } {
   let raise: (message: string) => void = () => {};
   const raised = new Promise<never>((_, reject) => {

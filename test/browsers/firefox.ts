@@ -7,6 +7,7 @@ export const firefox: Driver = {
   name: "Firefox",
   programs: [PROGRAM],
   packages: ["firefox-esr"],
-  // The channel has Playwright speak WebDriver BiDi, as stock Firefox does; otherwise it wants a build of its own.
+  // With this channel Playwright speaks WebDriver BiDi, as an unmodified Firefox does. Otherwise it needs its own build
+  // of Firefox.
   start: (home) => startWithPlaywright("firefox", home, { executablePath: PROGRAM, channel: "moz-firefox" }),
 };

@@ -1,4 +1,7 @@
-/** A page: runs the checks, or starts a worker that does. Imports nothing of the package, so that it can tell what fails. */
+/**
+ * A page: runs the checks, or starts a worker that does. It imports nothing from the package, so that it can report
+ * what fails.
+ */
 import { fetchModule } from "./module.ts";
 import { tell } from "./tell.ts";
 

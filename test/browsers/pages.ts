@@ -1,4 +1,4 @@
-/** Builds the scripts of the pages. The package is no part of them: they import the installed files, where they are served. */
+/** Builds the scripts of the pages. They do not contain the package: they import the installed files from the server. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ type Target = string | { [condition: string]: Target };
 
 const CONDITIONS = ["browser", "import", "default"];
 
-/** Where an entry in "exports" leads a browser. */
+/** The file that a browser gets for an entry in "exports". */
 function targetOf(entry: Target): string | undefined {
   if (typeof entry === "string") return entry;
   for (const [condition, inner] of Object.entries(entry)) {
@@ -32,7 +32,7 @@ export async function buildPages({ folder, installed }: Project): Promise<void> 
     entryPoints: ["page.ts", "worker.ts"],
     outdir: join(folder, "suite"),
     bundle: true,
-    // For what an entry imports on demand to stay that.
+    // So that files that an entry imports on demand stay separate.
     splitting: true,
     format: "esm",
     target: "es2022",

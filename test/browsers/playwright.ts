@@ -1,9 +1,9 @@
-/** What Playwright drives: any browser that speaks the DevTools protocol or WebDriver BiDi. */
+/** Browsers that Playwright drives: those with the DevTools protocol or WebDriver BiDi. */
 import { alarm, type Browser, homeEnvironment } from "./driver.ts";
 
 const START_MS = 60_000;
 
-/** As much of playwright-core as is used here, so that types can be checked where it is not installed. */
+/** The parts of playwright-core that are used here, so that types can be checked without it. */
 interface Playwright {
   chromium: BrowserType;
   firefox: BrowserType;
@@ -34,7 +34,7 @@ interface PlaywrightPage {
 const commonOptions = (home: string) => ({
   env: { ...process.env, ...homeEnvironment(home) },
   timeout: START_MS,
-  // The browser is closed here, and what there is to do after that done, before this process ends.
+  // The browser is closed here, with everything that follows, before this process ends.
   handleSIGINT: false,
   handleSIGTERM: false,
   handleSIGHUP: false,
@@ -46,7 +46,7 @@ export async function startWithPlaywright(
   home: string,
   options: LaunchOptions,
 ): Promise<Browser> {
-  // By a variable, or the compiler would look for it.
+  // The name is in a variable so that the compiler does not look for the package.
   const name = "playwright-core";
   const { [type]: browserType }: Playwright = await import(name);
   const browser = await browserType.launch({ ...commonOptions(home), ...options });

@@ -6,14 +6,14 @@ const GRACE_MS = 3000;
 export class Program {
   readonly #process: ChildProcess;
   readonly #tell: number | undefined;
-  /** Resolves when it has ended, or could not be started, to what can be said about that. */
+  /** Resolves with the reason when the program has ended or could not be started. */
   readonly ended: Promise<string>;
   readonly #endAtExit = () => this.#kill("SIGTERM");
 
   /** @param tell the number of a file descriptor that the program writes to, for {@link told}. */
   constructor(command: string, args: string[], env: Record<string, string> = {}, tell?: number) {
     this.#process = spawn(command, args, {
-      // A process group of its own, so that what the program starts can be ended with it.
+      // A separate process group, so that everything that the program starts can be ended with it.
       detached: true,
       env: { ...process.env, ...env },
       stdio: Array.from({ length: (tell ?? 2) + 1 }, (_, fd) => (fd === tell ? "pipe" : "ignore")),
@@ -41,7 +41,7 @@ export class Program {
     const timer = setTimeout(() => this.#kill("SIGKILL"), GRACE_MS);
     await this.ended;
     clearTimeout(timer);
-    // What it started may have outlived it.
+    // Processes that it started may still run.
     this.#kill("SIGKILL");
     process.off("exit", this.#endAtExit);
   }

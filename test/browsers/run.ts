@@ -1,6 +1,6 @@
 /**
  * The portable suite in browsers, on a page and in a Web Worker, with the files of the package served as they are: not
- * bundled, under a strict Content-Security-Policy. CI=true wants all the browsers; otherwise those that are there do.
+ * bundled, under a strict Content-Security-Policy. With CI=true all browsers must be there; otherwise it uses those that are.
  */
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ import { webkit } from "./webkit.ts";
 const LIMIT_S = 120;
 const CLOSE_MS = 10_000;
 
-/** Where the suite runs: what that adds to the name of the browser, and the page that sees to it. */
+/** Where the suite runs: a suffix for the name of the browser, and the page for it. */
 const PLACES = [
   { suffix: "", path: "/page" },
   { suffix: ", in a Web Worker", path: "/worker" },
@@ -24,7 +24,7 @@ const PLACES = [
 
 const interruption = new AbortController();
 
-/** In a browser of its own, for one that hangs or crashes to take nothing else along. */
+/** In a separate browser, so that a browser that hangs or crashes affects nothing else. */
 async function visit(driver: Driver, name: string, url: string, server: Server, home: string): Promise<void> {
   const { raised: over, raise } = alarm();
   const timer = setTimeout(raise, LIMIT_S * 1000, `no report within ${LIMIT_S} s`);
@@ -68,5 +68,5 @@ try {
 }
 console.log(`${Math.round((performance.now() - start) / 1000)} s`);
 finish();
-// A browser that would not close does not keep this from ending, nor does it outlive it.
+// A browser that does not close neither keeps this process from ending nor outlives it.
 process.exit();

@@ -5,12 +5,12 @@ import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import type { Report } from "../portable/suite.ts";
 
-/** All that the package needs: scripts of its own origin, to fetch from there, and to compile WebAssembly. */
+/** Everything that the package needs: scripts and fetches from the same origin, and compiling WebAssembly. */
 const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'";
 
 const TYPES: Record<string, string> = { ".js": "text/javascript", ".wasm": "application/wasm" };
 
-/** How .wasm files are served, by the folder in front of their path: the type they get, or the status. */
+/** How .wasm files are served, by the folder in front of their path: with this type or status. */
 const WAYS: Record<string, () => string | number> = {
   "/untyped": () => "application/octet-stream",
   "/parameter": () => "application/wasm; charset=utf-8",
@@ -23,7 +23,7 @@ const WAYS: Record<string, () => string | number> = {
 };
 let asked = 0;
 
-/** What comes from a page: the report, or why there is none. */
+/** The answer of a page: the report, or why there is none. */
 export type Message = Report | { error: string };
 
 export interface Server {
@@ -56,7 +56,7 @@ async function body(request: IncomingMessage): Promise<string> {
   return text;
 }
 
-/** @param headers instead of those that every answer has, or beside them. */
+/** @param headers added to those of every answer, or replacing them. */
 export async function serve(folder: string, headers: Record<string, string> = {}): Promise<Server> {
   let receive: (message: Message) => void = () => {};
   const server = createServer(async (request, response) => {
@@ -68,7 +68,7 @@ export async function serve(folder: string, headers: Record<string, string> = {}
       receive(JSON.parse(await body(request)));
       response.writeHead(204).end();
     } else {
-      // Parsed, a path has no ".." left.
+      // Parsing removes every ".." from a path.
       await answer(folder, new URL(request.url ?? "/", "http://localhost").pathname, response);
     }
   });

@@ -1,7 +1,7 @@
 import type { Report } from "../portable/suite.ts";
 import type { Message } from "./server.ts";
 
-/** Tells the test server what became of the checks. */
+/** Sends the results of the checks to the test server. */
 export async function tell(outcome: Promise<Report>): Promise<void> {
   const message: Message = await outcome.catch((error) => ({ error: String(error) }));
   await fetch("/report", { method: "POST", body: JSON.stringify(message) });

@@ -1,4 +1,4 @@
-/** As much of a WebDriver client (https://www.w3.org/TR/webdriver2/) as it takes to visit a page. */
+/** The part of a WebDriver client (https://www.w3.org/TR/webdriver2/) that visiting a page needs. */
 import { setTimeout as delay } from "node:timers/promises";
 
 const START_MS = 10_000;
@@ -17,7 +17,7 @@ export class WebDriver {
     this.version = version;
   }
 
-  /** Waits until the driver answers, and has it start a browser. */
+  /** Waits until the driver answers, and then starts a browser. */
   static async start(driver: string, capabilities: Record<string, unknown>): Promise<WebDriver> {
     const until = performance.now() + START_MS;
     while (!(await fetch(`${driver}/status`).catch(() => undefined))?.ok) {
@@ -34,7 +34,7 @@ export class WebDriver {
     return ask("POST", `${this.#url}/url`, { url });
   }
 
-  /** Asks the browser, not the page, which may be busy: fails when either is gone. */
+  /** Asks the browser and not the page, which may be busy. Fails if either is gone. */
   url(): Promise<string> {
     return ask("GET", `${this.#url}/url`);
   }

@@ -1,4 +1,4 @@
-/** WebKit as WebKitGTK has it, by WebDriver, on a display that nobody sees: it has no headless mode. */
+/** WebKitGTK's WebKit, driven by WebDriver on a virtual display, because it has no headless mode. */
 import { createServer } from "node:net";
 import { alarm, type Browser, type Driver, homeEnvironment } from "./driver.ts";
 import { Program } from "./program.ts";
@@ -31,7 +31,7 @@ async function start(home: string): Promise<Browser> {
     for (const program of programs.reverse()) await program.stop();
   };
   try {
-    // It takes a display that is free and tells which. (xvfb-run would want xauth too, and leaves files when it is killed.)
+    // Xvfb takes a free display and prints its number. (xvfb-run would need xauth too, and leaves files when it is killed.)
     const display = await run(XVFB, ["-displayfd", "3", "-nolisten", "tcp"], {}, 3).told();
     const port = await freePort();
     const env = { ...homeEnvironment(home), DISPLAY: `:${display}`, GDK_BACKEND: "x11" };
@@ -43,7 +43,7 @@ async function start(home: string): Promise<Browser> {
     });
     const { raised, raise } = alarm();
     service.ended.then(raise);
-    // It does not say so of itself.
+    // WebKitGTK does not report this itself.
     const watch = setInterval(() => driver.url().catch(() => raise("the browser or its page is gone")), WATCH_MS);
     return {
       version: driver.version,

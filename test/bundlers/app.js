@@ -1,6 +1,6 @@
 /**
  * The application that every bundler builds: a fixed batch through two norms, forward and backward, in every build of the
- * kernels. What it gives is JSON, so that it can come from a page or a worker.
+ * kernels. The result is JSON, so that it can come from a page or a worker.
  */
 import { load } from "adanorm";
 
@@ -19,7 +19,7 @@ function numbers(length, seed) {
   });
 }
 
-/** What goes in: for the test too, which has it computed in another way. */
+/** The input, exported because the test computes the same in another way. */
 export const batch = {
   size: SIZE,
   x: numbers(ROWS * SIZE, 1),
@@ -60,7 +60,7 @@ function compute(kernels) {
 }
 
 /**
- * @param loadByUrl the load of adanorm/url, or undefined where there is no such thing.
+ * @param loadByUrl the load of adanorm/url, or undefined if there is none.
  * @returns what each build computes: its bytes in hexadecimal digits by the names of the arrays, and their checksum.
  */
 export async function run(loadByUrl) {

@@ -39,7 +39,7 @@ const BUILD_SECONDS = 120;
 const RUN_SECONDS = 60;
 const ULP = 2 ** -23;
 
-/** What app.js gives of one build of the kernels. */
+/** The result of app.js for one build of the kernels. */
 interface Computed {
   simd: "simd128" | "relaxed-simd";
   checksum: string;
@@ -52,14 +52,14 @@ type Results = Record<string, Computed>;
 /** What fixtures/node prints. */
 interface Expected {
   results: Results;
-  /** The arrays by the formulas, more of them than the kernels give. */
+  /** The arrays that the formulas give, more than the kernels give. */
   formulas: Record<string, number[]>;
 }
 
 interface Fixture {
-  /** The package that has the version. */
+  /** The package whose version is printed. */
   bundler: string;
-  /** The folder that the build leaves: what a server serves, or what is uploaded. */
+  /** The folder that the build makes, which is served or uploaded. */
   output: string;
   /** Where the output runs. */
   host: "Chromium" | "workerd";
@@ -77,7 +77,7 @@ const FIXTURES: Record<string, Fixture> = {
   wrangler: { bundler: "wrangler", output: "dist", host: "workerd", byUrl: false },
 };
 
-// Of packages that only this folder has, what is used here: the rest of the project is checked without them.
+// The used parts of packages that only this folder has, because the types of the project are checked without them.
 interface Page {
   on(event: "pageerror", listener: (error: Error) => void): void;
   on(event: "response", listener: (response: { status(): number; url(): string }) => void): void;
@@ -104,12 +104,12 @@ interface MiniflareModule {
   };
 }
 
-/** A package of this folder; by a name that the compiler does not see. */
+/** A package of this folder, imported by a name that the compiler does not see. */
 function imported<T>(name: string): Promise<T> {
   return import(name);
 }
 
-/** For whatever is put into a temporary folder, by the hosts and the bundlers too. */
+/** The temporary folder of this test, its hosts and its bundlers. */
 const scratch = mkdtempSync(join(tmpdir(), "adanorm-bundlers-"));
 process.env.TMPDIR = scratch;
 
@@ -123,7 +123,7 @@ function cleanUp(): void {
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
-    // Behind the listeners that end Chromium and workerd, which would go on writing.
+    // Registered after the listeners that end Chromium and workerd, because these would continue to write.
     process.on("exit", cleanUp);
     process.exit(1);
   });
@@ -141,14 +141,14 @@ async function within<T>(seconds: number, what: string, promise: Promise<T>): Pr
   }
 }
 
-/** Runs a script of a project, and ends whatever it has started. What it prints is shown where it fails. */
+/** Runs a script of a project, and ends everything that it has started. Its output is shown if it fails. */
 async function runScript(script: string, cwd: string): Promise<void> {
   const child = spawn("npm", ["run", "--silent", script], {
     cwd,
-    // A process group, so that it can be ended whole.
+    // A process group, so that all of it can be ended.
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    // Caches, logs and settings go with the project; and wrangler would report to its makers.
+    // Caches, logs and settings are in the folder of the project, and wrangler must not send reports.
     env: {
       ...process.env,
       NO_COLOR: "1",
@@ -191,7 +191,7 @@ async function runScript(script: string, cwd: string): Promise<void> {
 function prepare(name: string): Project {
   const project = makeProject(name);
   const { folder } = project;
-  // Of a package that is linked, dependencies are looked for where it really lies.
+  // The dependencies of a linked package are looked for at its real place.
   for (const entry of readdirSync(join(here, "node_modules"))) {
     if (entry.startsWith(".") && entry !== ".bin") continue;
     symlinkSync(join(here, "node_modules", entry), join(folder, "node_modules", entry));
@@ -262,7 +262,7 @@ async function runInWorkerd(output: string): Promise<Results> {
     modules: true,
     modulesRules: [{ type: "CompiledWasm", include: ["**/*.wasm"] }],
     compatibilityDate: config.compatibility_date,
-    // What it would fetch otherwise, to tell the worker where its requests come from.
+    // Without this it would fetch data that tells the worker where requests come from.
     cf: false,
   });
   try {
@@ -294,7 +294,7 @@ function farOff({ arrays }: Computed, { formulas }: Expected, tolerance: number)
   });
 }
 
-/** What is wrong with what an output has computed. */
+/** The faults of the results of an output. */
 function problems(results: Results, expected: Expected, byUrl: boolean): string[] {
   const wrong: string[] = [];
   const node = expected.results.portable as Computed;
@@ -317,7 +317,10 @@ function problems(results: Results, expected: Expected, byUrl: boolean): string[
   return wrong;
 }
 
-/** Node itself, with nothing bundled: to be near the formulas, or bytes that are wrong everywhere would go unnoticed. */
+/**
+ * Node itself, without a bundler. Its results must be near the formulas: otherwise nobody would notice bytes that are
+ * wrong everywhere.
+ */
 function runInNode(project: Project): Expected {
   const expected: Expected = JSON.parse(run(process.execPath, ["src/main.js"], project.folder));
   const far = farOff(expected.results.portable as Computed, expected, 16 * ULP);
@@ -331,7 +334,7 @@ interface Output {
   bytes: Buffer;
 }
 
-/** Of what a build has left, what is sent to a browser or to a worker. */
+/** The files of a build that are sent to a browser or to a worker. */
 function outputs(folder: string): Output[] {
   return readdirSync(folder, { encoding: "utf8", recursive: true })
     .filter((file) => /\.(js|wasm)$/.test(file) && statSync(join(folder, file)).isFile())
@@ -385,7 +388,7 @@ async function runAll(names: string[]): Promise<void> {
   const node = prepare("node");
   let browser: Browser | undefined;
   try {
-    // Packed once, for all.
+    // Packed once for all fixtures.
     process.env.ADANORM_TARBALL = node.tarball;
     let expected: Expected | undefined;
     try {

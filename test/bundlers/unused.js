@@ -1,7 +1,7 @@
-/** An application that needs nothing of the package: what it imports is dropped, and so are its modules. */
+/** An application that uses nothing of the package, so that its imports and the modules must be dropped. */
 // biome-ignore lint/correctness/noUnusedImports: that nobody uses it is the point
 import { load } from "adanorm";
-// What a compiler that keeps imports leaves of one that is of types alone.
+// What a compiler that keeps imports makes of an import of types only.
 import "adanorm";
 
 console.log("without norms");

@@ -1,12 +1,12 @@
-/** What arguments lie in: an array or a matrix, of which all that is not a result is to stay as it is. */
+/** The array or matrix that arguments lie in. Everything in it that is not a result must stay the same. */
 import type { DType, Kernels, Matrix } from "adanorm";
 import type { Elements } from "../accuracy/storage.ts";
 import { fail, sameBytes } from "./failure.ts";
 
-/** What lies around arguments: NaN, should a kernel read it, with bits that no kernel writes. */
+/** The value around arguments: a NaN, in case a kernel reads it, with bits that no kernel writes. */
 const AROUND = { f32: 0x7fc0beef, f16: 0x7e5a, bf16: 0x7fda };
 
-/** The elements as bits, so that no NaN is like another. */
+/** The elements as bits, so that different NaN are different. */
 function bitsOf(elements: Elements): Uint32Array | Uint16Array {
   if (elements instanceof Uint16Array) return elements;
   return new Uint32Array(elements.buffer, elements.byteOffset, elements.length);
@@ -16,10 +16,10 @@ export class Backing {
   readonly matrix: Matrix | undefined;
   readonly #name: string;
   readonly #array: Elements | undefined;
-  /** As it is to be. */
+  /** The expected contents. */
   readonly #before: Elements;
 
-  /** @param where a matrix of so many rows, or an array: in linear memory, or of its own. */
+  /** @param where a matrix of so many rows, or an array in linear memory or in its own buffer. */
   constructor(
     kernels: Kernels,
     name: string,
@@ -36,25 +36,25 @@ export class Backing {
     this.#before = all.slice();
   }
 
-  /** All of it, afresh: growth may have detached what was read before. */
+  /** A new view of all of it, because growth may have detached the old one. */
   get all(): Elements {
     return this.#array ?? (this.matrix as Matrix).data;
   }
 
-  /** Puts elements there, to stay. */
+  /** Writes elements that must not change. */
   put(elements: Elements, at: number): void {
     this.all.set(elements, at);
     this.#before.set(elements, at);
   }
 
-  /** Elements that are results, as they are from now on to be. */
+  /** Takes the elements of results, which must not change from now on. */
   take(from: number, to: number): Elements {
     const elements = this.all.slice(from, to);
     this.#before.set(elements, from);
     return elements;
   }
 
-  /** Fails where anything changed but what was taken. */
+  /** Fails if anything changed that was not taken. */
   check(): void {
     if (!sameBytes(this.all, this.#before)) fail(`${this.#name}: what was not to be written to was`);
   }

@@ -57,7 +57,7 @@ export interface NormCase {
   matrices: boolean;
   /** On matrices by a prepared call, which runs twice. */
   prepared: boolean;
-  /** Arrays as slices of the same wider rows, one beside the other. */
+  /** Arrays as slices of the same wider rows, side by side. */
   interleaved: boolean;
   places: Record<"x" | "residual" | "sum" | "out" | "dy" | "dSum" | "dx", Place>;
   sum: Target;

@@ -1,4 +1,4 @@
-/** One case, whatever its kind, in kernels that are used for many: with guards, which nothing may write to. */
+/** Checks one case of any kind, in an instance that many cases use, with guards that nothing may write to. */
 import { type Kernels, loadSync, type Matrix } from "adanorm";
 import { Random } from "../accuracy/random.ts";
 import type { Case } from "./cases.ts";
@@ -10,11 +10,11 @@ import { checkMatrix, checkRows } from "./reductions.ts";
 interface Guard {
   matrix: Matrix<"f32">;
   contents: Float32Array;
-  /** Of the matrix: read afresh once it is detached. */
+  /** A view of the matrix, made again when it is detached. */
   view: Float32Array;
 }
 
-/** An instance with matrices among whose neighbours every case's matrices come and go. */
+/** An instance with guard matrices, between which the matrices of every case are allocated and freed. */
 export class Guarded {
   readonly kernels: Kernels = loadSync();
   readonly #guards: Guard[];
@@ -23,7 +23,7 @@ export class Guarded {
   constructor() {
     const random = new Random("guards");
     const sizes = [1, 3, 4, 16, 61, 300];
-    // Blocks of every size between them are given back, for others to take.
+    // The blocks of every size between the guards are freed, so that cases can use them.
     const between = sizes.map((size) => [this.#guard(random, size), this.kernels.matrix(1, 7 * size)] as const);
     for (const [, matrix] of between) matrix.free();
     this.#guards = between.map(([guard]) => guard);
@@ -36,7 +36,7 @@ export class Guarded {
     return { matrix, contents, view: matrix.data };
   }
 
-  /** Fails where a guard changed, or memory is held that was to be free. */
+  /** Fails if a guard changed, or if memory is held that should be free. */
   check(): void {
     for (const guard of this.#guards) {
       if (guard.view.length === 0) guard.view = guard.matrix.data;
@@ -49,7 +49,7 @@ export class Guarded {
 
 let guarded: Guarded | undefined;
 
-/** Checks a case. After one that fails, the next gets an instance of its own: who knows what was overwritten. */
+/** Checks a case. After a case that fails, the next case gets a new instance, because anything may have been overwritten. */
 export function checkCase(each: Case): [kind: Case["kind"], outcome?: string] {
   guarded ??= new Guarded();
   const { kernels } = guarded;

@@ -1,4 +1,4 @@
-/** Cases by the thousand: what is dropped is collected in between, and a failure is told so that it can be seen again. */
+/** Cases in thousands. Dropped matrices are collected in between, and a failure is reported so that it can be repeated. */
 import fc from "fast-check";
 import { type Case, cases } from "./cases.ts";
 import { checkCase } from "./check.ts";
@@ -10,9 +10,9 @@ export const CHUNK = 1000;
 export type Counts = Record<string, number>;
 
 /**
- * Checks so many cases of a seed.
+ * Checks a number of cases of a seed.
  *
- * @param path of one case that failed, to be seen again.
+ * @param path of one failed case, to repeat it.
  * @returns what failed, in words and as a program.
  */
 export async function fuzzChunk(

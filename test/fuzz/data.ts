@@ -1,4 +1,4 @@
-/** The numbers of a case, and what the plainest call gives for them: new arrays in, new arrays out. */
+/** The numbers of a case, and the results of the simplest call: new arrays in, new arrays out. */
 import type { Kernels, Norm } from "adanorm";
 import { Random } from "../accuracy/random.ts";
 import type { Elements } from "../accuracy/storage.ts";
@@ -12,7 +12,7 @@ export interface Data {
   dSum: Elements | undefined;
   gain: Elements | undefined;
   bias: Elements | undefined;
-  /** What dGain and dBias are added onto, where they are. */
+  /** The numbers that dGain and dBias are added to, if they are. */
   before: Float32Array;
 }
 
@@ -22,7 +22,7 @@ export interface Plain {
   mean: Float64Array;
   rstd: Float64Array;
   dx: Elements;
-  /** Of the norms that have gain and bias. */
+  /** For the norms that have gain and bias. */
   dGain: Float32Array | undefined;
   dBias: Float32Array | undefined;
 }
@@ -36,7 +36,7 @@ export function makeData(each: NormCase): Data {
   const random = new Random(`${seed}`);
   const param = (given: NormCase["gain"]) =>
     given && makeParam(given.family, size, given.float ? "f32" : dtype, random);
-  // In this order, so that leaving out what comes last changes nothing of what comes first.
+  // In this order, so that leaving out later numbers does not change earlier ones.
   const x = makeRows(family, rows, size, dtype, random);
   const dy = makeGradients(dyFamily, rows, size, dtype, dyExponent, random);
   const [gain, bias] = [param(each.gain), param(each.bias)];

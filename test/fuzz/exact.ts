@@ -1,4 +1,4 @@
-/** What a norm should give for a case, row by row, and how far from it each result may be. */
+/** The exact results of a norm for a case, row by row, and the bounds of the errors. */
 import * as reference from "adanorm/reference";
 import { boundOf, ULP } from "../accuracy/bounds.ts";
 import { dot, sum } from "../accuracy/double-double.ts";
@@ -35,7 +35,7 @@ export function settingsOf({ norm, options }: NormCase): Settings {
   };
 }
 
-/** Of one row: what is exact, and the units of the errors. */
+/** The exact values of one row, and the bounds of the errors. */
 export interface Row {
   mean: number;
   /** sum (x - mean)^2 / (H - ddof), or sum x^2 / H */
@@ -134,7 +134,7 @@ export class Exact {
     const y = exact ? new Float64Array(size) : this.forward.y.subarray(start, start + size);
     const dz = new Float64Array(size);
     const yBounds = new Float64Array(size);
-    // |dz|, or of adaNorm the sum of its two terms: they may cancel, their errors do not.
+    // |dz|, or for adaNorm the sum of the magnitudes of its two terms, which may cancel while their errors do not.
     const terms = new Float64Array(size);
     const gain = this.#gain;
     const bias = this.#bias;
@@ -165,7 +165,7 @@ export class Exact {
     let [a, s] = [0, 0];
     if (exact) {
       dx = new Float64Array(size);
-      // kappa / sigma, neither of which need be a double.
+      // kappa / sigma, computed together because neither need fit a double.
       let factor = rstd;
       if (epsAt === "std") factor = variance === 0 ? 0 : 1 / Math.sqrt(variance);
       a = detachMean ? 0 : quotient(sum(dz), size);
@@ -185,7 +185,7 @@ export class Exact {
     let largest = 0;
     for (let i = 0; i < size; i++) {
       const term = (terms[i] as number) + Math.abs(a) + 2 * Math.abs(s * (z[i] as number));
-      // NaN is no bound for the others.
+      // A NaN must not become the bound of the others.
       if (term > largest) largest = term;
     }
     return { mean, variance, rstd, isConstant, z, y, dx, yBounds, dxBound: boundOf("dx", size) * ULP * rstd * largest };
@@ -195,7 +195,7 @@ export class Exact {
     return this.#most(this.forward.rstd[row] as number);
   }
 
-  /** 1 / sigma may be more than a double holds where sigma is not 0: it is the largest then. */
+  /** 1 / sigma may be more than a double holds although sigma is not 0: then it is the largest double. */
   #most(rstd: number): number {
     return this.settings.eps > 0 ? Math.min(rstd, Number.MAX_VALUE) : rstd;
   }

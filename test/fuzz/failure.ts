@@ -1,6 +1,6 @@
-/** What a case fails with. */
+/** The error of a case that fails. */
 
-/** A case that does not hold: an error of the checks, not of the package. */
+/** An error of the checks, not of the package. */
 export class Failure extends Error {}
 
 export function fail(message: string): never {

@@ -8,10 +8,10 @@ import { Exact, type Way } from "./exact.ts";
 import { Failure, fail, sameBytes } from "./failure.ts";
 import { runVaried } from "./routes.ts";
 
-/** Half of the smallest f32: what is less may as well be 0. */
+/** Half of the smallest f32: a smaller error makes no difference. */
 const LEAST = 2 ** -150;
 
-/** Fails where a result is further off than the bound, the rounding to the storage aside. */
+/** Fails if the error of a result, apart from the rounding to the storage, exceeds the bound. */
 function within(
   what: string,
   at: number,
@@ -26,7 +26,7 @@ function within(
   const isFloat = storage.dtype === "f32";
   let rounding = isFloat ? LEAST : spacingAt(exact, storage) / 2 + LEAST;
   if (onto !== undefined) rounding += spacingAt(exact, STORAGES.f32) / 2;
-  // Infinity stands for the number that would follow the largest, and for all beyond.
+  // Infinity represents the number that would follow the largest, and all numbers beyond.
   let value = got;
   if (Math.abs(got) === Number.POSITIVE_INFINITY) {
     const infinity = 2 ** (storage.most + 1);
@@ -100,7 +100,7 @@ class Columns {
     }
   }
 
-  /** @param before what the sums were added onto, in so many calls. */
+  /** @param before the numbers that the sums were added to, in `calls` calls. */
   check(exact: Exact, dGain: Float32Array, dBias: Float32Array, before?: Float32Array, calls = 1): void {
     for (let i = 0; i < dGain.length; i++) {
       for (const [name, got, sums, units, isNumber] of [
@@ -111,7 +111,7 @@ class Columns {
         const onto = before ? (before[i] as number) : 0;
         const want = isNumber ? (sums[i] as number) + onto : Number.NaN;
         const bound = boundOf(name, dGain.length) * 2 * ULP * unit;
-        // Each call rounds what the sums come to.
+        // Each call rounds the sums.
         const rounding = before ? calls * ULP * (Math.abs(onto) + unit) : 0;
         within(name, i, got[i] as number, want, bound + rounding, STORAGES.f32);
       }
@@ -131,7 +131,7 @@ function checkSum({ dtype }: NormCase, { x, residual }: Data, { sum }: Plain): v
   }
 }
 
-/** Holds what the plain calls gave to the bounds. */
+/** Compares the results of the plain calls with the bounds. */
 function checkPlain(each: NormCase, data: Data, plain: Plain): { exact: Exact; columns: Columns } {
   const { size, rows, dtype } = each;
   checkSum(each, data, plain);
@@ -151,7 +151,7 @@ function checkPlain(each: NormCase, data: Data, plain: Plain): { exact: Exact; c
       checkRow(each, plain, y, dx, exact, row, "reference");
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      // Where the reference is too coarse.
+      // If the reference is too coarse.
       checkRow(each, plain, y, dx, exact, row, "oracle");
     }
     if (hasParams(each)) columns.add(exact.upstream(row), exact.zOf(row));
@@ -161,7 +161,7 @@ function checkPlain(each: NormCase, data: Data, plain: Plain): { exact: Exact; c
   return { exact, columns };
 }
 
-/** Fails unless both are the same bytes, NaN aside, which may be any. */
+/** Fails unless both are the same bytes; a NaN may be any NaN. */
 function same(what: string, got: Plain["y"] | Float64Array, want: typeof got, dtype: NormCase["dtype"] = "f32"): void {
   if (sameBytes(got, want)) return;
   const numbers = (elements: typeof got) => (elements instanceof Float64Array ? elements : decode(elements, dtype));

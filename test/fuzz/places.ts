@@ -21,9 +21,9 @@ export class Placed {
   #array: HostArray | undefined;
 
   /**
-   * @param elements what it is to hold.
-   * @param backing what it lies in, from `place.lead` on.
-   * @param ends whether an array ends with its last row: it may, or with what follows it.
+   * @param elements its contents.
+   * @param backing the array or matrix that it lies in, from `place.lead` on.
+   * @param ends whether an array ends with its last row, or with what follows that row.
    */
   constructor(
     backing: Backing,
@@ -46,7 +46,7 @@ export class Placed {
     }
   }
 
-  /** In a backing of its own: a matrix, or an array with elements before and behind it. */
+  /** In its own backing: a matrix, or an array with elements before and after it. */
   static alone(
     kernels: Kernels,
     name: string,
@@ -79,14 +79,14 @@ export class Placed {
     return this;
   }
 
-  /** What a call is given: a view of linear memory afresh. */
+  /** The argument of a call: a view of linear memory is made again. */
   get value(): HostArray | Matrix {
     if (this.#isMatrix) return this.backing.matrix as Matrix;
     if (this.#array?.length !== this.#length) this.#array = this.#view();
     return this.#array as HostArray;
   }
 
-  /** Whether a result is what was given for it, or the same elements anew where growth has detached that. */
+  /** Whether a result is the given array or matrix, or a new view of the same elements if growth has detached the given one. */
   isGiven(result: HostArray | Matrix): boolean {
     if (this.#isMatrix) return result === this.backing.matrix;
     const given = this.#array as HostArray;
@@ -101,7 +101,7 @@ export class Placed {
     return within;
   }
 
-  /** The rows, one behind the other, now that they are results. */
+  /** The rows as contiguous elements, now that they are results. */
   take(): Elements {
     const size = this.#size;
     const { all } = this.backing;
@@ -125,7 +125,7 @@ function lengthOf(rows: number, size: number, gap: number, ends: boolean): numbe
   return ends ? (rows - 1) * (size + gap) + size : rows * (size + gap);
 }
 
-/** The rowStride option for arguments by name: one number where that will do. */
+/** The rowStride option for arguments by name; one number if that is enough. */
 export function strides(size: number, placed: Readonly<Record<string, Placed | undefined>>) {
   const there = Object.entries(placed).filter((entry): entry is [string, Placed] => entry[1] !== undefined);
   const first = there[0]?.[1].stride ?? size;

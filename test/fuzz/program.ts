@@ -1,4 +1,4 @@
-/** A case as a program of its own, which needs nothing but the package. */
+/** A case as a program that needs only the package. */
 import { Random } from "../accuracy/random.ts";
 import type { Elements } from "../accuracy/storage.ts";
 import type { Case, MatrixCase, NormCase, Param, Place, RowsCase } from "./cases.ts";
@@ -6,7 +6,7 @@ import { hasParams, makeData } from "./data.ts";
 import { hostileProgram } from "./hostile/program.ts";
 import { makeRows } from "./values.ts";
 
-/** Arrays of more elements are written as the bytes that they are. */
+/** Arrays of more elements are written as bytes. */
 const FEW = 40;
 
 function literal(elements: Elements): string {
@@ -19,7 +19,7 @@ function literal(elements: Elements): string {
   return `new ${kind}(Uint8Array.from(atob("${base64}"), (c) => c.charCodeAt(0)).buffer)`;
 }
 
-/** Lays rows where a case has them, and tells them to a call. */
+/** Places rows as in the case, and passes them to a call. */
 const LAY = `
 // What rows lie in: a matrix, a view of one, or an array.
 function hold(rows, cols, dtype, { view, matrix }) {
@@ -68,7 +68,7 @@ function place({ lead, gap, view, half }: Place, matrix: boolean): string {
   });
 }
 
-/** The calls by the case's own way, on a range of rows. */
+/** The calls by the case's own route, on a range of rows. */
 function varied(each: NormCase): string[] {
   const { dtype, size, rows, places, matrices, gain, bias, columns, split } = each;
   const lines: string[] = [LAY, "function run(from, to, accumulate) {"];
@@ -208,7 +208,7 @@ function matrixProgram({ size, rows, from, to, family, seed }: MatrixCase): stri
 /** @param why the message of the failure. */
 export function programOf(each: Case, why: string): string {
   const head = `// ${why}\nimport { loadSync } from "adanorm";\n\nconst kernels = loadSync();`;
-  // What is beyond its bound is so by the plain call.
+  // A result beyond its bound comes from the plain call.
   const isPlain = why.includes(" within ");
   if (each.kind === "hostile") return `${head}\n${hostileProgram(each)}\n`;
   const body =

@@ -16,7 +16,7 @@ type Name = (typeof NAMES)[number];
 
 const whole = ({ high, low }: Pair) => high + low;
 
-/** What each reduction should give for a row, and the sum of magnitudes that its error is relative to. */
+/** The exact value of each reduction for a row, and the sum of magnitudes that its error is relative to. */
 function wanted(row: Float32Array, ddof: number): Record<Name, [want: number, unit: number]> {
   const size = row.length;
   const magnitudes = Float64Array.from(row, Math.abs);
@@ -81,14 +81,14 @@ function checkReduced(
   row: number,
 ): void {
   if (got === want || (Number.isNaN(got) && Number.isNaN(want))) return;
-  // Sums of infinities are infinite or no number; which, follows from the order.
+  // Sums of infinities are infinite or NaN, depending on the order.
   const isExtreme = name === "min" || name === "max";
   if (!isExtreme && !Number.isFinite(got) && !values.every(Number.isFinite)) return;
   const bound = reductionBound(name) * 2 ** -53 * unit;
   if (!(Math.abs(got - want) <= bound)) fail(`rows.${name}, row ${row}: got ${got}, expected ${want} within ${bound}`);
 }
 
-/** What a matrix of another type should hold: the nearest, or infinity. */
+/** The expected contents of a matrix of another type: the nearest number, or infinity. */
 export function checkMatrix(kernels: Kernels, { size, rows, from, to, family, seed, place }: MatrixCase): void {
   const elements = makeRows(family, rows, size, from, new Random(`${seed}`));
   const source = Placed.alone(kernels, "source", elements, size, from, { ...place, gap: 0 }, false);

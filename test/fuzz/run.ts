@@ -3,7 +3,7 @@
  * hostile arguments refused.
  *
  *     npm run fuzz -- --cases 100000 --seed 1
- *     npm run fuzz -- --seed 17 --path 88:0:1     # one case again, as a failure names it
+ *     npm run fuzz -- --seed 17 --path 88:0:1     # one case again, as the report of a failure names it
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, platform } from "node:os";
@@ -33,7 +33,7 @@ function readOptions(): Options {
   if (!(Number.isSafeInteger(cases) && cases > 0)) throw new Error(`--cases: expected a count, got ${values.cases}`);
   if (!(Number.isSafeInteger(seed) && seed >= 0)) throw new Error(`--seed: expected a number, got ${values.seed}`);
   const { path, markdown } = values;
-  // Before minutes are spent: the file is there and has its markers.
+  // Checked before the cases, which take minutes: the file exists and has its markers.
   if (markdown !== undefined) replacePart(readFileSync(markdown, "utf8"), "fuzz", "");
   return { cases, seed, path, markdown };
 }

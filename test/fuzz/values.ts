@@ -1,4 +1,4 @@
-/** The rows, gradients and parameters that random cases are made of. */
+/** The rows, gradients and parameters of random cases. */
 import type { DType } from "adanorm";
 import type { Random } from "../accuracy/random.ts";
 import { type Elements, encode, STORAGES } from "../accuracy/storage.ts";
@@ -25,7 +25,7 @@ const ordinary = normal(() => [0, 1]);
 
 const pick = <T>(random: Random, from: readonly T[]) => from[random.integer(from.length)] as T;
 
-/** Ordinary elements, but for `value` at every `period`. */
+/** Ordinary elements, with `value` once in every `period`. */
 function outliers(row: Float64Array, random: Random, period: number, dtype: DType): void {
   const largest = dtype === "f16" ? 4 : 6;
   const value = random.sign() * 10 ** random.between(1, largest);
@@ -34,7 +34,7 @@ function outliers(row: Float64Array, random: Random, period: number, dtype: DTyp
   for (let i = random.integer(Math.min(period, row.length)); i < row.length; i += period) row[i] = value;
 }
 
-/** The values that are no numbers, and those that are the largest. */
+/** The values that are not finite, and the largest numbers. */
 const SPECIAL = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
 
 const largestOf = (dtype: DType) => STORAGES[dtype].largest;
@@ -77,10 +77,13 @@ export type Family = keyof typeof FILLS;
 
 export const FAMILIES = Object.keys(FILLS) as Family[];
 
-/** The families that rows of x may be of: "mixed" takes another for each. */
+/** The families of rows of x: "mixed" takes another family for each row. */
 export const X_FAMILIES: readonly (Family | "mixed")[] = [...FAMILIES, "mixed"];
 
-/** Gradients: what their magnitudes are beside those of x is drawn too. No infinities, whose differences are no numbers. */
+/**
+ * Gradients. Their magnitudes relative to those of x are drawn too. There are no infinities, because their differences
+ * are NaN.
+ */
 export const DY_FAMILIES = [
   "normal",
   "normal",
@@ -100,7 +103,7 @@ export const PARAM_FAMILIES = ["near one", "normal", "zeros", "constant", "large
 
 export type ParamFamily = (typeof PARAM_FAMILIES)[number];
 
-/** Numbers as they are stored; those beyond the storage become its largest, infinities stay. */
+/** Numbers as they are stored. Those beyond the storage become its largest number, and infinities stay. */
 function stored(values: Float64Array, dtype: DType): Elements {
   const most = largestOf(dtype);
   for (let i = 0; i < values.length; i++) {

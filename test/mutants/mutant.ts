@@ -1,4 +1,4 @@
-/** Mutants, whatever made them, and those that no test can kill. */
+/** Mutants from either tool, and those that no test can kill. */
 import { readFileSync } from "node:fs";
 
 /**
@@ -21,7 +21,7 @@ export interface Mutant {
   fate: Fate;
 }
 
-/** A mutant that computes the same, or nothing that anybody could see, and why that is so. */
+/** A mutant whose results are the same, or differ in a way that nobody can see, with the reason. */
 interface Equivalent extends Pick<Mutant, "file" | "mutator" | "original" | "within" | "replacement"> {
   reason: string;
 }
@@ -29,7 +29,7 @@ interface Equivalent extends Pick<Mutant, "file" | "mutator" | "original" | "wit
 const all: Equivalent[] = JSON.parse(readFileSync(new URL("equivalent.json", import.meta.url), "utf8"));
 const KEYS = ["file", "mutator", "original", "within", "replacement"] as const;
 
-/** The mutants, those that survived being told apart from the equivalent ones. */
+/** The mutants, with survivors separated from equivalent ones. */
 export function withEquivalents(mutants: Mutant[]): Mutant[] {
   return mutants.map((mutant) => {
     const known = all.some((one) => KEYS.every((key) => one[key] === mutant[key]));

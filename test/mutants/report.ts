@@ -1,8 +1,8 @@
-/** What became of the mutants, in tables. */
+/** The results of the mutants, in tables. */
 import { markdownTable } from "../../scripts/markdown.ts";
 import type { Mutant } from "./mutant.ts";
 
-/** What is asked of the tests: that they kill as many of the mutants that can be killed. */
+/** The share of the mutants that can be killed which the tests must kill. */
 export const TARGETS = { src: 0.92, assembly: 0.95 } as const;
 
 export interface Score {
@@ -16,7 +16,7 @@ export function scoreOf(mutants: Mutant[]): Score {
   return { killed: count("killed"), survived: count("survived"), equivalent: count("equivalent") };
 }
 
-/** The share of those killed, of those that can be. */
+/** The killed mutants as a share of those that can be killed. */
 export function shareOf({ killed, survived }: Score): number {
   return killed / (killed + survived);
 }

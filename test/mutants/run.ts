@@ -1,5 +1,5 @@
 /**
- * `npm run mutants`: changes the code in one place at a time and looks whether a test fails. Fails where too many mutants survive.
+ * `npm run mutants`: changes the code in one place at a time and checks that a test fails. Fails if too many mutants survive.
  *
  *   npm run mutants                                   all of src/, 120 of assembly/: hours, and minutes with --share
  *   npm run mutants -- --only src/norm.ts             what the names of files contain; several, with commas between

@@ -1,4 +1,4 @@
-/** Mutants of src/: Stryker makes them and runs tests on them, first the quick ones, then on what is left the slow ones. */
+/** Mutants of src/: Stryker makes them and runs the fast tests on them, then the slow tests on the survivors. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,13 +16,13 @@ interface Subject {
   name: string;
   /** The files that mutants are made of, as patterns. */
   mutate: string[];
-  /** Files with tests, and then those that the survivors are tried on. */
+  /** Files with fast tests, and files with tests for the survivors. */
   passes: string[][];
   /** Whether the tests use the reference as it was built. */
   builtReference: boolean;
 }
 
-/** Apart, for the tests of one cover much of the others and kill little of it. */
+/** Separate subjects, because the tests of one cover much of the others and kill little of it. */
 const SUBJECTS: Subject[] = [
   {
     name: "facade",
@@ -48,7 +48,7 @@ const SUBJECTS: Subject[] = [
   },
 ];
 
-/** As much as is used of the report that Stryker writes. */
+/** The used part of the report that Stryker writes. */
 interface Report {
   files: Record<string, { source: string; mutants: Reported[] }>;
 }
@@ -76,7 +76,7 @@ const FATES = {
   Ignored: "static",
 } as const satisfies Record<string, Fate>;
 
-/** A mutant, with what it takes to have it made again. */
+/** A mutant, with the data to make it again. */
 interface Made extends Mutant {
   range: string;
 }
@@ -104,8 +104,8 @@ const keyOf = ({ range, mutator, replacement }: Made) => keyOfMutant(range, muta
 /**
  * Has Stryker try mutants.
  *
- * @param left those that survived so far. Without, all of the subject's are tried; what was found the last time, on the same
- * code and by the same tests, is taken from there.
+ * @param left the survivors so far. If left out, all mutants of the subject are tried; results of the last time, on the
+ * same code and by the same tests, are used again.
  */
 function run(subject: Subject, pass: number, mutate: string[], share: number, left?: Made[]): Made[] {
   const name = `${subject.name}-${pass + 1}`;
@@ -132,7 +132,7 @@ function run(subject: Subject, pass: number, mutate: string[], share: number, le
     disableTypeChecks: "src/**/*.ts",
     concurrency: 2,
     timeoutMS: 3000,
-    // A process that Stryker keeps for checks cannot load the plugin, and has no use for it.
+    // A process that Stryker keeps for checks cannot load the plugin and does not need it.
     logLevel: "error",
     warnings: { unknownOptions: false },
     reporters: ["progress-append-only", "json"],
@@ -145,17 +145,17 @@ function run(subject: Subject, pass: number, mutate: string[], share: number, le
   writeFileSync(file, JSON.stringify(config, null, 2));
   const stryker = join(here, "node_modules/@stryker-mutator/core/bin/stryker.js");
   execFileSync(process.execPath, [...process.execArgv, stryker, "run", file], { cwd: root, stdio: "inherit" });
-  // Those that no test reaches are told by Stryker without having been tried.
+  // Stryker reports mutants that no test reaches without trying them.
   return madeOf(JSON.parse(readFileSync(report, "utf8"))).map((one) =>
     one.fate !== "static" && lotOf(keyOf(one)) >= share ? { ...one, fate: "untried" } : one,
   );
 }
 
 /**
- * All mutants, and what became of them.
+ * All mutants with their results.
  *
- * @param only parts of the names of files, where not all of them are wanted.
- * @param share how many mutants to try, from 0 to 1; which ones is the same every time.
+ * @param only parts of the names of files; if left out, all files.
+ * @param share how many mutants to try, from 0 to 1; it is the same selection every time.
  */
 export function trySources(only: string[], share: number): Mutant[] {
   mkdirSync(out, { recursive: true });

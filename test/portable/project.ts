@@ -1,4 +1,4 @@
-/** An empty project with the package in it as it would be published, and the suite beside; and what becomes of the reports. */
+/** An empty project with the package as it would be published, and the suite; and the handling of the reports. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ export interface Project {
   remove(): void;
 }
 
-/** Runs a command; what it prints to standard output comes back, the rest is shown. */
+/** Runs a command. Returns its standard output, and shows the rest. */
 export function run(command: string, args: string[], cwd: string, env: Record<string, string> = {}): string {
   return execFileSync(command, args, {
     cwd,
@@ -32,8 +32,8 @@ export function run(command: string, args: string[], cwd: string, env: Record<st
 }
 
 /**
- * A temporary project with the package installed from its tarball. ADANORM_TARBALL names one that is there already: a
- * broken one, say, to see a test fail.
+ * A temporary project with the package installed from its tarball. ADANORM_TARBALL may name an existing tarball: a broken
+ * one, for example, to see a test fail.
  */
 export function makeProject(name: string): Project {
   const folder = mkdtempSync(join(tmpdir(), `adanorm-${name}-`));
@@ -112,7 +112,7 @@ export function missing(name: string, how: string): void {
   if (required) failures += 1;
 }
 
-/** To be called last: the exit code. */
+/** Sets the exit code; must be called last. */
 export function finish(): void {
   process.exitCode = failures ? 1 : 0;
 }

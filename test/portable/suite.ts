@@ -1,6 +1,6 @@
 /**
- * What must hold wherever the package runs: one suite, for every runtime, on the package as it is published. Uses nothing but
- * the package and what all runtimes have, and reports instead of throwing, so that a report can come from a page or a worker.
+ * What must hold wherever the package runs: one suite for every runtime, on the published package. It uses only the
+ * package and what all runtimes have. It reports instead of throwing, so that a report can come from a page or a worker.
  */
 
 import type { Kernels, Matrix } from "adanorm";
@@ -11,7 +11,7 @@ import { type Digests, digest } from "../digest.ts";
 export interface Report {
   passed: number;
   failed: { name: string; error: string }[];
-  /** The digest of all results, by arrays. Undefined where it could not be had. */
+  /** The digest of all results, by arrays; undefined if it could not be computed. */
   digest: Digests | undefined;
   /** Whether load({ relaxedSimd: true }) gives the relaxed build here. */
   relaxedSimd: boolean;
@@ -20,7 +20,7 @@ export interface Report {
 }
 
 export interface Host {
-  /** The bytes of the portable module, where the host has a way to give them and lets them be compiled. */
+  /** The bytes of the portable module, if the host can provide them and lets them be compiled. */
   bytes?: ArrayBuffer;
   /** A module that the host compiled. */
   module?: WebAssembly.Module;
@@ -45,7 +45,7 @@ function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(message);
 }
 
-/** Far wider than the error bounds, which are tested elsewhere: here it is whether the right thing comes out at all. */
+/** Much wider than the error bounds, which other tests check: this only shows that the results are the right ones. */
 function assertNear(actual: ArrayLike<number>, expected: ArrayLike<number>, what: string, tolerance = 16 * ULP): void {
   assert(actual.length === expected.length, `${what}: ${actual.length} numbers, not ${expected.length}`);
   for (let i = 0; i < expected.length; i++) {
@@ -139,7 +139,7 @@ function reductions(kernels: Kernels): void {
 
 type Half = "f16" | "bf16";
 
-/** f32 and the bits that they become: ties, what is next to ties, subnormals, and what is too large. */
+/** f32 and their 16-bit forms: ties, neighbours of ties, subnormals, and numbers that are too large. */
 const ROUNDED: Record<Half, readonly [number, number][]> = {
   f16: [
     [1, 0x3c00],
@@ -208,7 +208,7 @@ function bitsOf(kernels: Kernels, values: Float32Array, dtype: Half): Uint16Arra
 
 function conversions(kernels: Kernels, dtype: Half): void {
   const pairs = ROUNDED[dtype];
-  // In vectors, and in what is left over.
+  // In vectors, and in the rest of a row.
   for (const cols of [1, pairs.length]) {
     const matrix = kernels.matrix(
       Float32Array.from(pairs, ([value]) => value),
@@ -274,7 +274,7 @@ function halves(kernels: Kernels, name: (typeof NORMS)[number], dtype: Half): vo
   }
 }
 
-/** Float16Array, where there is one, holds what a Uint16Array of its bits does. */
+/** A Float16Array, if the runtime has it, gives the same as a Uint16Array of its bits. */
 function float16Arrays(kernels: Kernels): void {
   const { Float16Array } = globalThis as { Float16Array?: { from(values: Float32Array): Uint16Array } };
   if (!Float16Array) return;
@@ -300,7 +300,7 @@ function float16Arrays(kernels: Kernels): void {
   matrix.free();
 }
 
-/** x + residual on the way in, dx + dSum on the way out. */
+/** Forward adds the residual to x, and backward adds dSum to dx. */
 function residuals(kernels: Kernels, dtype: "f32" | Half): void {
   const size = 100;
   const batch = (seed: number) => {
@@ -332,7 +332,7 @@ function residuals(kernels: Kernels, dtype: "f32" | Half): void {
   for (const matrix of [a, b, c, d]) matrix.free();
 }
 
-/** Rows with room between them, more than go at a time: the same results, and nothing else is touched. */
+/** More rows than one tile holds, with room between them: the same results, and nothing else changes. */
 function rowStrides(kernels: Kernels, dtype: "f32" | Half): void {
   const [rows, size, stride] = [5000, 10, 16];
   const batch = (seed: number) => {
@@ -369,7 +369,7 @@ function errors(kernels: Kernels): void {
     /layerNorm\.forward: x: .* multiple of size 4, got 6/,
   );
   assertThrows(
-    // biome-ignore lint/suspicious/noExplicitAny: what callers without types may hand over
+    // biome-ignore lint/suspicious/noExplicitAny: callers without types may pass anything
     () => norm.forward([1, 2, 3, 4] as any),
     TypeError,
     /x: expected a Float32Array or a Matrix, got an Array/,
@@ -383,7 +383,7 @@ async function outOfMemory(): Promise<void> {
   forwardAndBackward(kernels, "layerNorm");
 }
 
-/** Whether loadSync works here; hosts that forbid to compile on this thread throw, and nothing else may go wrong. */
+/** Whether loadSync works here. Hosts that forbid compiling on this thread throw; no other failure is allowed. */
 function trySync(): boolean {
   try {
     adanorm.loadSync();
@@ -394,7 +394,7 @@ function trySync(): boolean {
   }
 }
 
-/** Runs everything; a test that fails does not keep the others from running. */
+/** Runs all tests, even if some of them fail. */
 export async function runSuite(host: Host = {}): Promise<Report> {
   const report: Report = { passed: 0, failed: [], digest: undefined, relaxedSimd: false, sync: false };
   const test = async (name: string, body: () => unknown) => {

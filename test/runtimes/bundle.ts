@@ -1,4 +1,4 @@
-/** The Worker, bundled for a host that is given modules: one of JavaScript, and beside it those of WebAssembly, as they are. */
+/** The Worker, bundled for a host that takes modules: one of JavaScript, and the unchanged modules of WebAssembly. */
 import { build } from "esbuild";
 
 export async function bundleWorker(folder: string, outdir: string): Promise<void> {

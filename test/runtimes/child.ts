@@ -1,4 +1,4 @@
-/** Processes of which nothing is left when they are done, or when this one is. */
+/** Child processes that leave nothing running when they end, or when this process ends. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
@@ -32,10 +32,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 /**
  * What a process prints to standard output.
  *
- * @throws Error with what it printed to standard error where it fails or takes too long.
+ * @throws Error with its standard error if it fails or takes too long.
  */
 export async function output({ command, args, cwd, env, timeoutMs }: Child): Promise<string> {
-  // In a group of its own, with all that it starts.
+  // In a separate process group, with everything that it starts.
   const child = spawn(command, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   const { pid: group } = child;
   if (group !== undefined) groups.add(group);
@@ -51,10 +51,10 @@ export async function output({ command, args, cwd, env, timeoutMs }: Child): Pro
     if (group !== undefined) kill(group);
   }, timeoutMs);
   try {
-    // Rejects where there was nothing to start.
+    // Rejects if it could not be started.
     const closed = once(child, "close");
     const [code, signal] = await Promise.race([once(child, "exit"), closed]);
-    // What it left running holds its output open.
+    // Processes that it left running keep its output open.
     if (group !== undefined) kill(group);
     await closed;
     if (code === 0) return printed.stdout;

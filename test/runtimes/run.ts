@@ -1,4 +1,4 @@
-/** The portable suite, on the packed package, in every runtime that is no browser. */
+/** The portable suite, on the packed package, in every runtime that is not a browser. */
 import { cpSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,7 @@ import { broken, finish, judge, makeProject, missing, writeSuite } from "../port
 import { RUNTIMES } from "./runtimes.ts";
 
 const project = makeProject("runtimes");
-// Also when the run is cut short.
+// Also if the run is interrupted.
 process.on("exit", project.remove);
 
 cpSync(fileURLToPath(new URL("project/", import.meta.url)), project.folder, { recursive: true });

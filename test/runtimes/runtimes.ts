@@ -1,4 +1,4 @@
-/** The runtimes, and how each comes to run the suite. */
+/** The runtimes, and how each of them runs the suite. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,13 +18,13 @@ export interface Answer {
 
 export interface Runtime {
   name: string;
-  /** The file without which it is not on this machine. */
+  /** A file that exists only if the runtime is on this machine. */
   needs: string;
   /** Runs the suite in a project. */
   run(folder: string): Promise<Answer>;
 }
 
-/** Nothing of the user's or of the caller's, no colours, and nobody is to be told or asked anything. */
+/** Without the settings of the user or the caller, without colours, and without reports or questions. */
 function environment(folder: string): Record<string, string> {
   const home = join(folder, "home");
   mkdirSync(home, { recursive: true });

@@ -17,7 +17,7 @@ const wrangler = spawn(execPath, [cli, "dev", "--local", "--ip=127.0.0.1", "--po
   stdio: ["ignore", "pipe", "pipe"],
 });
 
-/** Where it listens. A build that fails does not end it: it would wait for the error to be mended. */
+/** The address at which it listens. A failed build does not end it, because it waits until the error is corrected. */
 function listening() {
   return new Promise((resolve, reject) => {
     let output = "";

@@ -1,4 +1,4 @@
-/** What the soak does, one small thing at a time, and how often each. */
+/** The actions of the soak, and how often each is done. */
 import { type DType, loadSync, type Matrix } from "adanorm";
 import * as reference from "adanorm/reference";
 import { boundOf, ULP } from "../accuracy/bounds.ts";
@@ -28,7 +28,7 @@ function dtypeOf(random: Random): DType {
   return DTYPES[random.integer(DTYPES.length)] as DType;
 }
 
-/** Makes a matrix, freeing others first where the world is full. */
+/** Makes a matrix; frees others first if the world is full. */
 const allocate: Action = (world, random, counts) => {
   const dtype = dtypeOf(random);
   const cols = orders(random, 3000);
@@ -51,14 +51,14 @@ const allocate: Action = (world, random, counts) => {
   check(sameBytes(matrix.toFloat32(), decode(source, dtype)), () => `toFloat32 of ${rows} x ${cols} ${dtype}`);
 };
 
-/** A result that goes into a view of a matrix which is then dropped: y is all that holds it. */
+/** A result in a view of a matrix that is then dropped, so that only y holds the matrix. */
 const intoView: Action = (world, random) => {
   const call = drawCall(random, 4000);
   if (world.bytes + call.x.byteLength * 2 > world.budget) return;
   const { kernels } = world;
   const write = () => {
     const out = kernels.matrix(call.rows, call.size, call.dtype);
-    // What follows may grow the memory, and so detach the view while the call uses it.
+    // The call may grow the memory, and so detach the view while it uses it.
     return normOf(kernels, call).forward(call.x, { out: out.data }).y;
   };
   world.keep(write());
@@ -75,7 +75,7 @@ const routes: Action = (world, random, counts) => {
   counts.calls = (counts.calls ?? 0) + 9;
 };
 
-/** A result is held in the world, to be found unchanged later. */
+/** The world holds a result, and checks later that it is unchanged. */
 const keepResult: Action = (world, random) => {
   const call = drawCall(random, 4000);
   if (world.bytes + 4 * call.x.byteLength > world.budget) return;
@@ -114,7 +114,7 @@ const reductions: Action = (world, random, counts) => {
   counts.calls = (counts.calls ?? 0) + 20;
 };
 
-/** Results within their bounds: those of ordinary rows, without gain and bias. */
+/** Results must be within their bounds: ordinary rows, without gain and bias. */
 const againstReference: Action = ({ kernels }, random, counts) => {
   const { gain: _gain, bias: _bias, residual: _residual, dSum: _dSum, ...call } = drawCall(random, 3000);
   const { norm, size, dtype, options } = call;
@@ -131,7 +131,7 @@ const againstReference: Action = ({ kernels }, random, counts) => {
     const most = unit * ULP * Math.max(1, z) * (norm === "adaNorm" ? 1 + 0.2 * z : 1);
     const off = Math.abs((result.y?.[i] as number) - (want.y[i] as number));
     check(off <= most, () => `${describeCall(call)}: y[${i}] is ${off / ULP} x 2^-23 off`);
-    // Of dx the bound is relative to the largest dz of its row: what follows is more than that can be, by as much as z is.
+    // The bound of dx is relative to the largest dz of its row. This one is larger, by a factor of |z|.
     const largest = dy.subarray(row * size, (row + 1) * size).reduce((m, dyi) => Math.max(m, Math.abs(dyi)), 0);
     const slope = norm === "adaNorm" ? 1.5 : 1;
     const apart = Math.abs((result.dx?.[i] as number) - (dx[i] as number));
@@ -160,7 +160,7 @@ const ranOut: Action = (_world, random, counts) => {
   counts[name] = (counts[name] ?? 0) + 1;
 };
 
-/** Each with how often it is done, in some 200. */
+/** The actions, with their frequencies in about 200. */
 export const ACTIONS: readonly (readonly [name: string, share: number, action: Action])[] = [
   ["allocate", 45, allocate],
   ["free", 30, (world, random) => world.free(random)],

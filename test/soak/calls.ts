@@ -22,10 +22,10 @@ export interface Call {
   dSum?: Elements;
 }
 
-/** What a call gave, in arrays of its own. */
+/** The results of a call, in separate arrays. */
 export type Results = Record<string, Elements | Float64Array>;
 
-/** Sizes of every order, most of them small. */
+/** Sizes of every magnitude, most of them small. */
 export function orders(random: Random, most: number): number {
   return Math.floor(most ** random.uniform());
 }
@@ -71,7 +71,7 @@ export function onArrays(kernels: Kernels, call: Call): Results {
   return { y, ...(sum && { sum }), mean, rstd, ...arraysOf(norm.backward(dy, sum ?? x, { mean, rstd }, given)) };
 }
 
-/** On matrices, which are made and freed here; statistics are found again in backward. */
+/** On matrices, which are made and freed here; backward computes the statistics again. */
 export function onMatrices(kernels: Kernels, call: Call): Results {
   const { size, dtype } = call;
   const made: Matrix[] = [];
@@ -114,7 +114,7 @@ export function inPlace(kernels: Kernels, call: Call): Results {
   return arraysOf({ y, sum, ...stats, ...gradients });
 }
 
-/** Rows in two parts; of what is a sum over rows, nothing. */
+/** Rows in two parts, without the sums over rows. */
 export function inParts(kernels: Kernels, call: Call, random: Random): Results {
   const { size, rows, gain, bias } = call;
   const norm = normOf(kernels, call);
@@ -143,14 +143,14 @@ export function inParts(kernels: Kernels, call: Call, random: Random): Results {
   );
 }
 
-/** Fails unless whatever both hold is the same bytes. */
+/** Fails unless the results that both have are the same bytes. */
 export function checkSame(call: Call, route: string, got: Results, want: Results): void {
   for (const [name, elements] of Object.entries(got)) {
     check(sameBytes(elements, want[name] as Elements), () => `${describeCall(call)}: ${name} differs, ${route}`);
   }
 }
 
-/** Whatever is there, as arrays: matrices copied out. */
+/** The results that exist, as arrays; matrices are copied. */
 function arraysOf(results: object): Results {
   const there = Object.entries(results).filter(([, value]) => value !== undefined);
   return Object.fromEntries(

@@ -1,4 +1,4 @@
-/** What matrices and arrays of the soak hold: pieces of one long table of random numbers, and sums to know them by. */
+/** The contents of matrices and arrays of the soak: pieces of one long table of random numbers, and checksums. */
 import type { DType } from "adanorm";
 import { Random } from "../accuracy/random.ts";
 import { type Elements, encode } from "../accuracy/storage.ts";
@@ -18,13 +18,13 @@ function numbers(): Float32Array {
   return Float32Array.from({ length: MOST_ELEMENTS }, () => random.normal());
 }
 
-/** So many elements from anywhere in the table: a view of it, which nobody may write to. */
+/** A view of some elements anywhere in the table. It must not be written to. */
 export function piece(random: Random, length: number, dtype: DType): Elements {
   const start = random.integer(MOST_ELEMENTS - length + 1);
   return TABLES[dtype].subarray(start, start + length);
 }
 
-/** A sum that no change of a single element leaves as it was (FNV-1a over the elements' bits). */
+/** A checksum that every change of a single element changes (FNV-1a over the bits of the elements). */
 export function checksum(elements: Elements): number {
   const { buffer, byteOffset, length } = elements;
   const bits = elements instanceof Float32Array ? new Uint32Array(buffer, byteOffset, length) : elements;

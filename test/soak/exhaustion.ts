@@ -7,20 +7,20 @@ import { check, checksum, sameBytes } from "./contents.ts";
 
 const PAGE = 65536;
 
-/** Blocks that are given back to a full memory, at most: with more, most calls have all that they need. */
+/** The largest number of blocks that are freed in a full memory: with more, most calls would have enough. */
 const MOST_FREED = 10;
 
-/** A call that may run out of memory: what it is, and what it gives, which takes part in no other. */
+/** A call that may run out of memory, and its results, which no other call uses. */
 interface Attempt {
   name: string;
   /** What its messages begin with. */
   call: string;
   run(): ArrayBufferView[];
-  /** What the call writes to, should it get so far. */
+  /** The memory that the call writes to if it gets so far. */
   outputs: Matrix[];
 }
 
-/** Fills the memory to the last byte that can be had, in blocks of any sizes, which it returns. */
+/** Fills the memory completely, with blocks of any sizes, and returns the blocks. */
 function fill(kernels: Kernels, random: Random): Matrix[] {
   const fillers: Matrix[] = [];
   let size = PAGE;
@@ -92,7 +92,7 @@ function drawAttempt(kernels: Kernels, call: Call, random: Random, made: Matrix[
     }
     default: {
       if (random.uniform() < 0.5) return attempt("toFloat32", () => [xs.toFloat32()], [], "Matrix.toFloat32");
-      // The bits of a Uint16Array are what they are; floats may become any type.
+      // A Uint16Array already holds the bits of its type; floats may become any type.
       const to = dtype === "f32" ? (DTYPES[random.integer(3)] as DType) : dtype;
       return attempt("matrix", () => [kernels.matrix(x as Float32Array, size, to)], [], "matrix");
     }
@@ -102,7 +102,7 @@ function drawAttempt(kernels: Kernels, call: Call, random: Random, made: Matrix[
 /** An instance that runs out of memory time and again. */
 const OFTEN = { pages: 32, kernels: loadSync({ maximumBytes: 32 * PAGE }) };
 
-/** One that has never run out, and whose scratch area is still to be made. */
+/** An instance that has never run out of memory and has no scratch area yet. */
 function fresh(random: Random): typeof OFTEN {
   const pages = 2 + random.integer(6);
   return { pages, kernels: loadSync({ maximumBytes: pages * PAGE }) };
@@ -118,7 +118,7 @@ export function exhaust(random: Random): boolean {
   const sums = made.map((matrix) => checksum(matrix.data));
   const { used } = kernels.memory;
   const fillers = fill(kernels, random);
-  // As much is given back as brings the call to any of its allocations.
+  // Enough blocks are freed for the call to reach any of its allocations.
   const free = orders(random, Math.min(fillers.length, MOST_FREED) + 1);
   for (let i = 0; i < free; i++) (fillers.splice(random.integer(fillers.length), 1)[0] as Matrix | undefined)?.free();
 

@@ -20,7 +20,7 @@ const MIB = 2 ** 20;
 const SAMPLES = 300;
 const SHORTEST = 1000;
 
-/** How often what was dropped has to have been given back. */
+/** How often everything that was dropped must have been freed. */
 const SETTLE = 400;
 
 const MOST = ACTIONS.reduce((sum, [, share]) => sum + share, 0);
@@ -34,7 +34,7 @@ function drawAction(random: Random) {
   return ACTIONS[0] as (typeof ACTIONS)[0];
 }
 
-/** Worlds that live as long as the run, each grown at once to more than what its matrices will need at any time. */
+/** Worlds that live as long as the run. The memory of each grows at the start to more than its matrices will ever need. */
 function makeWorlds(): World[] {
   const worlds = [
     new World("small", 1 * MIB, 16 * MIB),
@@ -126,7 +126,7 @@ function readOptions(): Options {
   const { seed, markdown } = values;
   const minutes = Number(values.minutes);
   if (!(minutes > 0)) throw new Error(`--minutes: expected a number > 0, got ${values.minutes}`);
-  // Before hours are spent: the file is there and has its markers.
+  // Checked before the run, which takes hours: the file exists and has its markers.
   if (markdown !== undefined) replacePart(readFileSync(markdown, "utf8"), "soak", "");
   if (globalThis.gc === undefined) throw new Error("expected to be run with --expose-gc");
   return { minutes, seed, markdown };

@@ -1,4 +1,4 @@
-/** What memory a process and the kernels take over time, and whether it grows. */
+/** The memory of the process and of the kernels over time, and whether it grows. */
 
 const MIB = 2 ** 20;
 
@@ -10,15 +10,19 @@ export interface Sample {
   external: number;
   arrayBuffers: number;
   rss: number;
-  /** The linear memory of all instances that live on, and what their matrices hold beyond what is known to be held. */
+  /**
+   * The linear memory of the instances that live as long as the run, and the bytes of matrices beyond those that are
+   * known to be held.
+   */
   linear: number;
   unaccounted: number;
 }
 
 /**
- * How much more each may be in the last third of a run than in the middle one, by their medians: the first third is for
- * warming up. At a thousand actions a second, a leak of 64 bytes an action is more than allowed after two minutes, one of a
- * byte an action after two hours; an instance that is not collected keeps 64 KiB or more, and one comes every half second.
+ * How much larger the median of each may be in the last third of a run than in the middle third. The first third is for
+ * warming up. At a thousand actions a second, a leak of 64 bytes an action is more than allowed after two minutes, one of
+ * a byte an action after two hours; an instance that is not collected keeps 64 KiB or more, and one comes every half
+ * second.
  *
  *   heapUsed      code that is compiled late, and what the collector has not yet found
  *   external      as arrayBuffers, which are part of it

@@ -1,4 +1,4 @@
-/** One instance of the kernels with the matrices that live in it, each known by a checksum of its contents. */
+/** One instance of the kernels with its matrices, and a checksum of the contents of each. */
 import { type DType, type Kernels, loadSync, type Matrix } from "adanorm";
 import type { Random } from "../accuracy/random.ts";
 import type { Elements } from "../accuracy/storage.ts";
@@ -10,7 +10,7 @@ export interface Held {
   sum: number;
 }
 
-/** A view whose matrix was dropped: as long as it is held and not detached, the matrix's memory may not be given away. */
+/** A view whose matrix was dropped. While the view is held and not detached, the memory of the matrix must not be freed. */
 interface Kept {
   view: Elements;
   bytes: number;
@@ -24,12 +24,12 @@ export class World {
   readonly kernels: Kernels;
   readonly held: Held[] = [];
   readonly #kept: Kept[] = [];
-  /** Bytes of matrices that were dropped, of which the collector may have given back any. */
+  /** Bytes of dropped matrices. The collector may have freed any part of them. */
   #dropped = 0;
-  /** Bytes of matrices that are held, and what the calls that are under way hold besides. */
+  /** Bytes of matrices that are held, and bytes that the current calls hold. */
   bytes = 0;
 
-  /** @param budget how many bytes matrices are to hold, about. */
+  /** @param budget the approximate number of bytes that matrices may hold. */
   constructor(
     readonly name: string,
     readonly budget: number,
@@ -45,7 +45,7 @@ export class World {
     return matrix;
   }
 
-  /** Takes a matrix, or a random one, out of those that are held, its contents checked. */
+  /** Removes a given matrix or a random one from those that are held, and checks its contents. */
   #take(random: Random): Matrix | undefined {
     const { held } = this;
     if (held.length === 0) return undefined;
@@ -77,7 +77,7 @@ export class World {
     if (matrix) this.keep(matrix.data);
   }
 
-  /** Keeps a view that is all that is left of its matrix. */
+  /** Keeps a view whose matrix was dropped. */
   keep(view: Elements): void {
     this.#kept.push({ view, bytes: view.byteLength, sum: checksum(view) });
   }
@@ -98,7 +98,7 @@ export class World {
     this.checkUsed();
   }
 
-  /** memory.used is what is held, and no more besides than what was dropped. */
+  /** memory.used is at least what is held, and at most what is held and dropped together. */
   checkUsed(): void {
     this.#checkViews();
     const { used } = this.kernels.memory;
@@ -108,7 +108,7 @@ export class World {
     });
   }
 
-  /** Waits until all that was dropped has been given back; fails where it is not. */
+  /** Waits until everything that was dropped has been freed, and fails if it is not. */
   async settle(): Promise<void> {
     for (let round = 0; round < PATIENCE; round++) {
       globalThis.gc?.();
@@ -124,7 +124,10 @@ export class World {
     return this.#kept.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** Growth detaches views: a matrix whose view is, is as good as dropped. All others hold what they held. */
+  /**
+   * Growth detaches views: a matrix whose view is detached counts as dropped. All other views must have kept their
+   * contents.
+   */
   #checkViews(): void {
     for (let i = this.#kept.length - 1; i >= 0; i--) {
       const { view, bytes, sum } = this.#kept[i] as Kept;

@@ -1,4 +1,4 @@
-/** What the ops refuse, and in which words. */
+/** What the ops refuse, and the messages. */
 import * as tf from "@tensorflow/tfjs-core";
 import { AdaNorm, adaNorm, DetachNorm, LayerNorm, layerNorm, layerNormSimple } from "adanorm/tfjs";
 import { assert, assertThrows, type Define } from "./harness.ts";
@@ -118,7 +118,7 @@ export function errors(define: Define): void {
       () => new AdaNorm(any({ detachScales: true })),
       ...refused("AdaNorm", "args", `${layers}, k, detachScale`, '"detachScales" (did you mean detachScale?)'),
     );
-    // Saved models have null for what was not given.
+    // Saved models have null for options that were not given.
     new AdaNorm(any({ k: null, nonsense: null }));
     layerNorm(x, any({ eps: null, axes: undefined, scale: 1 }));
   });

@@ -1,4 +1,4 @@
-/** Where compiling is forbidden, ready() says so, and operators do the work. In Node, which forbids nothing by itself. */
+/** If compiling is forbidden, ready() says so, and operators do the work. Runs in Node, which does not forbid it by itself. */
 import assert from "node:assert/strict";
 import "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";

@@ -1,4 +1,4 @@
-/** Runs tests one after the other, in Node and on pages alike, and reports instead of throwing. */
+/** Runs tests in sequence, in Node and on pages, and reports instead of throwing. */
 import * as tf from "@tensorflow/tfjs-core";
 
 export interface Report {
@@ -11,7 +11,7 @@ type Test = () => void | Promise<void>;
 /** Where a subject registers its tests. */
 export type Define = (name: string, test: Test) => void;
 
-/** Runs a test, which has to leave as many tensors as it found. */
+/** Runs a test, which must leave as many tensors as it found. */
 export async function runTest(test: Test): Promise<void> {
   const { numTensors } = tf.memory();
   tf.engine().startScope();

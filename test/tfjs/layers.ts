@@ -53,7 +53,7 @@ async function train(model: tl.Sequential, epochs = 5): Promise<number[]> {
   return history.loss as number[];
 }
 
-/** Saves a model to memory, and loads it from what JSON leaves of that. */
+/** Saves a model to memory, and loads it from its JSON. */
 async function saveAndLoad(model: tl.LayersModel): Promise<tl.LayersModel> {
   let saved: tf.io.ModelArtifacts | undefined;
   await model.save(
@@ -73,7 +73,7 @@ async function saveAndLoad(model: tl.LayersModel): Promise<tl.LayersModel> {
   );
 }
 
-/** For models: all that they and their optimizers hold. */
+/** For models: everything that they and their optimizers hold. */
 function release(...models: tl.LayersModel[]): void {
   for (const model of models) {
     (model.optimizer as tf.Optimizer | undefined)?.dispose();

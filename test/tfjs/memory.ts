@@ -1,4 +1,4 @@
-/** What is left behind: nothing. */
+/** Nothing is left behind. */
 import * as tf from "@tensorflow/tfjs-core";
 import * as tl from "@tensorflow/tfjs-layers";
 import * as adanorm from "adanorm/tfjs";
@@ -11,7 +11,7 @@ function heapBytes(): number {
   return wasm?.HEAPU8.buffer.byteLength ?? 0;
 }
 
-/** Runs a step many times: tensors, their bytes and the backend's memory stay as they are after the first ones. */
+/** Runs a step many times. After the first steps, tensors, their bytes and the backend's memory must stay the same. */
 function repeat(times: number, step: () => void): void {
   for (let i = 0; i < 5; i++) step();
   const before = { ...tf.memory(), heap: heapBytes(), ids: tf.backend().numDataIds() };
@@ -79,7 +79,7 @@ export function growth(define: Define): void {
     const [x, gain, bias, dy] = [numbers([33, 65]), numbers([65]), numbers([65]), numbers([33, 65])];
     const before = heapBytes();
     const grow = () => {
-      // More than the memory has, whatever came before.
+      // More than the memory has at this point.
       const big = tf.zeros([heapBytes() / 4 + 2 ** 20]);
       big.dispose();
     };

@@ -1,4 +1,4 @@
-/** The norms under test, and the same composed over tf.moments, whose gradients TensorFlow.js finds by itself. */
+/** The norms under test, and the same norms composed over tf.moments, which TensorFlow.js differentiates itself. */
 import * as tf from "@tensorflow/tfjs-core";
 import {
   type AdaNormOptions,
@@ -72,7 +72,7 @@ export function allOptions(name: NormName): Options[] {
 
 let seed = 0;
 
-/** Normally distributed; others at each call, and the same in each run. */
+/** Normally distributed numbers: different ones in each call, the same ones in each run. */
 export function numbers(shape: number[], mean = 0, std = 1): tf.Tensor {
   seed += 1;
   return tf.randomNormal(shape, mean, std, "float32", seed);

@@ -1,4 +1,4 @@
-/** Packages that only the project has in which the tests run: as much of them as is used. */
+/** The used parts of packages that only the project of the tests has. */
 declare module "@tensorflow/tfjs-backend-cpu";
 
 declare module "@tensorflow/tfjs-backend-wasm" {

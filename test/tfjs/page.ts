@@ -1,4 +1,4 @@
-/** The suite on a page. One that is isolated from other origins has the wasm backend with threads, and its shared memory. */
+/** The suite on a page. A page that is isolated from other origins has the wasm backend with threads and shared memory. */
 import "@tensorflow/tfjs-backend-cpu";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";

@@ -1,4 +1,4 @@
-/** Which way the ops go: in the backend's memory, by copies, or by operators. */
+/** The routes of the ops: in the backend's memory, by copies, or by operators. */
 import * as tf from "@tensorflow/tfjs-core";
 import * as adanorm from "adanorm/tfjs";
 import { assert, assertEqual, assertNear, type Define } from "./harness.ts";
@@ -40,7 +40,7 @@ export async function usesOperators(): Promise<boolean> {
   return kernelNames.includes("Rsqrt");
 }
 
-/** Run first on a backend: which way its first op goes. */
+/** Runs first on a backend: the route of its first op. */
 export function firstOp(way: Way) {
   return (define: Define): void => {
     define(`the way is: ${way}`, async () => {
@@ -89,7 +89,7 @@ export function changes(define: Define): void {
       await tf.setBackend(first);
       const dx = tf.grad((one) => {
         const y = adanorm.adaNorm(one);
-        // At once, for the backend is there already.
+        // At once, because the backend is there already.
         tf.engine().backendName = then;
         (tf.engine() as unknown as { backendInstance: tf.KernelBackend }).backendInstance = tf.findBackend(then);
         return y;
@@ -116,7 +116,7 @@ export function changes(define: Define): void {
   });
 }
 
-/** Makes tensors seem to lie elsewhere when the next op asks: it leaves the memory alone then. Gives back what was there. */
+/** Makes tensors seem to lie elsewhere when the next op asks, so that it does not use the memory. Returns what was there. */
 export function breakInternals(): Wasm["asm"] {
   const wasm = wasmOf();
   const { asm } = wasm;
@@ -131,7 +131,7 @@ export function breakInternals(): Wasm["asm"] {
   return asm;
 }
 
-/** What emscripten exports, but for the memory: its functions are bound when they are called first. */
+/** The exports of emscripten except the memory: its functions are bound when they are first called. */
 export function hideMemory(): Wasm["asm"] {
   const wasm = wasmOf();
   const { asm } = wasm;
@@ -147,7 +147,7 @@ export function replaceBackend(): void {
   tf.registerBackend("wasm", factory);
 }
 
-/** Run last: the backend is gone afterwards, and there is another one. */
+/** Runs last, because it replaces the backend. */
 export function newBackend(define: Define): void {
   define("a new instance of the backend gets kernels of its own", async () => {
     const old = tf.backend();

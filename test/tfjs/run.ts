@@ -19,7 +19,7 @@ const root = join(here, "../..");
 const LIMIT_S = 300;
 const CLOSE_MS = 10_000;
 
-/** For a page to be isolated, and for the workers that TensorFlow.js starts there from scripts of its own making. */
+/** Isolates the page, and allows the workers that TensorFlow.js starts from scripts that it makes. */
 const ISOLATED = {
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-embedder-policy": "require-corp",
@@ -48,7 +48,7 @@ async function bundle(name: string, outfile: string, project: Project, external:
     external,
     plugins: [
       {
-        // Packages are those that the project has, not those of the folders above the scripts.
+        // Packages come from the project, not from the folders above the scripts.
         name: "packages of the project",
         setup(bundler) {
           bundler.onResolve({ filter: /^(adanorm|@tensorflow)\// }, ({ path, kind, resolveDir }) =>
@@ -93,7 +93,7 @@ async function inChromium(name: string, project: Project, headers: Record<string
   }
 }
 
-/** Every example of the page for users, as a program of its own. */
+/** Every example of docs/tensorflow.md, as a separate program. */
 function examples({ folder }: Project): void {
   const page = readFileSync(join(root, "docs/tensorflow.md"), "utf8");
   const all = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1] as string);
@@ -111,7 +111,7 @@ function examples({ folder }: Project): void {
   });
 }
 
-/** Compiles a program of a user with strict settings. */
+/** Compiles the program of a user with strict settings. */
 function types({ folder }: Project): void {
   mkdirSync(join(folder, "types"));
   for (const file of ["user.ts", "tsconfig.json"]) copyFileSync(join(here, "types", file), join(folder, "types", file));
@@ -123,7 +123,7 @@ function types({ folder }: Project): void {
   }
 }
 
-/** Runs a part; what keeps it from running is a failure, and the next one runs all the same. */
+/** Runs a part. An error is a failure, and the next part runs anyway. */
 async function part(name: string, body: () => void | Promise<void>): Promise<void> {
   try {
     await body();
@@ -150,5 +150,5 @@ try {
 }
 console.log(`${Math.round((performance.now() - start) / 1000)} s`);
 finish();
-// A browser that would not close does not keep this from ending.
+// A browser that does not close must not keep this process from ending.
 process.exit();

@@ -1,4 +1,4 @@
-/** All tests, on every backend and by every way that the ops have there. The host has set up the backends. */
+/** All tests, on every backend and by every route of the ops there. The host has set up the backends. */
 import * as tf from "@tensorflow/tfjs-core";
 import { ready } from "adanorm/tfjs";
 import { errors } from "./errors.ts";
@@ -20,7 +20,7 @@ import {
 /** Tests that run in the same circumstances. */
 export interface Stage {
   name: string;
-  /** Brings the circumstances about, whatever stages came before. */
+  /** Sets the circumstances up, whatever stages ran before. */
   enter(): Promise<void>;
   leave(): void;
   subjects: ((define: Define) => void)[];
@@ -31,13 +31,13 @@ async function useKernels(): Promise<void> {
   await ready();
 }
 
-/** A backend with as little memory as it begins with: tests of growth ask for more than there is. */
+/** A backend with its initial memory, because tests of growth ask for more than there is. */
 async function useNewBackend(): Promise<void> {
   replaceBackend();
   await useKernels();
 }
 
-/** A stage in which the wasm backend is not what it was. */
+/** A stage in which the wasm backend is modified. */
 function changed(
   name: string,
   change: () => ReturnType<typeof hideMemory>,
@@ -55,7 +55,7 @@ function changed(
   return { name, enter, leave, subjects };
 }
 
-/** @param way the one that ops on the wasm backend go by themselves. */
+/** @param way the route that ops on the wasm backend take by themselves. */
 export function stagesOf(way: Way): Stage[] {
   const leave = () => {};
   const setBackend = (name: string) => async () => void (await tf.setBackend(name));

@@ -1,4 +1,4 @@
-/** The suite under Vitest, on src/ as it stands: for coverage, and for mutants. What users get is tested by run.ts. */
+/** The suite under Vitest, on the sources in src/, for coverage and for mutants. run.ts tests what users get. */
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-wasm";
 import { afterAll, beforeAll, describe, test } from "vitest";

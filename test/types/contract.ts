@@ -1,12 +1,12 @@
-/** Checked by the compiler alone: what the package exports can be used as what api.d.ts promises. */
+/** Only compiled: the exports of the package can be used as api.d.ts promises. */
 import * as adanorm from "adanorm";
 import * as reference from "adanorm/reference";
 import type * as api from "./api.d.ts";
 
-/** Compiles only where every Ours is a Promised. */
+/** Compiles only if every Ours is a Promised. */
 type Holds<Ours extends Promised, Promised> = Ours;
 
-/** Compiles only where both are the same, neither wider. */
+/** Compiles only if both are the same. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : never;
 
 export type Results = [
@@ -21,7 +21,7 @@ export type Results = [
   Holds<adanorm.Kernels, api.Kernels>,
 ];
 
-/** What users pass in goes the other way: whatever was promised to be accepted is. */
+/** For arguments it is the other way round: everything that api.d.ts promises to accept is accepted. */
 export type Arguments = [
   Holds<api.StatsOptions, adanorm.StatsOptions>,
   Holds<api.AdaNormOptions, adanorm.AdaNormOptions>,

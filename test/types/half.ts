@@ -1,4 +1,4 @@
-/** Checked by the compiler alone, where the program's libraries have Float16Array: it goes in and comes out. */
+/** Only compiled, with libraries that have Float16Array: calls take it and return it. */
 import type { HalfArray, Kernels, Matrix, Norm } from "adanorm";
 
 export function halves(kernels: Kernels, norm: Norm, x: Float16Array<ArrayBuffer>): HalfArray {

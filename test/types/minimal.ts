@@ -1,4 +1,4 @@
-/** Checked with the library of ECMAScript 2022 alone, as in a program for Node without types of its own: it is enough. */
+/** Compiled with the library of ECMAScript 2022 only, as in a program for Node without its types: this must be enough. */
 import { load, loadSync } from "adanorm";
 import { forward } from "adanorm/reference";
 

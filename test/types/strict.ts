@@ -1,6 +1,6 @@
 /**
- * Checked by the compiler alone, under the settings of the strictest users (tsconfig.*.json beside this): the types that
- * the package publishes say exactly what comes back, refuse what would throw, and hold no `any` through which mistakes slip.
+ * Only compiled, under the settings of the strictest users (tsconfig.*.json beside this file). The published types are
+ * exact, refuse what would throw, and contain no `any` that would hide mistakes.
  */
 import { type AdaNormOptions, type Kernels, type LoadOptions, load, loadSync, type Matrix, type Norm } from "adanorm";
 import { backward, forward, type NormName } from "adanorm/reference";
@@ -8,12 +8,12 @@ import * as byUrl from "adanorm/url";
 
 type Is<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
-/** Compiles only where the value has exactly the type: neither wider, nor narrower, nor `any`. */
+/** Compiles only if the value has exactly the type: neither wider, nor narrower, nor `any`. */
 function expectType<Expected>() {
   return <Actual>(_value: Actual, ..._proof: Is<Actual, Expected> extends true ? [] : [never]): void => {};
 }
 
-/** What the types are made of at their ends; the libraries' own types are none of our business. */
+/** The types at which the search for `any` stops: the libraries' own types do not matter. */
 type Leaf =
   | string
   | number
@@ -40,7 +40,7 @@ type HoldsAny<T> = 0 extends 1 & T
           ? { [Key in keyof T]-?: HoldsAny<T[Key]> }[keyof T]
           : false;
 
-/** Compiles only where no type in the list is true. */
+/** Compiles only if no type in the list is true. */
 type None<_T extends false> = true;
 
 export type NoAny = [

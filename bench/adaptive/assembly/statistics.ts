@@ -1,6 +1,6 @@
 /**
- * assembly/statistics.ts without what is adaptive: one pass in f32, whatever the row. Compiled in its place by ../run.ts, to
- * measure what the adaptive statistics cost. It is wrong on every row that is not ordinary.
+ * assembly/statistics.ts without what is adaptive: one pass in f32, whatever the row. ../run.ts compiles this file
+ * instead, to measure the cost of the adaptive statistics. The results are wrong for all rows but ordinary ones.
  */
 import { Call } from "./call";
 import { Origin, Whole } from "./formulas/centring";

@@ -1,6 +1,6 @@
 /**
- * The gradient of conv2d, made of convolutions that the WebAssembly backend is fast at: it has no kernel for the gradient
- * of the filter, and a slow one for that of the input.
+ * The gradient of conv2d, made of convolutions that are fast on the WebAssembly backend. The backend has no kernel for
+ * the gradient of the filter, and a slow one for that of the input.
  *
  * Over images of height H (the width goes likewise), with a filter of size K, stride s, output size O and padding p in
  * front, y[o] = sum over k of x[s o + k - p] w[k].
@@ -16,7 +16,7 @@ interface Side {
   padding: number;
 }
 
-/** dW[k] = sum over o of x[s o + k - p] dy[o]: a convolution of x by dy, dilated by s, the examples being its channels. */
+/** dW[k] = sum over o of x[s o + k - p] dy[o]: a convolution of x by dy, dilated by s, with the examples as its channels. */
 function filterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, [vertical, horizontal]: [Side, Side]): tf.Tensor4D {
   const behind = (side: Side) => side.stride * (side.output - 1) + side.kernel - side.size - side.padding;
   const padded = tf.pad(tf.transpose(x, [3, 1, 2, 0]), [
@@ -71,7 +71,7 @@ function inputGradient(w: tf.Tensor4D, dy: tf.Tensor4D, [vertical, horizontal]: 
   const gaps = [[0, 0], along(vertical, v), along(horizontal, h), [0, 0]] as [number, number][];
   if (gaps.some(([before, after]) => before < 0 || after < 0)) throw new Error("conv2d: no gradient for this padding");
   const pixels = tf.conv2d(tf.pad(dy, gaps) as tf.Tensor4D, turned, 1, "valid");
-  // Not by tf.depthToSpace, which takes longer than the convolution.
+  // This does not use tf.depthToSpace, which takes longer than the convolution.
   const [batch, rows, columns] = pixels.shape;
   const apart = tf.reshape(pixels, [batch, rows, columns, stride, stride * inputs]);
   const together: [number, number, number, number] = [batch, rows * stride, columns * stride, inputs];

@@ -1,6 +1,6 @@
 /**
- * The sum of rows by segment, which the gradient of gather needs and the WebAssembly backend lacks. In plain JavaScript, on
- * the backend's own memory: it is one addition for each element.
+ * The sum of rows by segment, which the gradient of gather needs and the WebAssembly backend lacks. It is in plain
+ * JavaScript, on the backend's own memory, because it takes only one addition for each element.
  */
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";
@@ -16,7 +16,7 @@ export function mendGather(): void {
       const wasm = backend as BackendWasm;
       const width = x.shape.slice(segmentIds.shape.length).reduce((product, length) => product * length, 1);
       const output = wasm.makeOutput([numSegments, ...x.shape.slice(segmentIds.shape.length)], "float32");
-      // Views are taken once all is allocated: they do not outlive a growth of the memory.
+      // Views are made after all allocations, because growth of the memory detaches them.
       const sums = wasm.typedArrayFromHeap(output) as Float32Array;
       const rows = wasm.typedArrayFromHeap(x) as Float32Array;
       const segments = wasm.typedArrayFromHeap(segmentIds) as Int32Array;

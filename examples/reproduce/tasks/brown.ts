@@ -1,13 +1,13 @@
 /**
- * Is a sentence of the Brown corpus from fiction or not? By a Transformer's encoder, normalised behind the sums, whose
- * outputs are averaged over the words.
+ * Is a sentence of the Brown corpus from fiction or not? The model is the encoder of a Transformer, normalised after the
+ * sums. Its outputs are averaged over the words.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Parameters } from "../parameters.ts";
 import { readSentences, type Sentences } from "./sentences.ts";
 import type { Open, Split } from "./task.ts";
 
-/** What keeps attention away from where a sentence has ended already. */
+/** The mask that keeps attention from the places after the end of a sentence. */
 const FAR = -1e9;
 
 /** The indices of the words, 0 where there is none. */

@@ -5,7 +5,7 @@ import type { Open, Split } from "./task.ts";
 
 const KERNEL = 5;
 
-/** Writes a digit, moved by some rows and columns; what comes in at the edges is paper. */
+/** Writes a digit, moved by some rows and columns. The new pixels at the edges are paper. */
 function write(digit: Uint8Array, down: number, right: number, out: Float32Array): void {
   for (let row = Math.max(0, down); row < SIDE + Math.min(0, down); row++) {
     for (let column = Math.max(0, right); column < SIDE + Math.min(0, right); column++) {

@@ -1,6 +1,6 @@
 /**
- * The next character of Moby Dick, from some before it: their embeddings side by side, a dense layer, and residual blocks
- * normalised behind the sum, as in the Transformer of the paper.
+ * The next character of Moby Dick, from some characters before it: their embeddings side by side, a dense layer, and
+ * residual blocks that are normalised after the sum, as in the Transformer of the paper.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";

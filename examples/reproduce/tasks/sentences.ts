@@ -13,7 +13,7 @@ const HELD_OUT = 5;
 /** The most frequent words have an index of their own; 0 is no word, 1 any other. */
 const VOCABULARY = 6000;
 
-/** Shorter ones, titles and cries, tell nothing. */
+/** Shorter sentences (titles, exclamations) carry no information. */
 const FEWEST_WORDS = 4;
 
 export interface Sentences {
@@ -36,7 +36,7 @@ function readDocuments(): Sentence[][] {
   return lines.map((line) => {
     const [name, genre] = line.split(/\s+/) as [string, string];
     const fiction = FICTION.has(genre);
-    // A word is followed by a slash and its part of speech, which is not to be given away.
+    // A slash and the part of speech follow each word. The model must not see the part of speech.
     return readFileSync(join(folder, name), "latin1")
       .split("\n")
       .map((sentence) => sentence.trim().split(/\s+/))
@@ -52,7 +52,7 @@ function frequent(sentences: Sentence[]): Map<string, number> {
   return new Map(sorted.slice(0, VOCABULARY - 2).map(([word], i) => [word, i + 2]));
 }
 
-/** In random order, always the same: the first so many are as good as any. */
+/** In random order, always the same, so that the first examples are a fair sample. */
 function encode(sentences: Sentence[], indices: Map<string, number>, length: number): Sentences {
   const order = Uint32Array.from(sentences, (_, i) => i);
   shuffle(seeded(0), order);

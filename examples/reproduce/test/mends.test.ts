@@ -1,4 +1,4 @@
-/** Every mended gradient on the WebAssembly backend against the stock one on the cpu backend. */
+/** Every replaced gradient on the WebAssembly backend against the original one on the cpu backend. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import "@tensorflow/tfjs-backend-cpu";
@@ -77,7 +77,7 @@ function gradients({ inputs, compute }: Case): Gradients {
 const expected = new Map<string, Gradients>();
 
 before(async () => {
-  // Gradients are registered for all backends at once: the stock ones go first.
+  // Gradients are registered for all backends at once, so the original ones are computed first.
   await tf.setBackend("cpu");
   for (const one of CASES) expected.set(one.name, gradients(one));
   await startEngine();

@@ -1,4 +1,4 @@
-/** Every contender, forward and backward, against the package's reference; and that its kernels are what does the work. */
+/** Every contender, forward and backward, against the package's reference. Another test shows that the kernels do the work. */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import * as tf from "@tensorflow/tfjs-core";

@@ -1,4 +1,4 @@
-/** What a stopped command goes on from. */
+/** The store from which a stopped command continues. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

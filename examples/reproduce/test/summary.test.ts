@@ -1,4 +1,4 @@
-/** What is concluded from the figures. */
+/** The conclusions from the figures. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { NormName } from "../contenders.ts";

@@ -1,4 +1,4 @@
-/** All answers that say no: a status, and `{ "error": "field: expected ..., got ..." }`. */
+/** All answers that refuse a request: a status, and `{ "error": "field: expected ..., got ..." }`. */
 
 /** A request that is refused. The message is for the client. */
 export class Refusal extends Error {
@@ -21,7 +21,7 @@ export function refusal(status: number, field: string, expected: string, got: st
   return new Refusal(status, `${field}: expected ${expected}, got ${got}`);
 }
 
-/** What a value is, in a few words: a client's megabyte is not to come back in the message. */
+/** A value in a few words, because the message must not repeat a client's megabyte. */
 export function describe(value: unknown): string {
   if (value === undefined) return "none";
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);

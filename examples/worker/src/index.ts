@@ -6,7 +6,7 @@ import { contentLength, mediaType, optionsOfQuery, parseJson, toRows } from "./p
 import { normaliseRows, readText } from "./stream.ts";
 import { USAGE } from "./usage.ts";
 
-/** Of Workers only: a TransformStream that changes nothing and knows its length. */
+/** Only Workers have this: a TransformStream that changes nothing and knows its length. */
 declare const FixedLengthStream: new (length: number) => TransformStream<Uint8Array, Uint8Array>;
 
 const BINARY = "application/octet-stream";
@@ -64,7 +64,7 @@ function normaliseBinary(request: Request, query: URLSearchParams): Response {
     throw refusal(400, "body", `whole rows of ${rowBytes} bytes`, `${length} bytes`);
   }
   const y = request.body && normaliseRows(request.body, norm, MAX_BINARY_BYTES);
-  // Sets the content-length of the answer, by which a client can tell one that broke off.
+  // Sets the content-length of the answer, so that a client can recognise an answer that broke off.
   const body = length === undefined ? y : y?.pipeThrough(new FixedLengthStream(length));
   return new Response(body, { headers: { "content-type": BINARY } });
 }
@@ -79,7 +79,7 @@ async function normaliseJson(request: Request, query: URLSearchParams): Promise<
   return Response.json(form === "rows" ? { rows: toRows(y, options.size) } : { data: Array.from(y) });
 }
 
-/** Refuses what is too long before any of it is read, where the client says how long it is. */
+/** Refuses a body that is too long before any of it is read, if the client says how long it is. */
 function checkLength(length: number | undefined, most: number): void {
   if (length !== undefined && length > most) throw refusal(413, "body", `at most ${most} bytes`, `${length}`);
 }

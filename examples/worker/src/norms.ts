@@ -5,13 +5,13 @@ import { MAX_NORMS } from "./limits.ts";
 
 export const NORMS = ["layerNorm", "layerNormSimple", "adaNorm", "rmsNorm", "detachNorm"] as const;
 
-/** A norm by name, and the options that forward has use for. */
+/** A norm by its name, and the options that affect forward. */
 export interface NormOptions extends Pick<AdaNormOptions, "size" | "eps" | "epsAt" | "ddof" | "scale" | "k"> {
   norm: (typeof NORMS)[number];
 }
 
 /**
- * Norms by their options, as many as `most`: the one that was not used for the longest time goes first. A norm holds no
+ * Up to `most` norms by their options. The one that was not used for the longest time is removed first. A norm holds no
  * linear memory and nothing of a batch, so any number of requests can share it.
  */
 export class NormCache {
@@ -29,7 +29,7 @@ export class NormCache {
   }
 
   /**
-   * The values are the client's: the package checks them, and its message is fit for the client.
+   * The values come from the client. The package checks them, and its message can go to the client.
    *
    * @throws Refusal
    */
@@ -37,7 +37,7 @@ export class NormCache {
     const { norm: name, size, eps, epsAt, ddof, scale, k } = options;
     const key = JSON.stringify([name, size, eps, epsAt, ddof, scale, k]);
     const norm = this.#norms.get(key) ?? this.#make(options);
-    // A Map is in order of insertion: what was used last goes to its end.
+    // A Map is in order of insertion: the norm that was used last moves to the end.
     this.#norms.delete(key);
     this.#norms.set(key, norm);
     if (this.#norms.size > this.#most) this.#norms.delete(this.#norms.keys().next().value as string);
@@ -54,7 +54,7 @@ export class NormCache {
   }
 }
 
-/** One instance for the isolate. In a Worker the module comes compiled, so nothing waits for it. */
+/** One instance for the isolate. In a Worker the module is already compiled, so nothing waits for it. */
 export const kernels = loadSync();
 
 export const norms = new NormCache(kernels, MAX_NORMS);

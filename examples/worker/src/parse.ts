@@ -1,4 +1,4 @@
-/** What the client asks for: options from the query or from JSON, and the rows that came in JSON. */
+/** Reads requests: options from the query or from JSON, and rows from JSON. */
 import { describe, refusal } from "./errors.ts";
 import { MAX_SIZE } from "./limits.ts";
 import { NORMS, type NormOptions } from "./norms.ts";
@@ -6,10 +6,10 @@ import { NORMS, type NormOptions } from "./norms.ts";
 const NUMBERS = ["size", "eps", "ddof", "scale", "k"];
 const OPTIONS = ["norm", "size", "eps", "epsAt", "ddof", "scale", "k"];
 
-/** What Number() takes, less what nobody means: the empty string, blanks, 0x10, Infinity. */
+/** What Number() takes, except what nobody means: the empty string, blanks, 0x10, Infinity. */
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-/** The length of the body in bytes, where the client says it. */
+/** The length of the body in bytes, if the client says it. */
 export function contentLength(request: Request): number | undefined {
   const header = request.headers.get("content-length");
   return header === null ? undefined : Number(header);
@@ -20,7 +20,7 @@ export function mediaType(request: Request): string | undefined {
   return request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
 }
 
-/** Of a query nothing is ignored: a misspelt option is not to be answered with its default. */
+/** Nothing in a query is ignored: a misspelt option must not be taken as left out. */
 export function optionsOfQuery(query: URLSearchParams): NormOptions {
   const fields: Record<string, unknown> = {};
   for (const [name, value] of query) {
@@ -32,7 +32,7 @@ export function optionsOfQuery(query: URLSearchParams): NormOptions {
   return checkOptions(fields);
 }
 
-/** A batch that came as JSON; `rows` says in which of the two forms. */
+/** A batch from JSON; `rows` says in which of the two forms it came. */
 export interface JsonBatch {
   options: NormOptions;
   x: Float32Array;
@@ -69,8 +69,9 @@ export function toRows(y: Float32Array, size: number): number[][] {
 }
 
 /**
- * Checks what the package does not: the name, the limit on size, and options that the norm does not have. And the kinds,
- * which it does check: norms are kept by their options as JSON, where Infinity and null look like an option left out.
+ * Checks what the package does not: the name, the limit on size, and options that the norm does not have. It also checks
+ * the kinds, which the package checks too: norms are found by their options as JSON, in which Infinity and null look like
+ * an option that is left out.
  */
 function checkOptions(fields: Record<string, unknown>): NormOptions {
   const { norm, size } = fields;
@@ -101,7 +102,7 @@ function fromData(data: unknown, size: number): Float32Array {
 
 function fromRows(rows: unknown, size: number): Float32Array {
   if (!Array.isArray(rows)) throw refusal(400, "rows", "an array of arrays", describe(rows));
-  // All lengths come before the allocation: a thousand empty rows must not cost a thousand full ones.
+  // All lengths are checked before the allocation: a thousand empty rows must not cost as much as a thousand full ones.
   rows.forEach((row, index) => {
     if (Array.isArray(row) && row.length === size) return;
     throw refusal(400, `rows[${index}]`, `an array of ${size} numbers`, describe(row));
@@ -113,7 +114,7 @@ function fromRows(rows: unknown, size: number): Float32Array {
   return x;
 }
 
-/** Refuses what would become Infinity in float32, besides what is no number. */
+/** Refuses values that are not numbers, and numbers that would become Infinity in float32. */
 function copyNumbers(from: unknown[], to: Float32Array, start: number, field: string): void {
   from.forEach((value, index) => {
     if (typeof value !== "number" || !Number.isFinite(Math.fround(value))) {

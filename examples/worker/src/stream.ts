@@ -1,28 +1,28 @@
-/** Bodies as they come in: binary ones pass through row by row, text is read up to a limit. */
+/** Bodies as they arrive: binary bodies pass through row by row, text is read up to a limit. */
 import type { Norm } from "adanorm";
 import { refusal } from "./errors.ts";
 
-/** What is normalised at a time: as many rows as fit, one at the least. */
+/** Bytes that are normalised at a time: as many rows as fit, at least one. */
 const BLOCK_BYTES = 2 ** 16;
 
 /**
- * Rows of little-endian float32 in, the same normalised out.
+ * Takes rows of little-endian float32 and returns them normalised.
  *
- * Chunks end where they like, within a row or within a float: whole rows are answered as soon as they are there, and
- * what is left waits for the rest. Memory holds one block of rows and the answer to it, for the next part of the body is
- * read when the client has taken the answer to the last.
+ * A chunk may end within a row or within a float. Whole rows are answered as soon as they are there, and the remainder
+ * waits for the next chunk. Memory holds one block of rows and its answer, because the next part of the body is read when
+ * the client has taken the answer to the last part.
  *
- * What is wrong with the body by then comes too late for a status: the stream breaks off.
+ * An error in the body comes too late for a status, so the stream breaks off.
  */
 export function normaliseRows(body: ReadableStream<Uint8Array>, norm: Norm, most: number): ReadableStream<Uint8Array> {
   const rowBytes = norm.size * 4;
   const reader = body.getReader({ mode: "byob" });
-  // Is read into, behind the part of a row that waits in it, and so goes to the reader and comes back.
+  // The buffer that the reader fills, behind the part of a row that waits in it. The reader takes it and gives it back.
   let block = new ArrayBuffer(rowBytes * Math.max(1, Math.floor(BLOCK_BYTES / rowBytes)));
   let filled = 0;
   let total = 0;
 
-  /** The next rows as they are to be; undefined at the end of the body. */
+  /** The next rows, normalised; undefined at the end of the body. */
   async function next(): Promise<Uint8Array | undefined> {
     for (;;) {
       const { value, done } = await reader.read(new Uint8Array(block, filled));
@@ -36,7 +36,7 @@ export function normaliseRows(body: ReadableStream<Uint8Array>, norm: Norm, most
       if (total > most) throw refusal(413, "body", `at most ${most} bytes`, "more");
       const whole = filled - (filled % rowBytes);
       if (whole === 0) continue;
-      // In the order of the host, which all hosts of WebAssembly have in common with the body: little-endian.
+      // Float32Array uses the byte order of the host. All hosts of WebAssembly are little-endian, as the body is.
       const { y } = norm.forward(new Float32Array(block, 0, whole / 4));
       new Uint8Array(block).copyWithin(0, whole, filled);
       filled -= whole;
@@ -52,7 +52,7 @@ export function normaliseRows(body: ReadableStream<Uint8Array>, norm: Norm, most
           if (rows) controller.enqueue(rows);
           else controller.close();
         } catch (error) {
-          // Nobody is to go on sending.
+          // The client must stop sending.
           await reader.cancel(error);
           throw error;
         }
@@ -64,7 +64,7 @@ export function normaliseRows(body: ReadableStream<Uint8Array>, norm: Norm, most
   );
 }
 
-/** The text of a body. A client may keep its length to itself, so it is counted while it comes. */
+/** The text of a body. A client need not say its length, so the bytes are counted as they arrive. */
 export async function readText(body: ReadableStream<Uint8Array> | null, most: number): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";

@@ -1,4 +1,4 @@
-/** Sends one request over a connection of its own, in the parts that it says, and collects what comes back. */
+/** Sends one request over a new connection, in the parts that it names, and collects the answer. */
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 
@@ -10,11 +10,11 @@ export interface Message {
   /** With its query. */
   path: string;
   headers: Record<string, string>;
-  /** The body as it is to go out; with more than one part, each in a packet of its own. */
+  /** The body in parts. If there are several, each goes in a separate packet. */
   parts: Uint8Array[];
   /** Without a content-length. */
   chunked: boolean;
-  /** Hang up after so many parts, or, at Infinity, when the first bytes of the answer are there. */
+  /** Hang up after this number of parts; if it is Infinity, when the first bytes of the answer arrive. */
   leaveAfter?: number;
   /** Declare a body of this length and send nothing of it. */
   declared?: number;
@@ -28,7 +28,7 @@ export interface Answer {
   complete: boolean;
 }
 
-/** Short enough to keep 500 requests quick, long enough for the parts not to be read as one. */
+/** Milliseconds: short enough to keep 500 requests fast, long enough that parts are not read as one. */
 const PAUSE = 2;
 
 export function send(url: URL, message: Message): Promise<Answer> {
@@ -58,7 +58,7 @@ export function send(url: URL, message: Message): Promise<Answer> {
         chunks.push(chunk);
         if (leaveAfter === Number.POSITIVE_INFINITY) outgoing.destroy();
       });
-      // An error comes with a close as well; and the body of a refused request may be stuck halfway.
+      // A close follows an error too; and the body of a refused request may be stuck halfway.
       incoming.on("error", () => {});
       incoming.once("close", () => {
         done();

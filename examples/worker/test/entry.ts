@@ -1,4 +1,4 @@
-/** The Worker as it is, and one more path, which tells what its kernels and its cache hold. */
+/** The unchanged Worker, and one more path that says what its kernels and its cache hold. */
 import worker from "../src/index.ts";
 import { kernels, norms } from "../src/norms.ts";
 

@@ -71,7 +71,7 @@ export async function start(folder: string): Promise<Host> {
   return {
     url,
     async live() {
-      // Its result gets lost; that it collects first is what it is called for, and the next call waits for its end.
+      // Called only because it collects garbage first. Its result is not used, and the next call waits for its end.
       void inspector.call("HeapProfiler.takeHeapSnapshot", { reportProgress: false });
       const { usedSize, backingStorageSize } = await inspector.call("Runtime.getHeapUsage");
       return Number(usedSize) + Number(backingStorageSize);
@@ -126,7 +126,7 @@ async function inspect(base: URL): Promise<Inspector> {
   };
 }
 
-/** By /proc: of the children of this process the one that is called so. */
+/** From /proc: the child of this process with that name. */
 function resident(): number | undefined {
   try {
     const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ");

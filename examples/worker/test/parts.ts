@@ -1,4 +1,4 @@
-/** What of the Worker runs in Node too, where every cut and every order can be tried. */
+/** The parts of the Worker that run in Node too, where every cut and every order can be tried. */
 import assert from "node:assert/strict";
 import { loadSync } from "../../../build/index.js";
 import { Refusal } from "../src/errors.ts";
@@ -11,7 +11,7 @@ export type Check = [what: string, body: () => void | Promise<void>];
 const kernels = loadSync();
 const NO_LIMIT = Number.POSITIVE_INFINITY;
 
-/** A body in these chunks, such as a request has it; `pulled` counts those that were asked for. */
+/** A body like that of a request, in these chunks; `pulled` counts the chunks that were requested. */
 function bodyOf(chunks: Uint8Array[]): { body: ReadableStream<Uint8Array>; pulled(): number; cancelled(): boolean } {
   let next = 0;
   let cancelled = false;
@@ -19,7 +19,7 @@ function bodyOf(chunks: Uint8Array[]): { body: ReadableStream<Uint8Array>; pulle
     type: "bytes",
     pull(controller) {
       const chunk = chunks[next++];
-      // A copy, for what a stream of bytes is given it takes away.
+      // A copy, because a stream of bytes detaches the buffers that it gets.
       if (chunk) controller.enqueue(new Uint8Array(chunk));
       else {
         controller.close();
@@ -150,7 +150,7 @@ export function checkNorms(): Check[] {
         options.forEach((each, i) => {
           assert.equal(cache.get({ ...each }), norms[i]);
         });
-        // The first was used last: the second has to go.
+        // The first was used last, so the second must go.
         assert.equal(cache.get(options[0]), norms[0]);
         cache.get({ norm: "rmsNorm", size: 2 });
         assert.equal(cache.count, 8);

@@ -29,7 +29,7 @@ export class Choices {
     return values;
   }
 
-  /** Rows such as embeddings are, and among them those that norms find hard: far off, tiny, huge, constant. */
+  /** Rows like embeddings, with some that are hard for norms: far from the origin, tiny, huge, constant. */
   rows(rows: number, size: number): Float32Array {
     const x = normals(this.#random, rows * size, 1);
     for (let row = 0; row < rows; row++) {

@@ -1,4 +1,4 @@
-/** Requests, each with what makes an answer to it right. */
+/** Requests, each with a check of its answer. */
 import { type Kernels, loadSync } from "../../../build/index.js";
 import { MAX_BINARY_BYTES, MAX_JSON_BYTES, MAX_SIZE } from "../src/limits.ts";
 import { NORMS, type NormOptions } from "../src/norms.ts";
@@ -8,7 +8,7 @@ import { Choices } from "./random.ts";
 export interface Exchange {
   what: string;
   message: Message;
-  /** What is wrong with an answer; undefined where nothing is. */
+  /** The fault of an answer; undefined if there is none. */
   fault(answer: Answer): string | undefined;
 }
 
@@ -58,7 +58,7 @@ function travel(choices: Choices, bytes: Uint8Array, mostParts: number): Pick<Me
 export function binary(choices: Choices, norm: NormOptions["norm"], size: number, rows: number): Exchange {
   const options = anyOptions(choices, norm, size);
   const x = choices.rows(rows, size);
-  // What JSON cannot carry is to pass through binary rows.
+  // Values that JSON cannot carry must pass through binary rows.
   if (x.length > 0 && choices.chance(0.1))
     x[choices.integer(0, x.length - 1)] = choices.of([Number.NaN, 1 / 0, -1 / 0]);
   const expected = Buffer.from(bytesOf(normalised(x, options)));
@@ -119,7 +119,7 @@ function json(choices: Choices, norm: NormOptions["norm"], size: number, rows: n
   };
 }
 
-/** A client that hangs up: no answer is wrong, but the others' are to be right. */
+/** A client that hangs up: no answer to it is wrong, but the answers to the others must be right. */
 function leaver(choices: Choices): Exchange {
   const exchange = binary(choices, choices.of(NORMS), choices.of([100, 768, 4096]), 64);
   const { path, headers, parts } = exchange.message;
@@ -201,7 +201,7 @@ const REFUSED: Refused[] = [
   inQuery("?norm=adaNorm&size=4&__proto__=1", `query: expected only ${OPTIONS}, got "__proto__"`),
   inQuery("?norm=rmsNorm&size=4&eps=-1", "rmsNorm: eps: expected a finite number >= 0, got -1"),
   inQuery("?norm=rmsNorm&size=4&eps=NaN", 'eps: expected a number, got "NaN"'),
-  // Becomes Infinity, which in a careless key is the default.
+  // Becomes Infinity, which a careless key would confuse with the default.
   inQuery("?norm=rmsNorm&size=4&eps=1e999", "eps: expected a finite number, got Infinity"),
   inQuery("?norm=layerNorm&size=4&epsAt=mean", 'layerNorm: epsAt: expected "variance" or "std", got "mean"'),
   inQuery("?norm=layerNorm&size=4&ddof=2", "layerNorm: ddof: expected 0 or 1, got 2"),
@@ -313,8 +313,8 @@ function refused(kind: Refused): Exchange {
 }
 
 /**
- * A body without a content-length that turns out wrong: whole rows up to there are answered, and nothing after. That
- * the connection breaks is not asked for: workerd ends the answer as if all were well.
+ * A body without a content-length that turns out to be wrong: the whole rows before the fault are answered, and nothing
+ * after it. The test does not demand that the connection breaks, because workerd ends the answer as if it were complete.
  */
 function brokenOff(what: string, x: Uint8Array, size: number, sound: number, parts: Uint8Array[]): Exchange {
   const options: NormOptions = { norm: "layerNorm", size };

@@ -19,7 +19,7 @@ import { burst, type Exchange, queryOf, tooLong } from "./requests.ts";
 const BURSTS = 8;
 const REQUESTS = 500;
 
-/** By then caches are full and code is compiled: from there on memory is to stay where it is. */
+/** By then caches are full and code is compiled, so memory must not grow from there on. */
 const WARM = 2;
 
 /** The scratch area: a tile of 128 KiB, and 512 KiB of statistics where that is 32,768 rows of 1. */
@@ -28,7 +28,7 @@ const MOST_LINEAR = 2 ** 20;
 /** A kilobyte kept of each request would be 3 MB. */
 const MOST_LIVE = 2 ** 20;
 
-/** What the allocators of workerd may take their time to give back; some ten times as much passes through. */
+/** What the allocators of workerd may give back late. About ten times as much passes through them. */
 const MOST_RESIDENT = 64 * 2 ** 20;
 
 /** Far more than the buffers on the way hold, and far less than the body of a client that does not read. */
@@ -89,7 +89,7 @@ async function runBurst(host: Host, seed: number): Promise<void> {
   });
 }
 
-/** A client that sends and does not read is to be held up, and gets everything in the end. */
+/** A client that sends and does not read must be held up, and gets everything in the end. */
 async function runStalled(host: Host): Promise<string> {
   const part = Buffer.alloc(2 ** 20);
   const parts = 60;
@@ -111,7 +111,7 @@ async function runStalled(host: Host): Promise<string> {
     }
     outgoing.end();
   })();
-  // Is waited for below, when the time has come.
+  // The code below waits for it.
   sending.catch(() => {});
   const before = host.resident();
   await wait(2000);
@@ -188,7 +188,7 @@ async function checkWhole(): Promise<void> {
     const { folder, upload } = bundle(project, "src/index.ts", "upload");
     await check("the package's module is uploaded as it is", () => {
       const file = readdirSync(folder).find((name) => name.endsWith("adanorm.wasm"));
-      // While a Worker starts, bytes may be compiled: another entry of the package would work too, larger and slower.
+      // A Worker may compile bytes while it starts, so another entry of the package would work too; it is larger and slower.
       assert.ok(file, "expected a .wasm file, got bytes in JavaScript");
       const module = readFileSync(join(folder, file));
       assert.ok(module.equals(readFileSync(join(project.installed, "build/adanorm.wasm"))));

@@ -3,7 +3,7 @@ import { loadSync, type Matrix } from "adanorm";
 import type { Elements } from "../../accuracy/storage.ts";
 import { contentsOf, type HostileCase, isMatrix, type Scene } from "./scene.ts";
 
-/** What an argument is: which values are good for it, and which look like ones that are. */
+/** The kind of an argument: it decides which values are valid, and which only look valid. */
 export type Role =
   | "batch"
   | "column"
@@ -194,7 +194,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
   },
 };
 
-/** Methods on something else than what they belong to. */
+/** Methods called on an object that they do not belong to. */
 const METHODS = ["forward", "backward", "l2", "matrix", "rows", "adaNorm", "toArray", "toFloat32"] as const;
 
 function methodCall(method: (typeof METHODS)[number]): Call {
@@ -243,7 +243,7 @@ export function get(args: Arguments, path: string): unknown {
   return path.split(".").reduce<any>((value, name) => value?.[name], args);
 }
 
-/** The arguments with one of them another: what contains it is new, all else as it was. */
+/** The arguments with one of them replaced. Objects that contain it are new, everything else is the same. */
 export function replaced(args: Arguments, path: string, value: unknown): Arguments {
   const [name, ...rest] = path.split(".") as [string, ...string[]];
   return { ...args, [name]: rest.length === 0 ? value : replaced(args[name] ?? {}, rest.join("."), value) };

@@ -1,4 +1,4 @@
-/** The check of a hostile case: refused in words and without a trace, or as good as the honest call. */
+/** The check of a hostile case: the call is refused with a message and changes nothing, or does what the honest call does. */
 import { type Kernels, loadSync } from "adanorm";
 import { fail, sameBytes } from "../failure.ts";
 import { type Arguments, CALLS, type Call, get, pathsOf, type Role, replaced, resultBytes } from "./calls.ts";
@@ -19,7 +19,7 @@ export interface Chosen {
   value: Value;
 }
 
-/** What a case comes to: which argument becomes what. */
+/** The argument that a case replaces, and its value. */
 export function choose(scene: Scene): Chosen & { args: Arguments } {
   const { each } = scene;
   const call = CALLS[each.call] as Call;
@@ -39,25 +39,26 @@ function checkMessage({ call, path, value }: Chosen, each: HostileCase, error: E
   }
   if (!error.message.startsWith(`${call.starts(each)}: `)) fail(`refused in the name of another call: ${what}`);
   const name = path.split(".").at(-1) as string;
-  // Where the first batch is of another shape or kind, it is the others that do not fit. A source may be a number of rows.
+  // If the first batch has another shape or kind, the error names the others, which do not fit. A source may be a number
+  // of rows.
   const others = ["x", "dy"].includes(name) ? "|residual|sum|out|dSum|dx|x|stats|dy" : name === "source" ? "|rows" : "";
   if (!new RegExp(`\\b(${name}${others})\\b`).test(error.message)) fail(`refused without naming ${path}: ${what}`);
 }
 
 function isRefusal(error: unknown, role: Role): error is Error {
   if (error instanceof TypeError || error instanceof RangeError) return true;
-  // Bytes that are no module are the engine's to refuse.
+  // The engine refuses bytes that are no module.
   return role === "module" && error instanceof WebAssembly.CompileError;
 }
 
-/** Writes what went into an argument with a buffer of its own to the honest argument, to be compared. */
+/** Copies the contents of an argument with its own buffer to the honest argument, to compare them. */
 function bringBack(value: unknown, honest: unknown): void {
   if (!ArrayBuffer.isView(value) || !ArrayBuffer.isView(honest) || value.buffer === honest.buffer) return;
   if (value.byteLength !== honest.byteLength || Object.getPrototypeOf(value) !== Object.getPrototypeOf(honest)) return;
   (honest as Float32Array).set(value as Float32Array);
 }
 
-/** What the honest call does, in a scene of its own: its results, and everything after it. */
+/** The effect of the honest call, in a separate scene: its results, and all bytes after it. */
 function honestly(kernels: Kernels, each: HostileCase, fate: Value["fate"]): Buffer[] {
   const scene = new Scene(kernels, each);
   try {
@@ -71,7 +72,7 @@ function honestly(kernels: Kernels, each: HostileCase, fate: Value["fate"]): Buf
   }
 }
 
-/** Fails where the kernels do not work on: where a new matrix is not what it was. */
+/** Fails if the kernels no longer work: if a new matrix does not hold what was written to it. */
 function checkWorks(kernels: Kernels): void {
   const matrix = kernels.matrix(3, 5);
   if (!matrix.data.every((value) => value === 0)) fail("a new matrix is not zero");
@@ -95,7 +96,7 @@ export function checkHostile(shared: Kernels, each: HostileCase): "refused" | "t
     try {
       hostile = value.make(honest, scene);
     } catch {
-      // A matrix need not let anything be defined on it.
+      // A matrix may refuse new properties.
       return "refused";
     }
     const before = fate === "spoilt" ? undefined : scene.snapshot();

@@ -1,4 +1,4 @@
-/** A hostile case as a program: honest arguments, and by its source what one of them becomes. */
+/** A hostile case as a program: honest arguments, and the source of the value that replaces one of them. */
 import { loadSync } from "adanorm";
 import { choose } from "./check.ts";
 import { type HostileCase, isMatrix, Scene } from "./scene.ts";

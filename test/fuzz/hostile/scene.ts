@@ -1,4 +1,4 @@
-/** Honest arguments for every call: what hostile ones take the place of. */
+/** Honest arguments for every call, which hostile ones replace. */
 import type { DType, HostArray, Kernels, Matrix, Norm } from "adanorm";
 import { type Elements, encode } from "../../accuracy/storage.ts";
 import type { NormName } from "../../accuracy/subjects.ts";
@@ -7,14 +7,17 @@ import type { NormName } from "../../accuracy/subjects.ts";
 export interface HostileCase {
   kind: "hostile";
   call: string;
-  /** Which of the call's arguments, and which of the values that it may become. */
+  /** The index of the argument, and of the value that replaces it. */
   argument: number;
   value: number;
   norm: NormName;
   dtype: DType;
   size: number;
   rows: number;
-  /** What batches are: arrays in buffers of their own, or ones that can be shrunk, matrices, or views of matrices. */
+  /**
+   * The kind of the batches: arrays in their own buffers, arrays in buffers that can shrink, matrices, or views of
+   * matrices.
+   */
   place: "array" | "resizable" | "matrix" | "view";
 }
 
@@ -25,7 +28,7 @@ const COLUMNS = ["gain", "bias", "dGain", "dBias"] as const;
 
 export type OperandName = (typeof NAMES)[number] | (typeof COLUMNS)[number];
 
-/** An array in a buffer of its own, which may be of those that can be shrunk. */
+/** An array in its own buffer, which may be one that can shrink. */
 function allocate(elements: Elements, resizable: boolean): Elements {
   if (!resizable) return elements;
   const { byteLength } = elements;
@@ -84,7 +87,7 @@ export class Scene {
   }
 }
 
-/** Small numbers, other ones by every name. */
+/** Small numbers, different for every name. */
 export function elementsOf(name: string, length: number, dtype: DType): Elements {
   const first = name.length + (name.codePointAt(0) as number);
   const numbers = Float32Array.from({ length }, (_, i) => ((i * 7 + first) % 11) / 4 - 1);
@@ -103,7 +106,7 @@ const [buffer, byteOffset, byteLength] = ["buffer", "byteOffset", "byteLength"].
   () => number,
 ];
 
-/** What an array or matrix holds, whatever the array says of itself. */
+/** The contents of an array or matrix, even if the array lies about itself. */
 export function contentsOf(value: ArrayBufferView | Matrix): ArrayBufferView {
   if (isMatrix(value)) return value.toArray();
   return new Uint8Array(buffer.call(value), byteOffset.call(value), byteLength.call(value));

@@ -1,11 +1,11 @@
-/** What hostile values are made of: for which arguments they are, and what is to become of them. */
+/** Hostile values: the arguments that they are for, and the outcome that is expected. */
 import type { Role } from "./calls.ts";
 
-/** An error that a value throws when it is looked at, which has to come out as it is. */
+/** An error that a value throws when it is read. It must come out unchanged. */
 export class Own extends Error {}
 
 /**
- * What becomes of it:
+ * The outcome that is expected:
  *
  *   refused   it must be
  *   honest    it is, or does what the honest argument does
@@ -23,9 +23,9 @@ export interface Value {
   name: string;
   roles: readonly Role[];
   fate: Fate;
-  /** Whether it is for arrays alone, or for matrices alone. */
+  /** Whether it is for arrays only, or for matrices only. */
   kind?: "array" | "matrix" | undefined;
-  /** Whether it makes the memory grow, which no instance can do often. */
+  /** Whether it makes the memory grow, which an instance cannot do often. */
   grows?: boolean;
   make(honest: Any, scene: Any): unknown;
 }

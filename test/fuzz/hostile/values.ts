@@ -1,11 +1,11 @@
 /**
- * What an argument may become. Each is a function of the honest argument, so that a program can say it by its source; what
- * it needs of its surroundings is in `scene`.
+ * What an argument may become. Each is a function of the honest argument, so that a program can contain its source.
+ * Everything else that it needs is in `scene`.
  */
 import { ALL, type Any, type Fate, OBJECTS, Own, type Value, value, without } from "./value.ts";
 import { VIEW_VALUES } from "./views.ts";
 
-/** Wrong wherever they stand. */
+/** Wrong for every argument. */
 const WRONG: Value[] = [
   () => null,
   () => Number.NaN,
@@ -32,7 +32,7 @@ const WRONG: Value[] = [
   () => Object("f32"),
 ].map((make) => value(ALL, "refused", make));
 
-/** Objects that may pass for empty options, and for nothing else. */
+/** Objects that are valid as empty options only. */
 const ODD: Value[] = [
   () => ({}),
   () => /x/,
@@ -62,7 +62,7 @@ const NUMERIC: Value[] = [
   value(["flag"], "refused", () => "true"),
 ];
 
-/** Options that are honest ones in another guise, or are none. */
+/** Options that are honest ones in another form, or are invalid. */
 const OPTION_VALUES: Value[] = [
   value(OBJECTS, "honest", (v) => new Proxy(v, {})),
   value(OBJECTS, "honest", (v) => Object.create(v)),
@@ -82,7 +82,7 @@ const OPTION_VALUES: Value[] = [
   value(OBJECTS, "honest", (v) => Object.assign(new ArrayBuffer(1), v)),
   value(OBJECTS, "honest", (v) => {
     const seen = new Set();
-    // Once what it is; whoever looks again finds something else.
+    // Honest when it is read first, and something else when it is read again.
     return new Proxy(v, {
       get: (of, name) => {
         if (seen.has(name)) return 1e9;
@@ -93,7 +93,7 @@ const OPTION_VALUES: Value[] = [
   }),
 ];
 
-/** What a method is called on. */
+/** The object that a method is called on. */
 const SELVES: Value[] = [
   () => undefined,
   () => null,

@@ -1,4 +1,4 @@
-/** Arrays and matrices that are not what they seem, or are what they do not seem. */
+/** Arrays and matrices that look valid and are not, or are valid and do not look so. */
 import { runInNewContext } from "node:vm";
 import { loadSync } from "adanorm";
 import { type Any, ARRAYS, type Constructor, type Value, VIEWS, value, without } from "./value.ts";
@@ -129,7 +129,7 @@ export const VIEW_VALUES: Value[] = [
     VIEWS,
     "honest",
     (v) => {
-      // Its length is that of its buffer, whatever becomes of that.
+      // Its length follows that of its buffer.
       const array = new v.constructor(new (ArrayBuffer as Any)(v.byteLength, { maxByteLength: v.byteLength + 8 }));
       array.set(v);
       return array;
@@ -139,7 +139,7 @@ export const VIEW_VALUES: Value[] = [
   value(["batch", "column"], "refused", (m) => new Proxy(m, {}), "matrix"),
   value(["batch", "column"], "refused", (m) => Object.create(m), "matrix"),
   value(["batch", "column"], "refused", ({ rows, cols, dtype, data }) => ({ rows, cols, dtype, data }), "matrix"),
-  // Refused where other batches are matrices.
+  // Refused if other batches are matrices.
   value(["batch"], "honest", (m) => m.toArray(), "matrix"),
   value(
     ["batch", "column"],

@@ -1,4 +1,4 @@
-/** AssemblyScript's compiler within this process, where it is warm from the second module on. */
+/** AssemblyScript's compiler in this process, where the engine has compiled it after the first module. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import asc from "assemblyscript/asc";
@@ -6,11 +6,11 @@ import asc from "assemblyscript/asc";
 /**
  * The portable module.
  *
- * @param changed files whose text is another one, from the root.
- * @returns its bytes, or undefined where it does not compile.
+ * @param changed the new text of files, by their paths from the root.
+ * @returns its bytes, or undefined if it does not compile.
  */
 export async function compile(root: string, changed: Record<string, string>): Promise<Uint8Array | undefined> {
-  // Half of the compiler's time goes into looking for improvements until there are none.
+  // Half of the compiler's time goes into a search for improvements until there are none.
   const settings = JSON.parse(textOf(join(root, "asconfig.json")) as string);
   Object.assign(settings.targets.release, { converge: false, optimizeLevel: 1, shrinkLevel: 0 });
   const texts = { ...changed, "asconfig.json": JSON.stringify(settings) };

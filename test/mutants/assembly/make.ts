@@ -1,4 +1,4 @@
-/** Small changes to assembly/: which there are, and a choice of them. */
+/** Small changes to assembly/: a list of all of them, and a sample. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
@@ -31,7 +31,7 @@ const OPERATORS: Partial<Record<string, string>> = {
   "-=": "+=",
 };
 
-/** Instructions on vectors, and our own of the same names on lanes. */
+/** Instructions on vectors, and methods of the same names on lanes. */
 const INSTRUCTIONS: Partial<Record<string, string>> = {
   add: "sub",
   sub: "add",
@@ -53,7 +53,7 @@ const INSTRUCTIONS: Partial<Record<string, string>> = {
   abs: "neg",
 };
 
-/** What a node may be replaced by, and the kind of that change. */
+/** The replacements of a node, and the kind of each change. */
 function replacementsOf(node: ts.Node, source: ts.SourceFile): [mutator: string, from: ts.Node, to: string][] {
   const text = node.getText(source);
   if (ts.isBinaryExpression(node)) {
@@ -117,7 +117,7 @@ function changesTo(root: string, file: string): Change[] {
 }
 
 /**
- * So many changes, spread evenly over the files and, in each, over the kinds.
+ * A sample of changes, spread evenly over the files and, in each file, over the kinds.
  *
  * @param random evenly distributed numbers in [0, 1).
  */

@@ -1,4 +1,4 @@
-/** Mutants of assembly/: each is compiled, then the digest is taken, then the tests of what the kernels do are run. */
+/** Tries mutants of assembly/: compiles each, compares its digest, then runs the tests of the kernels. */
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 const named = (...names: string[]) => names.map((name) => `test/${name}.test.ts`);
 const DIGEST = "test/digest.test.ts#the digest of all results is the committed one for arrays";
 
-/** First what kills most, in the least time. */
+/** First the tests that kill most mutants in the least time. */
 const STAGES: (Pick<Order, "only" | "tests"> & { limitMs: number })[] = [
   { only: named("digest"), tests: [DIGEST], limitMs: 60_000 },
   { only: named("norms", "special", "rows", "aliasing", "stats", "safety", "sizes"), limitMs: 300_000 },
@@ -24,7 +24,7 @@ const STAGES: (Pick<Order, "only" | "tests"> & { limitMs: number })[] = [
 ];
 const TESTS = [...new Set(STAGES.flatMap(({ only }) => only ?? []))];
 
-/** A folder that is to tests as the root is, but for the module in it. */
+/** A folder that looks to tests like the root, except for the module in it. */
 function makeOverlay(): string {
   const folder = mkdtempSync(join(tmpdir(), "adanorm-mutant-"));
   cpSync(join(root, "build"), join(folder, "build"), { recursive: true });
@@ -34,11 +34,10 @@ function makeOverlay(): string {
 }
 
 /**
- * Whether a test fails, or all take longer than `limitMs`: with nothing else on the machine, a tenth to a fortieth of that is
- * enough for all of them.
+ * Whether a test fails, or all tests take longer than `limitMs`. On an idle machine they need a tenth to a fortieth of that.
  */
 function fails(program: string, { limitMs, ...order }: (typeof STAGES)[number]): Promise<boolean> {
-  // To the worker, any mutant: the first failure ends the run.
+  // Any name tells the worker that there is a mutant, so that the first failure ends the run.
   const workerData: Order = { namespace: "__assembly__", mutant: "", ...order };
   const worker = new Worker(program, { workerData, execArgv: [], stdout: true, stderr: true });
   return new Promise((resolve) => {
@@ -62,10 +61,10 @@ async function fateOf(bytes: Uint8Array | undefined, unchanged: Uint8Array, over
 }
 
 /**
- * So many mutants, and what became of them. Those that compile to the same module are equivalent.
+ * Tries a number of mutants and returns them with their results. Those that compile to the same module are equivalent.
  *
- * @param tell is told of each as soon as it is known.
- * @throws Error where tests fail without a mutant.
+ * @param tell is called with each result.
+ * @throws Error if tests fail without a mutant.
  */
 export async function tryAssembly(
   count: number,

@@ -1,11 +1,11 @@
-/** Tests and src/ as one program, in as many files as there are tests. */
+/** Bundles tests and src/ as one program, with one file for each file of tests. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, type Plugin } from "esbuild";
 
-/** What the tests import, and where it is found from the root. */
+/** The imports of the tests, and their paths from the root. */
 const SOURCES: Record<string, string> = {
   adanorm: "src/index.ts",
   "adanorm/reference": "src/reference.ts",
@@ -18,9 +18,9 @@ const SOURCES: Record<string, string> = {
 /**
  * @param root the folder of the project, or of a copy of it with mutants in src/.
  * @param tests the files with tests, from the root.
- * @param builtReference whether they use the reference as it was built, which no mutant is in and which is faster.
- * @param outdir where the program goes.
- * @param overlay a folder whose build/ has the .wasm files, and which is otherwise as the root is to tests.
+ * @param builtReference whether they use the built reference, which has no mutants and is faster.
+ * @param outdir the folder of the program.
+ * @param overlay a folder that looks to tests like the root, except that its build/ has the .wasm files.
  * @returns the file to run.
  */
 export async function bundle(
@@ -46,7 +46,7 @@ export async function bundle(
         const lines = tests.map((file) => `${JSON.stringify(file)}: () => import(${JSON.stringify(join(root, file))})`);
         return { contents: `export const files = {${lines.join(",")}};`, resolveDir: root };
       });
-      // A host that compiles it gives the module, where others are given the bytes.
+      // A host that compiles .wasm files gives the module; other hosts give the bytes.
       bundler.onResolve({ filter: /^\.\/adanorm.*\.wasm$/ }, ({ path }) => ({
         path: join(overlay, "build", path),
         namespace: "module",
@@ -58,13 +58,13 @@ export async function bundle(
         contents: `import bytes from ${JSON.stringify(path)}; export default new WebAssembly.Module(bytes);`,
         resolveDir: root,
       }));
-      // TensorFlow.js for src/ and for its tests alike: the one that has a wasm backend beside it.
+      // TensorFlow.js for src/ and for its tests: the installation that has the wasm backend too.
       bundler.onResolve({ filter: /^@tensorflow\// }, ({ path }) => ({ path, namespace: "package" }));
       bundler.onLoad({ filter: /.*/, namespace: "package" }, ({ path }) => ({
         contents: `module.exports = requireHere(${JSON.stringify(project.resolve(path))});`,
         resolveDir: root,
       }));
-      // Files that are named relative to a module are where the module was.
+      // The paths of files that are relative to a module start from the original place of the module.
       bundler.onLoad({ filter: /\.ts$/ }, ({ path }) => ({
         contents: readFileSync(path, "utf8").replaceAll(
           "import.meta.url",

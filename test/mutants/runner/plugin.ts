@@ -1,20 +1,20 @@
 /**
- * Runs the tests for Stryker: each mutant in a thread of its own, on a program that was bundled once. The words that it
- * answers with are Stryker's.
+ * Runs the tests for Stryker: each mutant in a separate thread, on a program that was bundled once. Its answers use
+ * Stryker's terms.
  */
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { bundle } from "./bundle.ts";
 import type { Answer, Order, Outcome } from "./worker.ts";
 
-/** Of the options of Stryker, which has them from sources.ts. */
+/** The options of this plugin. sources.ts gives them to Stryker. */
 interface Options {
   mutantsOf: {
     tests: string[];
     builtReference: boolean;
-    /** The only ones to try, by their keys. Stryker itself tries all that lie within those. */
+    /** The keys of the mutants to try. Stryker itself would try all mutants in the same ranges. */
     only?: string[];
-    /** How many of them to try, from 0 to 1: chosen by their keys, and so the same ones every time. */
+    /** The share of them to try, from 0 to 1. Their keys decide, so it is the same share every time. */
     share: number;
   };
 }
@@ -41,11 +41,11 @@ interface MutantRun {
 /** Where the instrumented code looks for the mutant that is active. */
 const NAMESPACE = "__stryker__";
 
-/** Stryker ends the process, which costs a second, where a run has not ended itself by its time. */
+/** If a run has not ended in time, Stryker ends the process, which costs a second. */
 const EARLIER_MS = 500;
 const LEAST_MS = 2000;
 
-/** What tells a mutant from all others. `range` is as Stryker writes it where it is told what to mutate. */
+/** The key of a mutant. `range` has the form in which Stryker is told what to mutate. */
 export function keyOfMutant(range: string, mutator: string, replacement: string): string {
   return [range, mutator, replacement].join("\n");
 }
@@ -116,7 +116,7 @@ class Runner {
     return { status: "killed", nrOfTests, killedBy: [failed.id], failureMessage: failed.error };
   }
 
-  /** Undefined where it took too long. A thread that breaks down, as by a lack of memory, has failed a test. */
+  /** Undefined if it took too long. A thread that breaks down, for lack of memory for example, has failed a test. */
   #run(order: Omit<Order, "namespace">, timeout: number): Promise<Answer | undefined> {
     const workerData: Order = { namespace: NAMESPACE, ...order };
     const worker = new Worker(this.#program, { workerData, execArgv: [], stdout: true, stderr: true });

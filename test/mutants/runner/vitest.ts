@@ -1,6 +1,6 @@
 /**
- * As much of Vitest as the tests use, for mutants: it tells what there is to run, and leaves the running to worker.ts. Vitest
- * itself takes longer to begin than most mutants live. What is expected is judged by Vitest's own matchers.
+ * The parts of Vitest that the tests use, for mutants. It lists the tests, and worker.ts runs them. Vitest itself takes
+ * longer to start than most mutants take to be killed. `expect` uses Vitest's own matchers.
  */
 import { format } from "node:util";
 import { chai, JestAsymmetricMatchers, JestChaiExpect, JestExtend } from "@vitest/expect";
@@ -40,7 +40,7 @@ const suite = (name: string): Suite => ({
 
 let current = suite("");
 
-/** What a file with tests tells of them while it is loaded. */
+/** The tests that a file registers while it is loaded. */
 export async function collect(load: () => Promise<unknown>): Promise<Suite> {
   current = suite("");
   await load();
@@ -59,14 +59,14 @@ function addTest(name: string, body: () => unknown): void {
   current.members.push({ name, body });
 }
 
-/** The same for each of a table's lines, by `add`. */
+/** Registers a test for each line of a table, by `add`. */
 function eachOf(add: typeof addTest) {
   return (table: readonly unknown[]) => (name: string, body: Body) => {
     for (const line of table) {
       const args = (Array.isArray(line) ? line : [line]) as never[];
       const first = args[0] as unknown as Record<string, unknown>;
       const filled = name.replace(/\$(\w+)/g, (_, key) => String(first?.[key]));
-      // No more values than there are places for: the name has no use for the others.
+      // Only as many values as the name has places for.
       const places = filled.match(/%[a-z]/g)?.length ?? 0;
       add(format(filled, ...args.slice(0, places)), () => body(...args));
     }

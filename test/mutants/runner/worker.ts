@@ -1,4 +1,4 @@
-/** Runs tests, on a mutant or to see what they cover, in a thread of its own: what a mutant breaks is gone with it. */
+/** Runs tests, on a mutant or to see what they cover, in a separate thread, so that the damage of a mutant ends with it. */
 import { parentPort, workerData } from "node:worker_threads";
 import { files } from "virtual:files";
 import { collect, type Suite, type Test } from "./vitest.ts";
@@ -7,9 +7,9 @@ import { collect, type Suite, type Test } from "./vitest.ts";
 export interface Order {
   /** Where the instrumented code looks for the mutant that is active, and notes what is covered. */
   namespace: string;
-  /** Files with tests; without, all of them. */
+  /** Files with tests; if left out, all of them. */
   only?: string[] | undefined;
-  /** Ids of tests; without, all of the files'. */
+  /** Ids of tests; if left out, all tests of the files. */
   tests?: string[] | undefined;
   mutant?: string | undefined;
   /** Whether the mutant is active while modules are loaded. */
@@ -21,7 +21,7 @@ export interface Outcome {
   id: string;
   name: string;
   ms: number;
-  /** What went wrong. */
+  /** The error, if there was one. */
   error?: string;
 }
 
@@ -48,13 +48,13 @@ if (order.mutant !== undefined) {
 }
 const outcomes: Outcome[] = [];
 
-/** Whether all is well so far, or it does not matter: what kills a mutant ends the run. */
+/** Whether the run goes on: the first failure with a mutant ends it. */
 const goesOn = () => order.mutant === undefined || outcomes.every(({ error }) => error === undefined);
 
 const isTest = (member: Suite | Test): member is Test => "body" in member;
 const ids = new Map<Test, string>();
 
-/** Ids of their own for tests that have the same name. */
+/** Separate ids for tests with the same name. */
 function identify(file: string, { members }: Suite, path: string, taken: Set<string>): void {
   for (const member of members) {
     const name = `${path} ${member.name}`.trim();
@@ -71,7 +71,7 @@ function identify(file: string, { members }: Suite, path: string, taken: Set<str
 const isWanted = (member: Suite | Test): boolean =>
   isTest(member) ? (order.tests?.includes(ids.get(member) as string) ?? true) : member.members.some(isWanted);
 
-/** What is done before and after each test of a suite: that of the suites around it first, and last. */
+/** What is done before and after each test of a suite: for the outer suites first, and last. */
 type Hooks = Pick<Suite, "beforeEach" | "afterEach">;
 
 async function runTest(test: Test, { beforeEach, afterEach }: Hooks): Promise<void> {
@@ -124,7 +124,7 @@ async function run(): Promise<Answer> {
   return { outcomes, coverage: instruments.mutantCoverage, hits: instruments.hitCount };
 }
 
-// A promise of the engine's, as of a module that it compiles, does not keep a thread from ending.
+// The thread may end while the engine still has a promise, for example of a module that it compiles.
 const alive = setInterval(() => {}, 2 ** 30);
 parentPort?.postMessage(await run());
 clearInterval(alive);

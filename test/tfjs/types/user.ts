@@ -1,4 +1,4 @@
-/** Checked by the compiler alone, in a project with the packed package and TensorFlow.js. */
+/** Only compiled, in a project with the packed package and TensorFlow.js. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { layers, Sequential, SymbolicTensor } from "@tensorflow/tfjs-layers";
 import {
@@ -19,7 +19,7 @@ import {
 
 type Is<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
-/** Compiles only where the value has exactly the type. */
+/** Compiles only if the value has exactly the type. */
 function expectType<Expected>() {
   return <Actual>(_value: Actual, ..._proof: Is<Actual, Expected> extends true ? [] : [never]): void => {};
 }
