@@ -70,6 +70,23 @@ describe("a module of somebody else", () => {
   });
 });
 
+it("an error of the module other than a lack of memory passes through as it is", () => {
+  const name = (text: string) =>
+    [text.length, ...text].map((one) => (typeof one === "number" ? one : one.charCodeAt(0)));
+  const exported = ["affineForward", "isRelaxed", "alloc", "free"].flatMap((text) => [...name(text), 0, 0]);
+  // One function under all the names, which calls itself without end.
+  const module = Uint8Array.from([
+    ...[0, 97, 115, 109, 1, 0, 0, 0], // magic, version
+    ...[1, 6, 1, 96, 1, 127, 1, 127], // types: one function of an i32, with an i32 as its result
+    ...[3, 2, 1, 0], // functions: one, of that type
+    ...[7, exported.length + 1, 4, ...exported], // exports
+    ...[10, 8, 1, 6, 0, 32, 0, 16, 0, 11], // code: local.get 0  call 0
+  ]);
+  const kernels = loadSync({ module });
+  expect(() => kernels.matrix(1, 4)).toThrow(/^(?!matrix: memory)/);
+  expect(kernels.memory.used).toBe(0);
+});
+
 describe("relaxedSimd", () => {
   it("falls back on the portable build where the engine lacks it", async () => {
     const { validate } = WebAssembly;

@@ -111,6 +111,17 @@ describe.each(NORMS)("%s, with quantities held constant", (name) => {
 });
 
 describe("a constant row", () => {
+  it("has an infinite rstd where eps is 0, and the largest number where the reciprocal is beyond it", () => {
+    for (const [eps, rstd] of [
+      [0, Number.POSITIVE_INFINITY],
+      [5e-324, Number.MAX_VALUE],
+      [0.25, 4],
+    ] as const) {
+      const found = forward("layerNormSimple", [5, 5, 5], { size: 3, eps, epsAt: "std" });
+      expect(Array.from(found.rstd)).toEqual([rstd]);
+    }
+  });
+
   it("has gradient (e - mean(e)) / eps with eps added to the std, whose derivative is taken as 0 there", () => {
     const { dx } = backward("layerNormSimple", [1, 2, 6], [5, 5, 5], { size: 3, eps: 0.5, epsAt: "std" });
     expect(Array.from(dx)).toEqual([-4, -2, 6]);
