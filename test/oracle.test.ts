@@ -2,7 +2,7 @@
 
 import { backward, forward, type NormName, type ReferenceOptions } from "adanorm/reference";
 import { describe, expect, it } from "vitest";
-import { combinations, NORMS, normal } from "./support.ts";
+import { combinations, NORMS, normal, random } from "./support.ts";
 
 const size = 6;
 const rows = 3;
@@ -107,6 +107,29 @@ describe.each(NORMS)("%s, with quantities held constant", (name) => {
     const all = { layerNorm: false, layerNormSimple: false, detachNorm: true, adaNorm: false, rmsNorm: false };
     const stated = { size, detachMean: all[name], detachStd: all[name], detachScale: true };
     expect(backward(name, u, x, { size }).dx).toEqual(backward(name, u, x, stated).dx);
+  });
+});
+
+describe("a row far from the origin", () => {
+  it("has the mean to the last digit, and y as exact as that allows", () => {
+    const [size, offset] = [10_000, 1e8];
+    const next = random(1);
+    const row = Float64Array.from({ length: size }, () => offset + next());
+    const { mean, y } = forward("layerNormSimple", row, { size });
+    const near = forward(
+      "layerNormSimple",
+      row.map((value) => value - offset),
+      { size },
+    );
+    expect(Math.abs((mean[0] as number) - offset - (near.mean[0] as number))).toBeLessThan(2 ** -26);
+    for (let i = 0; i < size; i++) expect(Math.abs((y[i] as number) - (near.y[i] as number))).toBeLessThan(2 ** -24);
+  });
+});
+
+describe.each(["layerNormSimple", "detachNorm", "adaNorm"] as const)("%s", (name) => {
+  it("has no gain and no bias", () => {
+    expect(forward(name, x, { size, gain, bias })).toEqual(forward(name, x, { size }));
+    expect(backward(name, u, x, { size, gain, bias })).toEqual(backward(name, u, x, { size }));
   });
 });
 
