@@ -8,6 +8,8 @@ export default defineConfig({
   plugins: [wasm],
   test: {
     include: ["test/**/*.test.ts"],
+    // Copies of the tests are there while mutants are tried.
+    exclude: ["test/mutants/**", "**/node_modules/**"],
     // The collector is called by hand where a test waits for a dropped matrix to be freed.
     execArgv: ["--expose-gc"],
     testTimeout: 60_000,

@@ -63,17 +63,17 @@ export function isAttached(array: ArrayBufferView): boolean {
   }
 }
 
-type Constructor<A> = new (
-  ...of: [length: number] | [buffer: ArrayBufferLike, byteOffset: number, length: number]
-) => A;
+type Extent = [length: number] | [buffer: ArrayBufferLike, byteOffset: number, length: number];
 
-/** A new array of a type, whatever the constructor of the array that asks for it. */
-export function makeArray<A extends ArrayBufferView>(
-  type: string,
-  ...of: [length: number] | [buffer: ArrayBufferLike, byteOffset: number, length: number]
-): A {
-  if (type === "Float32Array") return new (Float32Array as unknown as Constructor<A>)(...of);
-  if (type === "Uint16Array") return new (Uint16Array as unknown as Constructor<A>)(...of);
-  const { Float16Array } = globalThis as unknown as { Float16Array: Constructor<A> };
-  return new Float16Array(...of);
+/** Of the types that batches can have. The last is undefined where the engine has no arrays of that type. */
+const CONSTRUCTORS = {
+  Float32Array,
+  Uint16Array,
+  Float16Array: (globalThis as { Float16Array?: unknown }).Float16Array,
+} as Record<string, new (...extent: Extent) => unknown>;
+
+/** A new array of a batch's type, whatever the constructor of the array that asks for it. */
+export function makeArray<A extends ArrayBufferView>(type: string, ...extent: Extent): A {
+  const Constructor = CONSTRUCTORS[type] as new (...extent: Extent) => A;
+  return new Constructor(...extent);
 }

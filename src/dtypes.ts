@@ -20,6 +20,9 @@ const ARRAYS: Record<DType, readonly string[]> = {
   bf16: ["Uint16Array"],
 };
 
+/** What arrays hold that hold elements of one type only. */
+const HELD: Readonly<Record<string, DType>> = { Float32Array: "f32", Float16Array: "f16" };
+
 export function checkDType(call: string, dtype: unknown): DType {
   return checkOneOf(call, "dtype", dtype, DTYPES);
 }
@@ -49,10 +52,10 @@ export function elementsOf(call: string, argument: string, value: unknown, dtype
 
 /** What an array holds, where that is not open. `asked` is what it was to become, if anything was said. */
 export function dtypeOf(call: string, source: unknown, asked?: DType): DType {
-  if (holds(source, "f32")) return "f32";
-  if (!holds(source, "f16")) {
-    throw typeError(call, "source", "a Float32Array, Uint16Array or Float16Array, or a number of rows", source);
+  const known = HELD[kindOf(source) ?? ""];
+  if (known !== undefined) return known;
+  if (holds(source, "f16")) {
+    throw typeError(call, "dtype", '"f16" or "bf16", as the bits of a Uint16Array may be either', asked);
   }
-  if (kindOf(source) === "Float16Array") return "f16";
-  throw typeError(call, "dtype", '"f16" or "bf16", as the bits of a Uint16Array may be either', asked);
+  throw typeError(call, "source", "a Float32Array, Uint16Array or Float16Array, or a number of rows", source);
 }

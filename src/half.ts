@@ -12,10 +12,8 @@ function toBits(value: number, { fraction, least }: Format): number {
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const magnitude = Math.abs(value);
   if (Number.isNaN(value)) return infinity + 2 ** (fraction - 1);
-  let exponent = Math.max(Math.floor(Math.log2(magnitude)), least);
-  // log2 is rounded: next to a power of two it may be one off.
-  if (magnitude < 2 ** exponent && exponent > least) exponent--;
-  if (magnitude >= 2 ** (exponent + 1)) exponent++;
+  // log2 is rounded: next to a power of two it may be one off, and that power is what the number is rounded to either way.
+  const exponent = Math.max(Math.floor(Math.log2(magnitude)), least);
   if (exponent > 1 - least) return sign + infinity;
   // A whole number of units in the last place. With its leading bit it counts on from the exponent before it.
   const units = magnitude / 2 ** (exponent - fraction);

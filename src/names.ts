@@ -72,7 +72,6 @@ export function checkOptions(
 function unknown(call: string, argument: string, name: string, known: ReadonlySet<string>): TypeError {
   const names = [...known];
   const likely = nearest(name, names);
-  const expected = names.length === 0 ? "none" : `only ${names.join(", ")}`;
   const hint = likely === undefined ? "" : ` (did you mean ${likely}?)`;
-  return new TypeError(`${call}: ${argument}: expected ${expected}, got ${JSON.stringify(name)}${hint}`);
+  return new TypeError(`${call}: ${argument}: expected only ${names.join(", ")}, got ${JSON.stringify(name)}${hint}`);
 }

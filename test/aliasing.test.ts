@@ -242,6 +242,10 @@ test("results in the memory that holds the statistics, or in views of matrices t
   const call = () =>
     kernels.layerNorm({ size: 2 }).backward(dx.slice(), dx.slice(), { mean: stat, rstd: stat }, { out: { dx } });
   expect(call).toThrow(/^layerNorm\.backward: out\.dx: expected memory apart from stats\.mean, got bytes/);
+  const other = { mean: new Float64Array(4), rstd: stat };
+  expect(() => kernels.layerNorm({ size: 2 }).backward(dx.slice(), dx.slice(), other, { out: { dx } })).toThrow(
+    /^layerNorm\.backward: out\.dx: expected memory apart from stats\.rstd, got bytes/,
+  );
   const [x, gain] = [kernels.matrix(normal(32, 1), 8), kernels.matrix(normal(8, 2), 8)];
   const norm = kernels.layerNorm({ size: 8 });
   expect(() => norm.forward(gain.data, { gain, out: gain.data })).toThrow(RangeError);

@@ -116,6 +116,8 @@ describe("an array or matrix of the wrong kind", () => {
     refuses(T, { [`${position}: expected a Float32Array or a Matrix, got undefined`]: () => call(undefined) });
   }
   refuses(T, {
+    [`layerNorm.forward: x: expected an array with its buffer, got a detached one (transferred, a matrix's data from before the ${""}memory grew, or a view past the end of a buffer that has shrunk)`]:
+      () => norm.forward(detached),
     "Matrix.data: expected a live Matrix, got one that was freed": () => freed.data,
     "Matrix.toArray: expected a live Matrix, got one that was freed": () => freed.toArray(),
     "Matrix.toFloat32: expected a live Matrix, got one that was freed": () => freed.toFloat32(),
@@ -137,6 +139,8 @@ describe("an argument of another element type", () => {
       brain.forward(bits, { bias: any(mHalf) }),
     "layerNorm.backward: out.dGain: expected a Float32Array or a Matrix, got Uint16Array of 4": () =>
       half.backward(bits, bits, undefined, { out: { dGain: any(new Uint16Array(4)) } }),
+    "layerNorm.backward: out.dBias: expected a Float32Array or a Matrix, got Uint16Array of 4": () =>
+      half.backward(bits, bits, undefined, { out: { dBias: any(new Uint16Array(4)) } }),
     "rows.sum: x: expected a Float32Array or a Matrix, got Uint16Array of 8": () => rows.sum(bits),
   });
 });
@@ -171,6 +175,7 @@ describe("a residual", () => {
 
 describe("a rowStride", () => {
   const wide = new Float32Array(24);
+  const roomy = new Float32Array(32);
   const at = (rowStride: unknown, input: unknown = wide) => norm.forward(any(input), any({ rowStride }));
   refuses(T, {
     'layerNorm.forward: rowStride: expected an integer >= size 4, got "8"': () => at("8"),
@@ -191,6 +196,12 @@ describe("a rowStride", () => {
       norm.forward(wide, { rowStride: 8, out: wide.subarray(2) }),
     "layerNorm.forward: out: expected x itself, or memory apart from it, got bytes 0 to 48 over bytes 0 to 80": () =>
       norm.forward(wide, { rowStride: { x: 8 }, out: wide.subarray(0, 12) }),
+    // Rows of 4 at 0, 8 and 16; at 4, 16 and 28, which are beside them by one distance, and not by the other.
+    "layerNorm.forward: out: expected x itself, or memory apart from it, got bytes 16 to 128 over bytes 0 to 80": () =>
+      norm.forward(roomy.subarray(0, 20), { rowStride: { x: 8, out: 12 }, out: roomy.subarray(4) }),
+    // Rows of 4 at 12, 16 and 20; at 4, 12 and 20: they end with the same element.
+    "layerNorm.forward: out: expected x itself, or memory apart from it, got bytes 16 to 96 over bytes 48 to 96": () =>
+      norm.forward(wide.subarray(12), { rowStride: { out: 8 }, out: wide.subarray(4) }),
   });
 });
 

@@ -24,6 +24,21 @@ describe("load and loadSync", () => {
     }
   });
 
+  it("compile the module once, however often they are called", async () => {
+    await load();
+    loadSync();
+    const { Module, compile } = WebAssembly;
+    const refuse = () => {
+      throw new Error("compiled again");
+    };
+    Object.assign(WebAssembly, { Module: refuse, compile: refuse });
+    try {
+      for (const kernels of [await load(), loadSync()]) works(kernels);
+    } finally {
+      Object.assign(WebAssembly, { Module, compile });
+    }
+  });
+
   it("give every instance a memory of its own", async () => {
     const [first, second] = [await load(), await load()];
     const matrix = first.matrix(x, size);
@@ -58,16 +73,41 @@ describe("a module of somebody else", () => {
   const head = [0, 97, 115, 109, 1, 0, 0, 0];
   // A memory of one page, exported as m and as n.
   const memory = [5, 3, 1, 0, 1, 7, 9, 2, 1, 109, 2, 0, 1, 110, 2, 0];
+  /** The same under one name. */
+  const memoryAs = (name: string) => [
+    ...[5, 3, 1, 0, 1, 7, name.length + 4, 1, name.length],
+    ...Array.from(name, (letter) => letter.charCodeAt(0)),
+    ...[2, 0],
+  ];
 
   it.each([
     ["nothing", head],
     ["m, n", [...head, ...memory]],
+    ["affineForward", [...head, ...memoryAs("affineForward")]],
+    ["isRelaxed", [...head, ...memoryAs("isRelaxed")]],
   ])("is refused, with what it exports: %s", async (exported, bytes) => {
     const module = Uint8Array.from(bytes);
     const message = (call: string) => `${call}: module: expected adanorm's module, got one that exports ${exported}`;
     await expect(load({ module })).rejects.toThrow(new TypeError(message("load")));
     expect(() => loadSync({ module })).toThrow(new TypeError(message("loadSync")));
   });
+});
+
+it("an error of the module other than a lack of memory passes through as it is", () => {
+  const name = (text: string) =>
+    [text.length, ...text].map((one) => (typeof one === "number" ? one : one.charCodeAt(0)));
+  const exported = ["columnSums", "isRelaxed", "alloc", "free"].flatMap((text) => [...name(text), 0, 0]);
+  // One function under all the names, which calls itself without end.
+  const module = Uint8Array.from([
+    ...[0, 97, 115, 109, 1, 0, 0, 0], // magic, version
+    ...[1, 6, 1, 96, 1, 127, 1, 127], // types: one function of an i32, with an i32 as its result
+    ...[3, 2, 1, 0], // functions: one, of that type
+    ...[7, exported.length + 1, 4, ...exported], // exports
+    ...[10, 8, 1, 6, 0, 32, 0, 16, 0, 11], // code: local.get 0  call 0
+  ]);
+  const kernels = loadSync({ module });
+  expect(() => kernels.matrix(1, 4)).toThrow(/^(?!matrix: memory)/);
+  expect(kernels.memory.used).toBe(0);
 });
 
 describe("relaxedSimd", () => {

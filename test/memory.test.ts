@@ -192,7 +192,38 @@ describe("the linear memory does not grow with", () => {
   });
 });
 
+test.each(["forward", "backward", "rows", "matrix", "toFloat32"] as const)(
+  "%s gives back the room for a row of two million elements",
+  (call) => {
+    const size = 2 * MIB;
+    const kernels = loadSync();
+    const row = new Float32Array(size);
+    const norm = kernels.layerNormSimple({ size });
+    const calls = {
+      forward: () => norm.forward(row),
+      backward: () => norm.backward(row, row),
+      rows: () => kernels.rows(size).sum(row),
+      matrix: () => kernels.matrix(row, size, "f16").free(),
+      toFloat32: () => half.toFloat32(),
+    };
+    const half = kernels.matrix(1, size, "f16");
+    calls[call]();
+    const before = kernels.memory.size;
+    // Whatever was in use is free, so that a matrix of that size takes no more memory.
+    kernels.matrix(1, size - MIB / 8);
+    expect(kernels.memory.size).toBe(before);
+  },
+);
+
 describe("under maximumBytes", () => {
+  test("a matrix whose elements cannot be converted for a lack of room leaves none behind", () => {
+    const kernels = loadSync({ maximumBytes: MIB });
+    const source = new Float32Array(300_000);
+    expect(() => kernels.matrix(source, source.length, "f16")).toThrow(/^matrix: memory: expected room for/);
+    expect(kernels.memory.used).toBe(0);
+    kernels.matrix(source.subarray(0, 150_000), 1);
+  });
+
   const size = 14_000;
   const rows = [normal(size, 1), normal(size, 2), normal(size, 3), normal(size, 4)];
   const gain = normal(size, 5);

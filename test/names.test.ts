@@ -135,7 +135,10 @@ describe("the name that is likely to be meant is told:", () => {
   });
 
   test("none where none is near", () => {
-    expect(() => norm.forward(x, any({ temperature: 1 }))).toThrow(/got "temperature"$/);
+    for (const name of ["temperature", "rowStrideOfX", "z"]) {
+      expect(() => norm.forward(x, any({ [name]: 1 }))).toThrow(new RegExp(`got "${name}"$`));
+    }
+    expect(() => kernels.adaNorm(any({ size: 4, z: 1 }))).toThrow(/got "z"$/);
   });
 });
 
@@ -168,6 +171,10 @@ describe("what a framework or a slip makes of the objects of the package", () =>
     expect(() => backward(x, x)).toThrow(itself("Norm", "backward", "undefined"));
     expect(() => sum(x)).toThrow(itself("Rows", "sum", "undefined"));
     expect(() => moments(x)).toThrow(itself("Rows", "moments", "undefined"));
+    for (const self of [null, 4, "rows", norm]) {
+      expect(() => sum.call(self, x)).toThrow(itself("Rows", "sum", "another object"));
+      expect(() => layerNorm.call(any(self), { size: 4 })).toThrow(itself("Kernels", "layerNorm", "another object"));
+    }
     expect(() => layerNorm({ size: 4 })).toThrow(itself("Kernels", "layerNorm", "undefined"));
     expect(() => make(1, 4)).toThrow(itself("Kernels", "matrix", "undefined"));
     expect(() => rows(4)).toThrow(itself("Kernels", "rows", "undefined"));
@@ -204,6 +211,13 @@ describe("what a framework or a slip makes of the objects of the package", () =>
     expect(() => kernels.layerNorm(any({ size: 4n }))).toThrow("size: expected an integer >= 1, got the BigInt 4n");
     expect(() => norm.forward(any(Symbol("x")))).toThrow("got Symbol(x)");
     expect(() => norm.forward(any("y".repeat(99)))).toThrow(`got "${"y".repeat(40)}..."`);
+    expect(() => norm.forward(any("y".repeat(40)))).toThrow(`got "${"y".repeat(40)}"`);
+    for (const part of [{ dataId: {} }, { shape: [1, 4] }]) {
+      expect(() => norm.forward(any(part))).toThrow(/got an Object$/);
+    }
+    expect(() => norm.backward(x, x, any(revoked()))).toThrow(
+      "layerNorm.backward: stats: expected an object, got an object that cannot be looked into",
+    );
   });
 });
 

@@ -117,6 +117,28 @@ describe.each(NORMS)("%s", (name: NormName) => {
   });
 });
 
+describe("a row with a std of 2^-20 but for one outlier", () => {
+  it.each(NORMS)("%s: gives the reference's y, rstd and dx", (name) => {
+    for (const length of [37, 63, 64, 255, 256, 768, 4099]) {
+      for (const outlier of [2 ** -16, 2 ** -10, 1, 1000]) {
+        const row = normal(length, length, 0, 2 ** -20);
+        row[length >> 1] = outlier;
+        const options = { size: length, eps: 0 };
+        const upstream = normal(length, 7);
+        const norm = makeNorm(kernels, name, options);
+        const got = norm.forward(row);
+        const want = reference.forward(name, row, options);
+        const what = `${length} elements, outlier ${outlier}`;
+        expectWithin(got.y, want.y, forwardBounds(name, row, options), `y of ${what}`);
+        expectWithin(got.rstd, want.rstd, [2 ** -22 * (want.rstd[0] as number)], `rstd of ${what}`);
+        const gradient = reference.backward(name, upstream, row, options);
+        const { dx } = norm.backward(upstream, row, got);
+        expectWithin(dx, gradient.dx, backwardBounds(name, upstream, row, options).dx, `dx of ${what}`);
+      }
+    }
+  });
+});
+
 describe("layerNorm and rmsNorm", () => {
   it.each(["layerNorm", "rmsNorm"] as const)(
     "%s gives dGain and dBias without gain and bias, when out asks",

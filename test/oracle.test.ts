@@ -2,12 +2,12 @@
 
 import { backward, forward, type NormName, type ReferenceOptions } from "adanorm/reference";
 import { describe, expect, it } from "vitest";
-import { combinations, NORMS, normal } from "./support.ts";
+import { combinations, NORMS, normal, random } from "./support.ts";
 
 const size = 6;
 const rows = 3;
 const x = Float64Array.from(normal(rows * size, 1, 0.5, 2));
-const dy = Float64Array.from(normal(rows * size, 2));
+const u = Float64Array.from(normal(rows * size, 2));
 const gain = Float64Array.from(normal(size, 3, 1, 0.5));
 const bias = Float64Array.from(normal(size, 4));
 
@@ -49,26 +49,26 @@ describe.each(NORMS.filter((name) => name !== "detachNorm"))("%s, nothing held c
   it("has the gradients that finite differences give", () => {
     for (const variant of variants(name)) {
       const options = { ...variant, detachScale: false };
-      const { dx, dGain, dBias } = backward(name, dy, x, options);
+      const { dx, dGain, dBias } = backward(name, u, x, options);
       const what = JSON.stringify(options);
       expectClose(
         dx,
-        differences((v) => dot(forward(name, v, options).y, dy), x),
+        differences((v) => dot(forward(name, v, options).y, u), x),
         `dx ${what}`,
       );
       if (options.gain) {
-        const loss = (v: Float64Array) => dot(forward(name, x, { ...options, gain: v }).y, dy);
+        const loss = (v: Float64Array) => dot(forward(name, x, { ...options, gain: v }).y, u);
         expectClose(dGain, differences(loss, gain), `dGain ${what}`);
       }
       if (options.bias) {
-        const loss = (v: Float64Array) => dot(forward(name, x, { ...options, bias: v }).y, dy);
+        const loss = (v: Float64Array) => dot(forward(name, x, { ...options, bias: v }).y, u);
         expectClose(dBias, differences(loss, bias), `dBias ${what}`);
       }
     }
   });
 });
 
-/** forward at v, with the detached quantities frozen at their values for x. Written separately from the reference. */
+/** forward at v, with what is detached frozen at what it is at x. Written apart from the reference, row by row. */
 function frozen(name: NormName, v: Float64Array, options: ReferenceOptions): Float64Array {
   const at = forward(name, x, options);
   const now = forward(name, v, options);
@@ -78,11 +78,11 @@ function frozen(name: NormName, v: Float64Array, options: ReferenceOptions): Flo
     const row = Math.floor(i / size);
     const mean = ((detachMean ? at : now).mean[row] as number) * (name === "rmsNorm" ? 0 : 1);
     const rstd = (detachStd ? at : now).rstd[row] as number;
-    const z = (value - mean) * rstd;
-    const z0 = ((x[i] as number) - (at.mean[row] as number)) * (at.rstd[row] as number);
-    if (name === "adaNorm") return scale * (1 - k * (detachScale ? z0 : z)) * z;
+    const y = (value - mean) * rstd;
+    const y0 = ((x[i] as number) - (at.mean[row] as number)) * (at.rstd[row] as number);
+    if (name === "adaNorm") return scale * (1 - k * (detachScale ? y0 : y)) * y;
     const isAffine = name === "layerNorm" || name === "rmsNorm";
-    return isAffine ? (options.gain?.[i % size] ?? 1) * z + (options.bias?.[i % size] ?? 0) : z;
+    return isAffine ? (options.gain?.[i % size] ?? 1) * y + (options.bias?.[i % size] ?? 0) : y;
   });
 }
 
@@ -96,8 +96,8 @@ describe.each(NORMS)("%s, with quantities held constant", (name) => {
     for (const variant of variants(name)) {
       for (const detachment of detachments) {
         const options = { ...variant, ...detachment };
-        const { dx } = backward(name, dy, x, options);
-        const loss = (v: Float64Array) => dot(frozen(name, v, options), dy);
+        const { dx } = backward(name, u, x, options);
+        const loss = (v: Float64Array) => dot(frozen(name, v, options), u);
         expectClose(dx, differences(loss, x), `dx ${JSON.stringify(options)}`);
       }
     }
@@ -106,12 +106,46 @@ describe.each(NORMS)("%s, with quantities held constant", (name) => {
   it("holds constant by default what the norm says", () => {
     const all = { layerNorm: false, layerNormSimple: false, detachNorm: true, adaNorm: false, rmsNorm: false };
     const stated = { size, detachMean: all[name], detachStd: all[name], detachScale: true };
-    expect(backward(name, dy, x, { size }).dx).toEqual(backward(name, dy, x, stated).dx);
+    expect(backward(name, u, x, { size }).dx).toEqual(backward(name, u, x, stated).dx);
+  });
+});
+
+describe("a row far from the origin", () => {
+  it("has the mean to the last digit, and y as exact as that allows", () => {
+    const [size, offset] = [10_000, 1e8];
+    const next = random(1);
+    const row = Float64Array.from({ length: size }, () => offset + next());
+    const { mean, y } = forward("layerNormSimple", row, { size });
+    const near = forward(
+      "layerNormSimple",
+      row.map((value) => value - offset),
+      { size },
+    );
+    expect(Math.abs((mean[0] as number) - offset - (near.mean[0] as number))).toBeLessThan(2 ** -26);
+    for (let i = 0; i < size; i++) expect(Math.abs((y[i] as number) - (near.y[i] as number))).toBeLessThan(2 ** -24);
+  });
+});
+
+describe.each(["layerNormSimple", "detachNorm", "adaNorm"] as const)("%s", (name) => {
+  it("has no gain and no bias", () => {
+    expect(forward(name, x, { size, gain, bias })).toEqual(forward(name, x, { size }));
+    expect(backward(name, u, x, { size, gain, bias })).toEqual(backward(name, u, x, { size }));
   });
 });
 
 describe("a constant row", () => {
-  it("has gradient (dz - mean(dz)) / eps with eps added to the std, whose derivative is taken as 0 there", () => {
+  it("has an infinite rstd where eps is 0, and the largest number where the reciprocal is beyond it", () => {
+    for (const [eps, rstd] of [
+      [0, Number.POSITIVE_INFINITY],
+      [5e-324, Number.MAX_VALUE],
+      [0.25, 4],
+    ] as const) {
+      const found = forward("layerNormSimple", [5, 5, 5], { size: 3, eps, epsAt: "std" });
+      expect(Array.from(found.rstd)).toEqual([rstd]);
+    }
+  });
+
+  it("has gradient (e - mean(e)) / eps with eps added to the std, whose derivative is taken as 0 there", () => {
     const { dx } = backward("layerNormSimple", [1, 2, 6], [5, 5, 5], { size: 3, eps: 0.5, epsAt: "std" });
     expect(Array.from(dx)).toEqual([-4, -2, 6]);
   });

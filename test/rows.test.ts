@@ -56,6 +56,18 @@ function reduce(row: readonly number[], ddof: 0 | 1) {
 
 const NAMES = ["sum", "mean", "variance", "std", "rms", "l1", "l2", "sumSquare", "min", "max"] as const;
 
+test("rows of one element, of which there are more numbers in the results than in the batch", () => {
+  const x = normal(30_000, 1);
+  using matrix = kernels.matrix(x, 1);
+  for (const batch of [x, matrix]) {
+    const { mean, variance } = kernels.rows(1).moments(batch);
+    expectSameBytes(mean, Float64Array.from(x));
+    expectSameBytes(variance, new Float64Array(x.length));
+    expectSameBytes(kernels.rows(1).max(batch), Float64Array.from(x));
+  }
+  expectSameBytes(matrix.data, x);
+});
+
 /** Every reduction of every row, of arrays and matrices, for both ddof. */
 function check(x: Float32Array, size: number, what: string): void {
   const rows = kernels.rows(size);

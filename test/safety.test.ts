@@ -42,6 +42,9 @@ afterEach(() => {
 const norm = () => kernels.layerNorm({ size });
 
 describe("a batch of no rows", () => {
+  // Whatever is written to a wrong place is long enough to reach a matrix, wherever that place is.
+  const size = 5000;
+  const gain = normal(size, 2, 1);
   const arrays = { f32: Float32Array, f16: Uint16Array, bf16: Uint16Array } as const;
   for (const dtype of ["f32", "f16", "bf16"] as const) {
     for (const isMatrix of [false, true]) {
@@ -67,11 +70,26 @@ describe("a batch of no rows", () => {
         for (const each of ["sum", "variance", "max"] as const) {
           expect(kernels.rows(size, { dtype })[each](none())).toEqual(new Float64Array(0));
         }
+        expect(kernels.matrix(new Float32Array(0), size, dtype).rows).toBe(0);
         const empty = kernels.matrix(0, size, dtype);
         expect([empty.data.length, empty.toFloat32().length]).toEqual([0, 0]);
       });
     }
   }
+});
+
+test("a batch of no rows in 16 bits, with a gain in place, changes nothing at address 0, where the allocator's own data is", () => {
+  const fresh = loadSync();
+  const some = fresh.layerNorm({ size, dtype: "f16" });
+  const batch = fresh.matrix(0, size, "f16");
+  const params = { gain: fresh.matrix(gain, size), bias: fresh.matrix(gain, size) };
+  some.forward<Matrix>(fresh.matrix(1, size, "f16"), { ...params, stats: false }).y.free();
+  const start = () => new Uint8Array(params.gain.data.buffer, 0, 1024).slice();
+  const before = start();
+  some.forward<Matrix>(batch, { ...params, out: batch });
+  expect(start()).toEqual(before);
+  expect(params.gain.data).toEqual(gain);
+  expect(params.bias.data).toEqual(gain);
 });
 
 describe("what a program does to the objects of the package", () => {
@@ -296,7 +314,12 @@ describe("a view of the linear memory", () => {
       new Float32Array(buffer, byteOffset - 16, size),
       new Float32Array(buffer, buffer.byteLength - 16, size),
     ];
-    const message = "expected an array in the memory of one live Matrix";
+    const message =
+      "expected an array in the memory of one live Matrix, got one that reaches beyond it, or whose Matrix was freed";
+    // Where nothing is read and nothing written, it does not matter where.
+    for (const at of [0, byteOffset, buffer.byteLength]) {
+      expect(norm().forward(new Float32Array(buffer, at, 0)).mean.length).toBe(0);
+    }
     for (const view of outside) {
       expect(() => norm().forward(view)).toThrow(`x: ${message}`);
       expect(() => norm().forward(x.subarray(0, view.length), { out: view })).toThrow(`out: ${message}`);

@@ -5,6 +5,7 @@
 import { type DType, type HostArray, loadSync, type Matrix, type Norm } from "adanorm";
 import { decode, encode } from "adanorm/reference";
 import { describe, expect, test } from "vitest";
+import { encode as exactly } from "./accuracy/storage.js";
 import { expectSameBytes, hasParams, makeNorm, NORMS, normal, normalOf, random } from "./support.js";
 
 const kernels = loadSync();
@@ -89,6 +90,12 @@ describe.each(HALVES)("%s", (dtype) => {
       expect([...before.data, ...after.data].every((bits) => bits === 0)).toBe(true);
     }
   });
+});
+
+test.each(HALVES)("doubles next to powers of two are rounded as doubles, by the reference: %s", (dtype) => {
+  const powers = Array.from({ length: 300 }, (_, i) => 2 ** (i - 150));
+  const values = powers.flatMap((power) => [power * (1 - 2 ** -53), power, power * (1 + 2 ** -52)]);
+  expect(encode(values, dtype)).toEqual(exactly(values, dtype));
 });
 
 test("a matrix takes what it is given as it is, or converts it", () => {

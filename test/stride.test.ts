@@ -152,6 +152,13 @@ describe.each(DTYPES)("%s", (dtype) => {
   });
 });
 
+test("a result may take the place of a single row, whatever their strides", () => {
+  const x = normal(8, 1);
+  const norm = loadSync().layerNormSimple({ size: 4 });
+  const want = norm.forward(x.slice(0, 4)).y;
+  expect(norm.forward(x, { rowStride: { x: 8 }, out: x.subarray(0, 4) }).y).toEqual(want);
+});
+
 test("the reference takes slices too", () => {
   const [size, rowStride] = [4, 7];
   const [x, residual] = [normal(3 * size, 1), normal(3 * size, 2)];

@@ -31,6 +31,9 @@ function outliers(row: Float64Array, random: Random, period: number, dtype: DTyp
   const value = random.sign() * 10 ** random.between(1, largest);
   if (random.uniform() < 0.5) ordinary(row, random, dtype);
   else for (let i = 0; i < row.length; i++) row[i] = i % 2 === 0 ? 1 : -1;
+  // Beside some, the others vanish.
+  const scale = random.uniform() < 0.5 ? 1 : 2 ** random.between(dtype === "f16" ? -10 : -20, 0);
+  for (let i = 0; i < row.length; i++) row[i] = scale * (row[i] as number);
   for (let i = random.integer(Math.min(period, row.length)); i < row.length; i += period) row[i] = value;
 }
 

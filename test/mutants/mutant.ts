@@ -1,4 +1,4 @@
-/** Mutants from either tool, and those that no test can kill. */
+/** Mutants, whatever made them, and those that no test can kill. */
 import { readFileSync } from "node:fs";
 
 /**
@@ -21,18 +21,39 @@ export interface Mutant {
   fate: Fate;
 }
 
-/** A mutant whose results are the same, or differ in a way that nobody can see, with the reason. */
-interface Equivalent extends Pick<Mutant, "file" | "mutator" | "original" | "within" | "replacement"> {
+/** Mutants of one line that compute the same, or nothing that anybody could see, and why that is so. */
+interface Equivalent {
+  /** The line, in whatever file it is. */
+  within: string;
+  /** `original` may be left out where the other two tell enough. */
+  mutants: (Pick<Mutant, "mutator" | "replacement"> & { original?: string })[];
   reason: string;
 }
 
 const all: Equivalent[] = JSON.parse(readFileSync(new URL("equivalent.json", import.meta.url), "utf8"));
-const KEYS = ["file", "mutator", "original", "within", "replacement"] as const;
 
-/** The mutants, with survivors separated from equivalent ones. */
+function isEquivalent({ within, mutator, original, replacement }: Mutant): boolean {
+  return all.some(
+    (line) =>
+      line.within === within &&
+      line.mutants.some(
+        (one) =>
+          one.mutator === mutator &&
+          one.replacement === replacement &&
+          (one.original === undefined || one.original === original),
+      ),
+  );
+}
+
+/** The mutants, those that survived being told apart from the equivalent ones. */
 export function withEquivalents(mutants: Mutant[]): Mutant[] {
-  return mutants.map((mutant) => {
-    const known = all.some((one) => KEYS.every((key) => one[key] === mutant[key]));
-    return mutant.fate === "survived" && known ? { ...mutant, fate: "equivalent" } : mutant;
-  });
+  return mutants.map((mutant) =>
+    mutant.fate === "survived" && isEquivalent(mutant) ? { ...mutant, fate: "equivalent" } : mutant,
+  );
+}
+
+/** Lines of the list in which none of the mutants survived: they are there no more, or a test kills what is in them. */
+export function staleEquivalents(mutants: Mutant[]): string[] {
+  const survivors = new Set(mutants.filter(({ fate }) => fate === "equivalent").map(({ within }) => within));
+  return all.map(({ within }) => within).filter((within) => !survivors.has(within));
 }

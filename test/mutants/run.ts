@@ -5,13 +5,14 @@
  *   npm run mutants -- --only src/norm.ts             what the names of files contain; several, with commas between
  *   npm run mutants -- --share 0.25                   a quarter of those of src/, the same ones every time
  *   npm run mutants -- --assembly 72 --seed 1         so many of assembly/; 0: none
+ *   npm run mutants -- --fresh                        tries again what was tried before on the same code, by the same tests
  *   npm run mutants -- --markdown docs/reliability.md
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { replacePart } from "../../scripts/markdown.ts";
 import { tryAssembly } from "./assembly/try.ts";
-import { type Mutant, withEquivalents } from "./mutant.ts";
+import { type Mutant, staleEquivalents, withEquivalents } from "./mutant.ts";
 import { describeMutant, scoreOf, shareOf, TARGETS, table } from "./report.ts";
 import { trySources } from "./sources.ts";
 
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     share: { type: "string", default: "1" },
     assembly: { type: "string", default: "120" },
     seed: { type: "string", default: "1" },
+    fresh: { type: "boolean", default: false },
     markdown: { type: "string" },
   },
 });
@@ -30,8 +32,8 @@ const count = Number(values.assembly);
 
 const start = performance.now();
 const isWanted = (folder: string) => only.length === 0 || only.some((part) => part.startsWith(folder));
-const ofSources = isWanted("src") && share > 0 ? trySources(only, share) : [];
-const ofAssembly = isWanted("assembly") && count > 0 ? await tryAssembly(count, values.seed, tell) : [];
+const ofSources = isWanted("src") && share > 0 ? trySources(only, share, values.fresh) : [];
+const ofAssembly = isWanted("assembly") && count > 0 ? await tryAssembly(count, values.seed, values.fresh, tell) : [];
 
 function tell(mutant: Mutant, done: number): void {
   const seconds = (performance.now() - start) / 1000;
@@ -42,6 +44,10 @@ const all = withEquivalents([...ofSources, ...ofAssembly]);
 for (const mutant of all) if (mutant.fate === "survived") console.log(`survived: ${describeMutant(mutant)}`);
 console.log(table(all, ({ file }) => file));
 console.log(table(all, ({ file }) => `${file.split("/")[0]}/`));
+
+if (only.length === 0 && share === 1 && count > 0) {
+  for (const within of staleEquivalents(all)) console.log(`equivalent.json: no mutant survives in: ${within}`);
+}
 
 let isEnough = true;
 for (const [folder, target] of Object.entries(TARGETS)) {

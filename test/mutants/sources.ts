@@ -1,9 +1,12 @@
-/** Mutants of src/: Stryker makes them and runs the fast tests on them, then the slow tests on the survivors. */
+/**
+ * Mutants of src/: Stryker makes them, and runs tests on each until one fails. What it finds is kept in out/, and taken from there
+ * the next time for code and tests that are as they were: a run can be done in parts, a file or some at a time.
+ */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Fate, type Mutant, withEquivalents } from "./mutant.ts";
+import type { Fate, Mutant } from "./mutant.ts";
 import { keyOfMutant, lotOf } from "./runner/plugin.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -14,41 +17,43 @@ const tests = (...names: string[]) => names.map((name) => `test/${name}.test.ts`
 
 interface Subject {
   name: string;
-  /** The files that mutants are made of, as patterns. */
-  mutate: string[];
-  /** Files with fast tests, and files with tests for the survivors. */
-  passes: string[][];
+  /** Whether mutants are made of a file of src/. */
+  mutates(file: string): boolean;
+  /** Files with tests, in the order in which they are run: what kills most in the least time comes first. */
+  tests: string[];
   /** Whether the tests use the reference as it was built. */
   builtReference: boolean;
 }
 
-/** Separate subjects, because the tests of one cover much of the others and kill little of it. */
+const isOfReference = (file: string) => /\/(reference|half)\b/.test(file);
+const isOfTensorFlow = (file: string) => /\/tfjs\b/.test(file);
+
+/** Apart, for the tests of one cover much of the others and kill little of it. */
 const SUBJECTS: Subject[] = [
   {
     name: "facade",
-    // types.ts has no code.
-    mutate: ["src/*.ts", "!src/{reference,half,types,tfjs}.ts", "!src/*.d.ts"],
-    passes: [
-      tests("errors", "names", "load", "entries", "norms", "aliasing", "rows", "special", "stats", "stride", "safety"),
-      tests("memory", "residual", "storage"),
-    ],
+    mutates: (file) => !isOfReference(file) && !isOfTensorFlow(file),
+    tests: tests(
+      ...["errors", "names", "load", "entries", "norms", "aliasing", "rows", "special", "stats", "stride", "safety"],
+      ...["tiles", "memory", "residual", "storage"],
+    ),
     builtReference: true,
   },
   {
     name: "reference",
-    mutate: ["src/reference.ts", "src/half.ts"],
-    passes: [tests("norms", "special", "rows", "stride", "conformance"), tests("storage", "residual", "oracle")],
+    mutates: isOfReference,
+    tests: tests("norms", "special", "rows", "stride", "conformance", "storage", "residual", "oracle"),
     builtReference: false,
   },
   {
     name: "tfjs",
-    mutate: ["src/tfjs.ts", "src/tfjs/*.ts"],
-    passes: [["test/tfjs/vitest.ts"]],
+    mutates: isOfTensorFlow,
+    tests: ["test/tfjs/vitest.ts"],
     builtReference: true,
   },
 ];
 
-/** The used part of the report that Stryker writes. */
+/** As much as is used of the report that Stryker writes. */
 interface Report {
   files: Record<string, { source: string; mutants: Reported[] }>;
 }
@@ -76,9 +81,9 @@ const FATES = {
   Ignored: "static",
 } as const satisfies Record<string, Fate>;
 
-/** A mutant, with the data to make it again. */
+/** A mutant, and what tells it from all others. */
 interface Made extends Mutant {
-  range: string;
+  key: string;
 }
 
 function madeOf({ files }: Report): Made[] {
@@ -94,31 +99,35 @@ function madeOf({ files }: Report): Made[] {
       within: (lines[start.line - 1] as string).trim(),
       replacement,
       fate: FATES[status],
-      range: `${file}:${start.line}:${start.column - 1}-${end.line}:${end.column - 1}`,
+      key: keyOfMutant(`${file}:${start.line}:${start.column - 1}-${end.line}:${end.column - 1}`, mutator, replacement),
     }));
   });
 }
 
-const keyOf = ({ range, mutator, replacement }: Made) => keyOfMutant(range, mutator, replacement);
+/** Forgets the mutants that a run of a part of them left out: Stryker has them for tried. */
+function forgetUntried(file: string): void {
+  if (!existsSync(file)) return;
+  const report: Report = JSON.parse(readFileSync(file, "utf8"));
+  for (const one of Object.values(report.files)) {
+    one.mutants = one.mutants.filter(({ status }) => FATES[status] !== "untried");
+  }
+  writeFileSync(file, JSON.stringify(report));
+}
 
-/**
- * Has Stryker try mutants.
- *
- * @param left the survivors so far. If left out, all mutants of the subject are tried; results of the last time, on the
- * same code and by the same tests, are used again.
- */
-function run(subject: Subject, pass: number, mutate: string[], share: number, left?: Made[]): Made[] {
-  const name = `${subject.name}-${pass + 1}`;
-  const report = join(out, `${name}.json`);
+/** Has Stryker try the mutants of a subject that are in some files. */
+function run(subject: Subject, files: string[], share: number): Made[] {
+  const report = join(out, `${subject.name}.json`);
+  const incrementalFile = join(out, `${subject.name}.incremental.json`);
+  forgetUntried(incrementalFile);
   const config = {
     plugins: [join(here, "runner/plugin.ts")],
     testRunner: "threads",
     // The plugin is TypeScript; the tests call the collector by hand.
     testRunnerNodeArgs: [...process.execArgv, "--expose-gc"],
-    mutantsOf: { tests: subject.passes[pass], builtReference: subject.builtReference, only: left?.map(keyOf), share },
+    mutantsOf: { tests: subject.tests, builtReference: subject.builtReference, share },
     coverageAnalysis: "perTest",
     ignoreStatic: true,
-    mutate,
+    mutate: files,
     ignorePatterns: [
       "*",
       "!build/**",
@@ -132,49 +141,63 @@ function run(subject: Subject, pass: number, mutate: string[], share: number, le
     disableTypeChecks: "src/**/*.ts",
     concurrency: 2,
     timeoutMS: 3000,
-    // A process that Stryker keeps for checks cannot load the plugin and does not need it.
+    // A process that Stryker keeps for checks cannot load the plugin, and has no use for it.
     logLevel: "error",
     warnings: { unknownOptions: false },
     reporters: ["progress-append-only", "json"],
     jsonReporter: { fileName: report },
-    incremental: left === undefined,
-    incrementalFile: join(out, `${name}.incremental.json`),
+    incremental: true,
+    incrementalFile,
     tempDirName: join(here, ".stryker"),
   };
-  const file = join(out, `${name}.config.json`);
+  const file = join(out, `${subject.name}.config.json`);
   writeFileSync(file, JSON.stringify(config, null, 2));
   const stryker = join(here, "node_modules/@stryker-mutator/core/bin/stryker.js");
   execFileSync(process.execPath, [...process.execArgv, stryker, "run", file], { cwd: root, stdio: "inherit" });
-  // Stryker reports mutants that no test reaches without trying them.
+  // Those that no test reaches are told by Stryker without having been tried.
   return madeOf(JSON.parse(readFileSync(report, "utf8"))).map((one) =>
-    one.fate !== "static" && lotOf(keyOf(one)) >= share ? { ...one, fate: "untried" } : one,
+    one.fate !== "static" && lotOf(one.key) >= share ? { ...one, fate: "untried" } : one,
   );
 }
 
-/**
- * All mutants with their results.
- *
- * @param only parts of the names of files; if left out, all files.
- * @param share how many mutants to try, from 0 to 1; it is the same selection every time.
- */
-export function trySources(only: string[], share: number): Mutant[] {
-  mkdirSync(out, { recursive: true });
-  const wanted = (file: string) => only.length === 0 || only.some((part) => file.includes(part));
-  const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).map((file) => `src/${file}`);
-  return SUBJECTS.flatMap((subject) => {
-    const excluded = files.filter((file) => !wanted(file)).map((file) => `!${file}`);
+/** Letters of code that are mutated at a time: about 400 mutants. */
+const PART = 20_000;
 
-    let mutants = run(subject, 0, [...subject.mutate, ...excluded], share);
-    for (let pass = 1; pass < subject.passes.length; pass++) {
-      const left = withEquivalents(mutants).filter(({ fate }) => fate === "survived") as Made[];
-      if (left.length === 0) break;
-      const killed = new Set(
-        run(subject, pass, [...new Set(left.map(({ range }) => range))], share, left)
-          .filter(({ fate }) => fate === "killed")
-          .map(keyOf),
-      );
-      mutants = mutants.map((one) => (killed.has(keyOf(one)) ? { ...one, fate: "killed" } : one));
+/** The files, some at a time: what was found in them is kept should the next ones be cut short. */
+function partsOf(files: string[]): string[][] {
+  const parts: string[][] = [];
+  let left = 0;
+  for (const file of files) {
+    const { length } = readFileSync(join(root, file), "utf8");
+    if (length > left) {
+      parts.push([]);
+      left = PART;
     }
-    return mutants;
+    parts.at(-1)?.push(file);
+    left -= length;
+  }
+  return parts;
+}
+
+/**
+ * All mutants, and what became of them.
+ *
+ * @param only parts of the names of files, where not all of them are wanted.
+ * @param share how many mutants to try, from 0 to 1; which ones is the same every time.
+ * @param fresh whether to try those too that an earlier run has tried on the same code, by the same tests.
+ */
+export function trySources(only: string[], share: number, fresh: boolean): Mutant[] {
+  if (fresh) rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  const wanted = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+    .map((file) => `src/${file}`)
+    // Of types there is nothing to mutate.
+    .filter((file) => file.endsWith(".ts") && !/(\.d|types)\.ts$/.test(file))
+    .filter((file) => only.length === 0 || only.some((part) => file.includes(part)));
+  return SUBJECTS.flatMap((subject) => {
+    // What was found before in other files is in the report too.
+    return partsOf(wanted.filter(subject.mutates)).flatMap((files) =>
+      run(subject, files, share).filter(({ file }) => files.includes(file)),
+    );
   });
 }

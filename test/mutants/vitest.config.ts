@@ -1,5 +1,5 @@
 /**
- * The tests on the sources in src/ instead of the built files, for coverage. Only the .wasm files come from build/.
+ * The tests on src/ as it stands, not on what was built of it: for coverage. Only the .wasm files are those in build/.
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ type Plugin = NonNullable<ViteUserConfig["plugins"]>[number];
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const source = (file: string) => `${root}src/${file}`;
 
-/** TensorFlow.js for src/ and for its tests: the installation that has the wasm backend too. */
+/** TensorFlow.js for src/ and for its tests alike: the one that has a wasm backend beside it. */
 const fromProject = createRequire(`${root}test/tfjs/project/package.json`);
 const tensorFlow: Plugin = {
   name: "tensorflow",
@@ -24,8 +24,8 @@ export default defineConfig({
   plugins: [wasm, tensorFlow],
   test: {
     include: ["test/*.test.ts", "test/tfjs/vitest.ts"],
-    // Tests of the built package, and long tests that reach nothing that other tests do not reach.
-    exclude: ["test/{module,digest,accuracy,figures,fuzz,sizes,structure,oracle,theorem}.test.ts"],
+    // What is measured of the built package, and what takes long and reaches nothing that others do not.
+    exclude: ["test/{module,digest,accuracy,sizes,theorem}.test.ts"],
     execArgv: ["--expose-gc"],
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -3,7 +3,7 @@ import { cpSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { broken, finish, judge, makeProject, missing, writeSuite } from "../portable/project.ts";
-import { RUNTIMES } from "./runtimes.ts";
+import { HALVES, RUNTIMES } from "./runtimes.ts";
 
 const project = makeProject("runtimes");
 // Also if the run is interrupted.
@@ -11,9 +11,10 @@ process.on("exit", project.remove);
 
 cpSync(fileURLToPath(new URL("project/", import.meta.url)), project.folder, { recursive: true });
 await writeSuite(join(project.folder, "suite.js"));
+const HOW = "npm --prefix test/runtimes ci installs it, on Linux and x64";
 for (const { name, needs, run } of RUNTIMES) {
   if (!existsSync(needs)) {
-    missing(name, "npm --prefix test/runtimes ci installs it, on Linux and x64");
+    missing(name, HOW);
     continue;
   }
   try {
@@ -22,5 +23,15 @@ for (const { name, needs, run } of RUNTIMES) {
   } catch (error) {
     broken(name, error);
   }
+}
+if (existsSync(HALVES.needs)) {
+  try {
+    const printed = await HALVES.run(project.folder);
+    console.log(`ok: ${HALVES.name}\n    ${printed.trim()}`);
+  } catch (error) {
+    broken(HALVES.name, error);
+  }
+} else {
+  missing(HALVES.name, HOW);
 }
 finish();

@@ -7,8 +7,10 @@ import { bundleWorker } from "./bundle.ts";
 import { output } from "./child.ts";
 
 const TIMEOUT_MS = 120_000;
+const FUZZ_TIMEOUT_MS = 600_000;
 
 const here = fileURLToPath(new URL(".", import.meta.url));
+const root = join(here, "../..");
 const packages = join(here, "node_modules");
 
 export interface Answer {
@@ -71,6 +73,19 @@ function node(major: number): Runtime {
     },
   };
 }
+
+/** Random cases with Float16Arrays, which Node has had since 24, on the package as it is built here. */
+export const HALVES = {
+  name: "Node 24, random cases with Float16Arrays",
+  needs: join(packages, "node24/bin/node"),
+  /** Gives what the cases print. */
+  async run(folder: string): Promise<string> {
+    const has = await json(folder, HALVES.needs, "-p", '"Float16Array" in globalThis');
+    if (!has) throw new Error("this Node has no Float16Array");
+    const args = ["--expose-gc", "--import", "tsx", "test/fuzz/run.ts", "--cases", "20000"];
+    return output({ command: HALVES.needs, args, cwd: root, env: environment(folder), timeoutMs: FUZZ_TIMEOUT_MS });
+  },
+};
 
 const deno = join(packages, "@deno/linux-x64-glibc/deno");
 const bun = join(packages, "@oven/bun-linux-x64/bin/bun");

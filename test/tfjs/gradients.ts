@@ -78,6 +78,21 @@ export function gradients(define: Define): void {
     });
   }
   for (const name of ["layerNorm", "rmsNorm"] as const) {
+    define(`${name}: gradients of the gradients of gain and bias`, () => {
+      const inputs = [numbers([3, 12]), numbers([12], 1), numbers([12])] as const;
+      const second = (op: typeof norm, of: number) => {
+        const first = tf.grads((x, gain, bias) =>
+          tf.sum(tf.pow(op(name, x as tf.Tensor, { gain: gain as tf.Tensor, bias: bias as tf.Tensor }), 3)),
+        );
+        return tf.grads((...again: tf.Tensor[]) => tf.sum(tf.square(first(again)[of] as tf.Tensor)))([...inputs]);
+      };
+      for (const of of [0, 1, 2]) {
+        const wanted = second(composed, of);
+        for (const [i, one] of second(norm, of).entries()) {
+          assertNear(one, wanted[i] as tf.Tensor, 1e-4, `${name}: gradient ${i} of gradient ${of}`);
+        }
+      }
+    });
     define(`${name}: with gain alone, with bias alone, with neither`, () => {
       tf.tidy(() => compare(name, [5, 66], {}, true, false));
       tf.tidy(() => compare(name, [5, 66], {}, false, true));
@@ -108,7 +123,11 @@ export function gradients(define: Define): void {
         );
       }
     }
-    const sums = tf.grads((x, gain) => norm("layerNorm", x as tf.Tensor, { gain }))([tf.zeros([0, 3]), tf.ones([3])]);
-    assertNear(sums[1] as tf.Tensor, tf.zeros([3]), 0, "dGain of no rows");
+    const sums = tf.grads((x, gain, bias) => norm("layerNorm", x as tf.Tensor, { gain, bias }))([
+      tf.zeros([0, 3]),
+      tf.ones([3]),
+      tf.ones([3]),
+    ]);
+    for (const i of [1, 2]) assertNear(sums[i] as tf.Tensor, tf.zeros([3]), 0, `gradient ${i} of no rows`);
   });
 }

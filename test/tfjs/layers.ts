@@ -213,6 +213,18 @@ export function layers(define: Define): void {
     assertNear(a.predict(x) as tf.Tensor, b.predict(x) as tf.Tensor, 1e-5, "a recurrent layer behind it");
     release(a, b);
   });
+  define("a layer is built for a shape, alone or in a list as TensorFlow.js has it for several inputs", () => {
+    for (const shape of [[null, 5], [[null, 5]]]) {
+      const layer = new adanorm.LayerNorm();
+      layer.build(shape);
+      assertEqual(
+        layer.weights.map((weight) => weight.shape),
+        [[5], [5]],
+        "the shapes of gamma and beta",
+      );
+      for (const weight of layer.weights) weight.dispose();
+    }
+  });
   define("in a model of functions, applied twice", async () => {
     const input = tl.input({ shape: [4, 6] });
     const shared = new adanorm.RMSNorm({ axis: -1 });

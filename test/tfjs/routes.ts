@@ -1,7 +1,7 @@
-/** The routes of the ops: in the backend's memory, by copies, or by operators. */
+/** Which way the ops go: in the backend's memory, by copies, or by operators. */
 import * as tf from "@tensorflow/tfjs-core";
 import * as adanorm from "adanorm/tfjs";
-import { assert, assertEqual, assertNear, type Define } from "./harness.ts";
+import { assert, assertEqual, assertNear, assertThrows, type Define } from "./harness.ts";
 import { composed, numbers } from "./norms.ts";
 
 export type Way = "in place" | "copies" | "operators";
@@ -40,7 +40,7 @@ export async function usesOperators(): Promise<boolean> {
   return kernelNames.includes("Rsqrt");
 }
 
-/** Runs first on a backend: the route of its first op. */
+/** Run first on a backend: which way its first op goes. */
 export function firstOp(way: Way) {
   return (define: Define): void => {
     define(`the way is: ${way}`, async () => {
@@ -89,7 +89,7 @@ export function changes(define: Define): void {
       await tf.setBackend(first);
       const dx = tf.grad((one) => {
         const y = adanorm.adaNorm(one);
-        // At once, because the backend is there already.
+        // At once, for the backend is there already.
         tf.engine().backendName = then;
         (tf.engine() as unknown as { backendInstance: tf.KernelBackend }).backendInstance = tf.findBackend(then);
         return y;
@@ -116,7 +116,92 @@ export function changes(define: Define): void {
   });
 }
 
-/** Makes tensors seem to lie elsewhere when the next op asks, so that it does not use the memory. Returns what was there. */
+/** Makes tensors of three elements seem to lie elsewhere when they are new; gives what puts an end to it. */
+function misplaceOutputs(memoryOffset: unknown): () => void {
+  const { dataIdMap } = tf.backend() as unknown as { dataIdMap: { get(id: object): object } };
+  const backend = tf.backend() as unknown as { makeOutput(shape: number[], ...of: unknown[]): unknown };
+  const { get } = dataIdMap;
+  const { makeOutput } = backend;
+  let isNew = false;
+  backend.makeOutput = (shape, ...of) => {
+    isNew = shape.join() === "3";
+    return makeOutput.call(backend, shape, ...of);
+  };
+  dataIdMap.get = (id) => {
+    const found = get.call(dataIdMap, id);
+    const seeming = isNew ? { ...found, memoryOffset } : found;
+    isNew = false;
+    return seeming;
+  };
+  return () => {
+    dataIdMap.get = get;
+    Reflect.deleteProperty(backend, "makeOutput");
+  };
+}
+
+/** What the kernels refuse to work on: for the wasm backend, after its first op. */
+export function refusals(define: Define): void {
+  define("a memory that is not to be had is worked on by copies", async () => {
+    const backend = tf.backend() as unknown as { wasm: Wasm };
+    const { wasm } = backend;
+    const x = numbers([3, 70]);
+    const wanted = adanorm.adaNorm(x);
+    const found: tf.Tensor[] = [];
+    // What it exports is not to be seen; the backend itself looks elsewhere for it.
+    backend.wasm = Object.create(wasm, { asm: { value: undefined } });
+    try {
+      const memories = await memoriesOf(() => found.push(adanorm.adaNorm(x)));
+      assertEqual(memories.length, 1, "modules instantiated");
+    } finally {
+      backend.wasm = wasm;
+    }
+    assertNear(found[0] as tf.Tensor, wanted, 0, "y");
+  });
+  define("places that are none of f32 are left alone", async () => {
+    const wasm = wasmOf();
+    const { asm } = wasm;
+    for (const memoryOffset of [undefined, 0, -4, 2, 0.5]) {
+      const restore = misplaceOutputs(memoryOffset);
+      // Another object, so that the next op looks again.
+      wasm.asm = { ...asm } as Wasm["asm"];
+      try {
+        adanorm.layerNormSimple(tf.zeros([0, 2]));
+        restore();
+        assert(await usesOperators(), `operators do the work: ${memoryOffset}`);
+      } finally {
+        restore();
+        wasm.asm = asm;
+      }
+    }
+  });
+  define("a backend without memory is told of, and nothing is left behind", () => {
+    const { wasm } = tf.backend() as unknown as { wasm: { _malloc(bytes: number): number } };
+    const { _malloc: malloc } = wasm;
+    const x = numbers([3, 70]);
+    // The way is found while there is memory.
+    adanorm.layerNorm(x);
+    const { numTensors } = tf.memory();
+    const message = (bytes: number) =>
+      `layerNorm: memory: expected room for ${bytes} bytes more in TensorFlow.js's memory, got none`;
+    // The result has no room, then what passes between two steps has none.
+    for (const [given, bytes] of [
+      [0, x.size * 4],
+      [1, 2 * 3 * 8],
+    ] as const) {
+      let left = given;
+      wasm._malloc = (size) => (left-- > 0 ? malloc(size) : 0);
+      try {
+        assertThrows(() => adanorm.layerNorm(x), RangeError, message(bytes));
+      } finally {
+        wasm._malloc = malloc;
+      }
+      assertEqual(tf.memory().numTensors, numTensors, "tensors");
+    }
+    assertNear(adanorm.layerNorm(x), composed("layerNorm", x, {}), 1e-5, "y once there is room again");
+  });
+}
+
+/** Makes tensors seem to lie elsewhere when the next op asks: it leaves the memory alone then. Gives back what was there. */
 export function breakInternals(): Wasm["asm"] {
   const wasm = wasmOf();
   const { asm } = wasm;
@@ -131,7 +216,7 @@ export function breakInternals(): Wasm["asm"] {
   return asm;
 }
 
-/** The exports of emscripten except the memory: its functions are bound when they are first called. */
+/** What emscripten exports, but for the memory: its functions are bound when they are called first. */
 export function hideMemory(): Wasm["asm"] {
   const wasm = wasmOf();
   const { asm } = wasm;
@@ -147,7 +232,7 @@ export function replaceBackend(): void {
   tf.registerBackend("wasm", factory);
 }
 
-/** Runs last, because it replaces the backend. */
+/** Run last: the backend is gone afterwards, and there is another one. */
 export function newBackend(define: Define): void {
   define("a new instance of the backend gets kernels of its own", async () => {
     const old = tf.backend();

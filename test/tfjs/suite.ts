@@ -12,6 +12,7 @@ import {
   firstOp,
   hideMemory,
   newBackend,
+  refusals,
   replaceBackend,
   type Way,
   wasmOf,
@@ -69,7 +70,7 @@ export function stagesOf(way: Way): Stage[] {
   if (way !== "in place") return stages;
   return [
     ...stages,
-    { name: "wasm, changed", enter: useKernels, leave, subjects: [changes] },
+    { name: "wasm, changed", enter: useKernels, leave, subjects: [changes, refusals] },
     changed("wasm, copies", hideMemory, [firstOp("copies"), gradients, layers, memory]),
     changed("wasm, copies, growing", hideMemory, [growth], useNewBackend),
     changed("wasm, operators", breakInternals, [gradients, layers]),

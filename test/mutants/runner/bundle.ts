@@ -1,11 +1,12 @@
-/** Bundles tests and src/ as one program, with one file for each file of tests. */
+/** Tests and src/ as one program, in as many files as there are tests. */
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { build, type Plugin } from "esbuild";
+import { build, type Metafile, type Plugin } from "esbuild";
 
-/** The imports of the tests, and their paths from the root. */
+/** What the tests import, and where it is found from the root. */
 const SOURCES: Record<string, string> = {
   adanorm: "src/index.ts",
   "adanorm/reference": "src/reference.ts",
@@ -15,13 +16,33 @@ const SOURCES: Record<string, string> = {
   vitest: "test/mutants/runner/vitest.ts",
 };
 
+export interface Program {
+  /** The file to run. */
+  file: string;
+  /** For each file with tests, what differs where that file, or one of ours that it imports, does. */
+  fingerprints: ReadonlyMap<string, string>;
+}
+
+/** The files that one imports, and those that these import: but for src/, which the mutants are in, and packages. */
+function ownInputs(file: string, { inputs }: Pick<Metafile, "inputs">, found = new Set<string>()): Set<string> {
+  if (found.has(file) || !file.startsWith("test/")) return found;
+  found.add(file);
+  for (const { path } of inputs[file]?.imports ?? []) ownInputs(path, { inputs }, found);
+  return found;
+}
+
+function fingerprintOf(root: string, file: string, metafile: Metafile): string {
+  const hash = createHash("sha256");
+  for (const input of [...ownInputs(file, metafile)].sort()) hash.update(readFileSync(join(root, input)));
+  return hash.digest("hex").slice(0, 12);
+}
+
 /**
  * @param root the folder of the project, or of a copy of it with mutants in src/.
  * @param tests the files with tests, from the root.
- * @param builtReference whether they use the built reference, which has no mutants and is faster.
- * @param outdir the folder of the program.
- * @param overlay a folder that looks to tests like the root, except that its build/ has the .wasm files.
- * @returns the file to run.
+ * @param builtReference whether they use the reference as it was built, which no mutant is in and which is faster.
+ * @param outdir where the program goes.
+ * @param overlay a folder whose build/ has the .wasm files, and which is otherwise as the root is to tests.
  */
 export async function bundle(
   root: string,
@@ -29,7 +50,7 @@ export async function bundle(
   builtReference: boolean,
   outdir: string,
   overlay = root,
-): Promise<string> {
+): Promise<Program> {
   const sources: Record<string, string> = {
     ...SOURCES,
     ...(builtReference && { "adanorm/reference": "build/reference.js" }),
@@ -46,7 +67,7 @@ export async function bundle(
         const lines = tests.map((file) => `${JSON.stringify(file)}: () => import(${JSON.stringify(join(root, file))})`);
         return { contents: `export const files = {${lines.join(",")}};`, resolveDir: root };
       });
-      // A host that compiles .wasm files gives the module; other hosts give the bytes.
+      // A host that compiles it gives the module, where others are given the bytes.
       bundler.onResolve({ filter: /^\.\/adanorm.*\.wasm$/ }, ({ path }) => ({
         path: join(overlay, "build", path),
         namespace: "module",
@@ -58,13 +79,13 @@ export async function bundle(
         contents: `import bytes from ${JSON.stringify(path)}; export default new WebAssembly.Module(bytes);`,
         resolveDir: root,
       }));
-      // TensorFlow.js for src/ and for its tests: the installation that has the wasm backend too.
+      // TensorFlow.js for src/ and for its tests alike: the one that has a wasm backend beside it.
       bundler.onResolve({ filter: /^@tensorflow\// }, ({ path }) => ({ path, namespace: "package" }));
       bundler.onLoad({ filter: /.*/, namespace: "package" }, ({ path }) => ({
         contents: `module.exports = requireHere(${JSON.stringify(project.resolve(path))});`,
         resolveDir: root,
       }));
-      // The paths of files that are relative to a module start from the original place of the module.
+      // Files that are named relative to a module are where the module was.
       bundler.onLoad({ filter: /\.ts$/ }, ({ path }) => ({
         contents: readFileSync(path, "utf8").replaceAll(
           "import.meta.url",
@@ -74,8 +95,9 @@ export async function bundle(
       }));
     },
   };
-  await build({
+  const { metafile } = await build({
     absWorkingDir: root,
+    metafile: true,
     entryPoints: ["test/mutants/runner/worker.ts"],
     outdir,
     outExtension: { ".js": ".mjs" },
@@ -89,5 +111,6 @@ export async function bundle(
     plugins: [plugin],
     logLevel: "error",
   });
-  return join(outdir, "worker.mjs");
+  const fingerprints = tests.map((file) => [file, fingerprintOf(root, file, metafile)] as const);
+  return { file: join(outdir, "worker.mjs"), fingerprints: new Map(fingerprints) };
 }

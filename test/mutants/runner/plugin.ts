@@ -1,20 +1,18 @@
 /**
- * Runs the tests for Stryker: each mutant in a separate thread, on a program that was bundled once. Its answers use
- * Stryker's terms.
+ * Runs the tests for Stryker: each mutant in a thread of its own, on a program that was bundled once. The words that it
+ * answers with are Stryker's.
  */
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { bundle } from "./bundle.ts";
-import type { Answer, Order, Outcome } from "./worker.ts";
+import { bundle, type Program } from "./bundle.ts";
+import type { Answer, Message, Order, Outcome } from "./worker.ts";
 
-/** The options of this plugin. sources.ts gives them to Stryker. */
+/** Of the options of Stryker, which has them from sources.ts. */
 interface Options {
   mutantsOf: {
     tests: string[];
     builtReference: boolean;
-    /** The keys of the mutants to try. Stryker itself would try all mutants in the same ranges. */
-    only?: string[];
-    /** The share of them to try, from 0 to 1. Their keys decide, so it is the same share every time. */
+    /** How many of the mutants to try, from 0 to 1: chosen by their keys, and so the same ones every time. */
     share: number;
   };
 }
@@ -41,11 +39,14 @@ interface MutantRun {
 /** Where the instrumented code looks for the mutant that is active. */
 const NAMESPACE = "__stryker__";
 
-/** If a run has not ended in time, Stryker ends the process, which costs a second. */
+/** Stryker ends the process, which costs a second, where a run has not ended itself by its time. */
 const EARLIER_MS = 500;
 const LEAST_MS = 2000;
 
-/** The key of a mutant. `range` has the form in which Stryker is told what to mutate. */
+/** What one test may take, whatever the others have left: ten times as long as the longest takes on two processors. */
+const TEST_MS = 5000;
+
+/** What tells a mutant from all others. `range` is where it lies: its file, lines and columns. */
 export function keyOfMutant(range: string, mutator: string, replacement: string): string {
   return [range, mutator, replacement].join("\n");
 }
@@ -67,14 +68,9 @@ function keyOf({ fileName, mutatorName, replacement, location: { start, end } }:
 
 const fileOf = (id: string) => id.slice(0, id.indexOf("#"));
 
-function testOf({ id, name, ms, error }: Outcome) {
-  const test = { id, name, timeSpentMs: ms, fileName: fileOf(id) };
-  return error === undefined ? { ...test, status: 0 } : { ...test, status: 1, failureMessage: error };
-}
-
 class Runner {
   readonly #options: Options;
-  #program = "";
+  #program: Program = { file: "", fingerprints: new Map() };
 
   constructor(options: Options) {
     this.#options = options;
@@ -94,13 +90,16 @@ class Runner {
   async dryRun({ timeout }: { timeout: number }) {
     const answer = await this.#run({}, timeout);
     if (!answer) return { status: "timeout" };
-    return { status: "complete", tests: answer.outcomes.map(testOf), mutantCoverage: answer.coverage };
+    return {
+      status: "complete",
+      tests: answer.outcomes.map((one) => this.#testOf(one)),
+      mutantCoverage: answer.coverage,
+    };
   }
 
   async mutantRun({ activeMutant, testFilter, timeout, hitLimit, mutantActivation }: MutantRun) {
-    const { only, share } = this.#options.mutantsOf;
-    const key = keyOf(activeMutant);
-    if (lotOf(key) >= share || (only && !only.includes(key))) return { status: "error", errorMessage: "not tried" };
+    if (lotOf(keyOf(activeMutant)) >= this.#options.mutantsOf.share)
+      return { status: "error", errorMessage: "not tried" };
     const order = {
       mutant: activeMutant.id,
       only: testFilter && [...new Set(testFilter.map(fileOf))],
@@ -116,24 +115,36 @@ class Runner {
     return { status: "killed", nrOfTests, killedBy: [failed.id], failureMessage: failed.error };
   }
 
-  /** Undefined if it took too long. A thread that breaks down, for lack of memory for example, has failed a test. */
+  /** A test as Stryker knows it: by its name, so that the name is another one where what it tests by has changed. */
+  #testOf({ id, name, ms, error }: Outcome) {
+    const fileName = fileOf(id);
+    const test = { id, name: `${name} (${this.#program.fingerprints.get(fileName)})`, timeSpentMs: ms, fileName };
+    return error === undefined ? { ...test, status: 0 } : { ...test, status: 1, failureMessage: error };
+  }
+
+  /** Undefined where it took too long. A thread that breaks down, as by a lack of memory, has failed a test. */
   #run(order: Omit<Order, "namespace">, timeout: number): Promise<Answer | undefined> {
     const workerData: Order = { namespace: NAMESPACE, ...order };
-    const worker = new Worker(this.#program, { workerData, execArgv: [], stdout: true, stderr: true });
+    const worker = new Worker(this.#program.file, { workerData, execArgv: [], stdout: true, stderr: true });
     return new Promise((resolve) => {
       const broken = (reason: unknown) => {
         const outcome: Outcome = { id: order.tests?.[0] ?? "#", name: "", ms: 0, error: String(reason) };
         finish({ outcomes: [outcome], coverage: undefined, hits: undefined });
       };
       const timer = setTimeout(() => finish(undefined), timeout);
+      const perTest = order.mutant === undefined ? undefined : setTimeout(() => finish(undefined), TEST_MS);
       let isOver = false;
       function finish(answer: Answer | undefined): void {
         if (isOver) return;
         isOver = true;
         clearTimeout(timer);
+        clearTimeout(perTest);
         void worker.terminate().then(() => resolve(answer));
       }
-      worker.once("message", finish);
+      worker.on("message", (message: Message) => {
+        if (message === "alive") perTest?.refresh();
+        else finish(message);
+      });
       worker.once("error", broken);
       worker.once("exit", (code) => broken(`exit code ${code}`));
     });

@@ -31,6 +31,11 @@ export interface Answer {
   hits: number | undefined;
 }
 
+/** The answer; before it, a word for each test that is done. */
+export type Message = Answer | "alive";
+
+const tell = (message: Message) => parentPort?.postMessage(message);
+
 interface Instruments {
   activeMutant?: string | undefined;
   currentTestId?: string | undefined;
@@ -92,6 +97,7 @@ async function runTest(test: Test, { beforeEach, afterEach }: Hooks): Promise<vo
   instruments.currentTestId = undefined;
   outcome.ms = performance.now() - start;
   outcomes.push(outcome);
+  tell("alive");
 }
 
 async function runSuite(suite: Suite, around: Hooks): Promise<void> {
@@ -126,5 +132,5 @@ async function run(): Promise<Answer> {
 
 // The thread may end while the engine still has a promise, for example of a module that it compiles.
 const alive = setInterval(() => {}, 2 ** 30);
-parentPort?.postMessage(await run());
+tell(await run());
 clearInterval(alive);
