@@ -25,7 +25,7 @@ export default defineConfig({
   test: {
     include: ["test/*.test.ts", "test/tfjs/vitest.ts"],
     // What is measured of the built package, and what takes long and reaches nothing that others do not.
-    exclude: ["test/{module,digest,accuracy,sizes,theorem}.test.ts"],
+    exclude: ["test/{module,digest,accuracy,sizes,theorem,layout,structure,figures}.test.ts"],
     execArgv: ["--expose-gc"],
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -183,10 +183,10 @@ export function refusals(define: Define): void {
     const { numTensors } = tf.memory();
     const message = (bytes: number) =>
       `layerNorm: memory: expected room for ${bytes} bytes more in TensorFlow.js's memory, got none`;
-    // The result has no room, then what passes between two steps has none.
+    // The result has no room, then the call's block and its statistics have none.
     for (const [given, bytes] of [
       [0, x.size * 4],
-      [1, 2 * 3 * 8],
+      [1, 128 + 2 * 3 * 8],
     ] as const) {
       let left = given;
       wasm._malloc = (size) => (left-- > 0 ? malloc(size) : 0);

@@ -1,0 +1,2 @@
+/** See embed.js. */
+export function encode(bytes: Uint8Array, alphabet: string): string;
