@@ -1,6 +1,6 @@
 /**
- * The byte offsets of the fields in the blocks that kernels read. `npm run layout` writes this file from assembly/call.ts and
- * assembly/transfer.ts, which say what the fields mean. These are enums, because bundling leaves only their numbers.
+ * The byte offsets of the fields in the blocks that kernels read. `npm run layout` writes this file from assembly/call.ts
+ * and assembly/transfer.ts, which say what the fields mean. These are enums, because bundling leaves only their numbers.
  */
 
 /** A call of a norm. */

@@ -12,8 +12,8 @@
  *
  *   dx = rstd dz - viaMean - viaStd t
  *
- * This form takes two operations less for each element. factor and slope are C rstd and C k rstd^2 in rstdDz; they are C and
- * C k rstd in dz.
+ * This form takes two operations less for each element. factor and slope are C rstd and C k rstd^2 in rstdDz; they are C
+ * and C k rstd in dz.
  */
 
 import { Call } from "../call";
