@@ -1,5 +1,6 @@
 /**
- * Prepared calls: their arguments are checked and their block is written once, so a run does little more than the kernel.
+ * Prepared calls on matrices: arguments are checked and memory is allocated only once, so a run does little more than the
+ * kernel.
  */
 import { columnsBytes } from "./abi.js";
 import type { NormContext } from "./arguments.js";
