@@ -16,15 +16,15 @@ import { backwardRstd, factorsFitSingle, gradientFitsSingle, needsSplit, Precisi
 import { derivativeFactor, SHORT } from "./statistics";
 import { farthest, largestSquare, sum0, sum1, sumGradient } from "./sums";
 
-/** Rows whose columns are added in single precision before double precision takes over. */
+/** Rows between two flushes of the column sums from single to double precision. */
 const FLUSHED: i32 = 8;
 /**
- * The first rows of a batch, whose columns go in double precision throughout: what is rounded alike in all rows shows most
- * where there are few.
+ * The first rows of a batch, whose columns are summed in double precision only. Rounding errors that are equal in all rows
+ * do not average out, and they show most in sums of few rows.
  */
 const FIRST: i32 = 8;
 
-/** dx of rows from..from + rows of the block, by the gradient G, and what they add to the sums down the columns. */
+/** Writes dx, by the gradient G, for `rows` rows of the block starting at row `from`, and adds them to the column sums. */
 export function backward<G>(call: Call, from: i32, rows: i32): void {
   const gradient = changetype<G>(0);
   const end = from + rows;
@@ -50,7 +50,7 @@ export function backward<G>(call: Call, from: i32, rows: i32): void {
           continue;
         }
       }
-      // Before dx is written, which may be dy or x.
+      // This reads dy and x, so it must come before dx is written: dx may have the same address as either.
       sumColumns(call, row, rstd, 0);
     }
     if (scales) writeRow<Direct<PlainGradient>>(call, row, precision, rstd, 0, 0);
@@ -93,26 +93,28 @@ function solve<G>(call: Call, row: i32, rstd: f64): Precision {
       return inSingle;
   }
   sumGradient<G>(call, row, rstd, Precision.Double);
-  // The mean first: where all dz are the same, rstd dz and viaMean are then, too, and dx is 0.
+  // Divides before it multiplies: if all dz are equal, viaMean is then exactly rstd dz, and dx is 0.
   viaMean = call.detachMean ? 0 : rstd * (sum0 / <f64>size);
-  // The sum of a constant row is 0, whatever becomes of rstd^3.
+  // The sum over a constant row is 0. It must stay 0 even if rstd^3 overflows.
   viaStd = sum1 == 0 ? sum1 : toStd * sum1;
   return Precision.Double;
 }
 
 /**
- * Whether f32 can take a row in which the largest z^2 is this. Where one element makes up more than a quarter of the
- * variance, dx is the small difference of rstd dz and viaStd t there; where its z is large, it magnifies what rounding
- * x - mean alike in all of a binade has put into viaStd; and where k z is near 1, 1 - k z is a small difference too.
+ * Whether f32 is exact enough for a row whose largest z^2 is `largest`. There are three reasons why it may not be:
+ * - One element makes up more than a quarter of the variance: its dx is then a small difference of rstd dz and viaStd t.
+ * - An element has a large z, which magnifies the error of viaStd. That error comes from rounding x - mean the same way in
+ *   all elements of a binade.
+ * - k z is near 1: then 1 - k z is a small difference.
  */
 function outlierFitsSingle(largest: f64, k: f64, size: i32): bool {
   return largest <= 36 && 4 * largest <= <f64>size && k * k * largest <= LARGEST_SLOPE;
 }
 
-/** Up to here (k z)^2 leaves 1 - k z to f32. */
+/** The largest (k z)^2 for which f32 computes 1 - k z exactly enough. */
 const LARGEST_SLOPE: f64 = 0.81;
 
-/** The same of k z alone, where nothing is summed. No z^2 is more than the number of elements. */
+/** Whether f32 computes 1 - k z exactly enough in a row that needs no sums. z^2 never exceeds the number of elements. */
 function slopeFitsSingle(x: usize, mean: f64, rstd: f64, k: f64, size: i32): bool {
   if (k * k * <f64>size <= LARGEST_SLOPE) return true;
   const z = rstd * farthest(x, mean, size);
@@ -120,14 +122,14 @@ function slopeFitsSingle(x: usize, mean: f64, rstd: f64, k: f64, size: i32): boo
 }
 
 /**
- * dx of a row and the next, which f32 can take with their means whole, and the sums down their columns. Of the first row
- * viaMean and viaStd are given; those of the second were found last.
+ * Writes dx of a row and the next, and sums their columns. Single precision and unsplit means must be enough for both.
+ * viaMean0 and viaStd0 belong to the first row; those of the second are what `solve` found last.
  */
 function writeTwoRows<G>(call: Call, row: i32, rstd0: f64, rstd1: f64, viaMean0: f64, viaStd0: f64): void {
   const next = row + 1;
   const viaMean1 = viaMean;
   const viaStd1 = viaStd;
-  // The columns that fill no pair of vectors.
+  // The first column that belongs to no pair of vectors.
   const rest = call.size & ~7;
   if (rest < call.size) {
     sumColumns(call, row, rstd0, rest);

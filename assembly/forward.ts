@@ -1,6 +1,6 @@
 /**
- * Forward: the statistics of a row, the scalars that follow from them, one pass that writes it. Rows go in pairs: while those
- * of one pair are written, the sums of the next are taken; where a residual is added, the statistics are taken with that.
+ * Forward: finds the statistics of a row, computes its scalars, and writes y in one pass. Without a residual, the pass that
+ * writes an ordinary row also sums the row AHEAD of it. With a residual, the pass that adds it also sums the row.
  */
 import { addRow } from "./additions";
 import { Call } from "./call";
@@ -18,16 +18,16 @@ import {
 } from "./statistics";
 
 /**
- * Bytes of the rows that a residual is added to at a time: few enough to find their sums in a cache, and as many as that
- * allows, because switching passes throws prefetched data away.
+ * Bytes of the rows that a residual is added to before the next pass normalises them. They must stay in a cache between the
+ * two passes. They should not be fewer than that, because switching passes throws prefetched data away.
  */
 const CACHED_BYTES: usize = 1 << 20;
 
 /**
- * y = F(x - mean) for rows from..from + rows of the block, and their mean and rstd; with a residual, first sum = x + residual,
- * and then the same of sum.
- * Returns whether y is known to hold no NaN, provided gain and bias are finite: single precision served every row. With a
- * residual it is not known.
+ * Writes y = F(x - mean), mean and rstd for `rows` rows of the block, starting at row `from`. With a residual, writes
+ * sum = x + residual first and normalises sum.
+ * Returns true if single precision served every row: then y holds no NaN, provided that gain and bias are finite. With a
+ * residual always returns false.
  */
 export function forward<F>(call: Call, from: i32, rows: i32): bool {
   const factors = changetype<Factors<F>>(0);
@@ -79,14 +79,14 @@ function writeTwoRows<F>(call: Call, row: i32): void {
   mapAndSumRow<F>(call, next, mean1, f32x4.splat(<f32>factor1), slope1);
 }
 
-/** The same of sums with a residual: as many rows as a cache holds are added up and their statistics taken, then written. */
+/** Forward with a residual. Works on as many rows at a time as fit a cache: adds, finds the statistics, then writes y. */
 function forwardOfSum<F>(call: Call, from: i32, rows: i32, factorsFit: bool): void {
   const end = from + rows;
   const cached = max(<i32>(CACHED_BYTES / (<usize>call.size * sizeof<f32>())), 1);
   for (let start = from; start < end; start += cached) {
     const stop = min(start + cached, end);
     for (let row = start; row < stop; row++) addRow(call, row);
-    // By themselves: what one row waits for, its divisions and its root, leaves time for the next.
+    // A loop of its own, because the processor then overlaps the divisions and square roots of several rows.
     for (let row = start; row < stop; row++) {
       if (call.size >= SHORT) settle(call, row, call.sumAt(row));
       else findStatistics(call, row, call.sumAt(row));
@@ -99,19 +99,19 @@ function forwardOfSum<F>(call: Call, from: i32, rows: i32, factorsFit: bool): vo
   }
 }
 
-/** Mean and rstd of rows of x alone, as forward finds them. */
+/** Writes mean and rstd of rows of x, the same as forward does; a residual is ignored. */
 export function statistics(call: Call, from: i32, rows: i32): void {
   for (let row = from; row < from + rows; row++) findStatistics(call, row, call.xAt(row));
 }
 
-/** Finds mean and rstd of a row that begins at `x`. */
+/** Finds and stores mean and rstd of the row that begins at `x`. */
 function findStatistics(call: Call, row: i32, x: usize): void {
   if (call.centred) moments(x, call.size);
   else momentsAtOrigin(x, call.size);
   call.setStatistics(row, mean, reciprocalStd(call));
 }
 
-/** Makes mean and rstd of a row that begins at `x` of its sums of x and x^2, which lie in their places. */
+/** Replaces the sums of x and x^2, which lie where mean and rstd go, by mean and rstd of the row that begins at `x`. */
 function settle(call: Call, row: i32, x: usize): void {
   if (call.centred) momentsOfSums(x, call.size, call.mean(row), call.rstd(row));
   else momentsAtOriginOfSums(x, call.size, call.rstd(row));

@@ -2,7 +2,7 @@
  * Passes that write a row by a formula, one of them with the sums of another row on the way. Written once over lanes (single or
  * double precision), centring and formula.
  *
- * Tails are handled in vectors of which only the row's own lanes are read, summed and written.
+ * A tail, shorter than a vector, is handled as a vector too, but only the lanes of the row are read, summed and written.
  */
 
 import { Call } from "./call";
@@ -12,16 +12,16 @@ import { Double, Single } from "./lanes";
 import { Precision } from "./precision";
 import { blockOf, REST, storeSums } from "./sums";
 
-/** Vectors that a map takes at a time: as many independent operations hide the latency of one. */
+/** Vectors in one turn of a map's loop. Their operations do not depend on each other, which hides the latency of each. */
 const GROUP: usize = 4;
 /** How many rows ahead of the one that it writes mapAndSumRow sums. */
 export const AHEAD: i32 = 2;
 
-/** One vector of a map. */
+/** The step of a map for one vector. */
 @unmanaged
 @final
 class Mapped<L, C, M> {
-  // structure: ten vectors and addresses of a row have to stay in registers over the whole loop
+  // structure: these ten vectors and addresses must stay in registers through the whole loop
   @inline of(
     x: usize,
     dy: usize,
@@ -46,8 +46,8 @@ class Mapped<L, C, M> {
 }
 
 /**
- * Writes the columns of a row from `column` on by the map M, where t = x - mean: y by a formula of forward, dx by one of a
- * gradient, to which viaMean and viaStd belong. What is written may lie where x, the residual or dy does.
+ * Writes a row by the map M, from `column` to the end: y if M is of forward, dx if M is of a gradient. Only gradients use
+ * viaMean and viaStd. The result may have the address of x, the residual or dy.
  */
 export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, viaMean: f64, viaStd: f64): void {
   const lanes = changetype<L>(0);
@@ -74,7 +74,7 @@ export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, vi
   let bias: usize = map.usesBias() ? call.bias + offset : 0;
   let out = (map.usesUpstream() ? call.dxAt(row) : call.yAt(row)) + offset;
   const end = out + <usize>size * lanes.bytes();
-  // Double serves rare rows: it does without the groups.
+  // Double has no loop over groups: it serves rare rows, and the module stays smaller.
   if (lanes.width() == 4) {
     // By their offset: one addition a turn, where each pointer would take one and a move.
     const groups = (<usize>size & ~(GROUP * 4 - 1)) * lanes.bytes();
@@ -153,7 +153,7 @@ export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, vi
   }
 }
 
-/** mapRow of a whole row, in the precision that it asks for. */
+/** Writes a whole row by the map M, in the given precision. */
 export function writeRow<M>(call: Call, row: i32, precision: Precision, rstd: f64, viaMean: f64, viaStd: f64): void {
   if (precision == Precision.Single) mapRow<Single, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
   else if (precision == Precision.Split) mapRow<Single, Split, M>(call, row, 0, rstd, viaMean, viaStd);
@@ -161,8 +161,9 @@ export function writeRow<M>(call: Call, row: i32, precision: Precision, rstd: f6
 }
 
 /**
- * Writes y of one row, whose mean is whole, and takes the sums of the row AHEAD of it and of its squares, in sumElements'
- * order, which go where that row's mean and rstd are to be: what the one waits for leaves time for the other.
+ * Writes y of one row, with an unsplit mean. The same pass sums the elements of the row AHEAD of it and their squares, in
+ * the order of sumElements, and stores these two sums where mean and rstd of that row will go. The processor works on one
+ * of the two tasks while the other waits for results.
  */
 export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, slope: v128): void {
   const lanes = changetype<Single>(0);
@@ -181,8 +182,8 @@ export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, 
   const rest = call.size & REST;
   const end = x + <usize>(call.size - rest) * lanes.bytes();
   while (x < end) {
-    let v = none;
-    let w = none;
+    let blockSum = none;
+    let blockSquares = none;
     const blockEnd = min(x + block, end);
     do {
       lanes.store(y, mapped.of(x, 0, gain, bias, mean, none, factor, slope, none, none));
@@ -199,18 +200,18 @@ export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, 
       const f1 = lanes.load(ahead + step);
       const f2 = lanes.load(ahead + step * 2);
       const f3 = lanes.load(ahead + step * 3);
-      const w01 = lanes.madd(f1, f1, lanes.mul(f0, f0));
-      const w23 = lanes.madd(f3, f3, lanes.mul(f2, f2));
-      v = lanes.add(v, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
-      w = lanes.add(w, lanes.add(w01, w23));
+      const squares01 = lanes.madd(f1, f1, lanes.mul(f0, f0));
+      const squares23 = lanes.madd(f3, f3, lanes.mul(f2, f2));
+      blockSum = lanes.add(blockSum, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
+      blockSquares = lanes.add(blockSquares, lanes.add(squares01, squares23));
       x += step * GROUP;
       ahead += step * GROUP;
       if (map.usesGain()) gain += step * GROUP;
       if (map.usesBias()) bias += step * GROUP;
       y += step * GROUP;
     } while (x < blockEnd);
-    sums = f64x2.add(sums, lanes.widen(v));
-    squares = f64x2.add(squares, lanes.widen(w));
+    sums = f64x2.add(sums, lanes.widen(blockSum));
+    squares = f64x2.add(squares, lanes.widen(blockSquares));
   }
   if (rest) mapRow<Single, Whole, Forward<F>>(call, row, call.size - rest, call.rstd(row), 0, 0);
   storeSums(call, row + AHEAD, sums, squares, ahead);

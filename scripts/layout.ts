@@ -17,8 +17,8 @@ const BLOCKS = [
 ] as const;
 
 const HEADER = `/**
- * Where the fields of the blocks lie that kernels are given, in bytes from their start: written by \`npm run layout\`, from
- * assembly/call.ts and assembly/transfer.ts, which say what the fields mean. Enums, because bundling leaves only their numbers.
+ * The byte offsets of the fields in the blocks that kernels read. \`npm run layout\` writes this file from assembly/call.ts
+ * and assembly/transfer.ts, which say what the fields mean. These are enums, because bundling leaves only their numbers.
  */
 `;
 

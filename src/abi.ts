@@ -1,23 +1,23 @@
 /**
- * What the WebAssembly module exports: assembly/index.ts, seen from here.
+ * The exports of the WebAssembly module, which assembly/index.ts defines.
  *
- * Pointers are byte offsets into linear memory. `call` and `transfer` are blocks there, laid out as layout.ts says and written
- * by call.ts; `from` is the first of the rows to work on, counted from the block's first. What is true or false is 1 or 0.
- * Reductions take contiguous rows of f32, and leave one f64 a row, 8-byte aligned.
+ * Addresses are byte offsets into linear memory. `call` and `transfer` are addresses of blocks, which call.ts writes in the
+ * layout of layout.ts. `from` is the first row to work on; row 0 is the first row of the block. Booleans are 1 or 0.
+ * Reductions read contiguous rows of f32 and write one f64 for each row, 8-byte aligned.
  */
 export interface Abi {
   isRelaxed(): number;
   alloc(bytes: number): number;
   free(block: number): void;
-  /** Returns 1 where y is known to hold no NaN, provided gain and bias are finite. */
+  /** Returns 1 only if y holds no NaN, provided that gain and bias are finite. */
   forward(call: number, from: number, rows: number): number;
-  /** Finds means and rstds as forward does. */
+  /** Writes means and rstds, the same as forward does. */
   statistics(call: number, from: number, rows: number): void;
   backward(call: number, from: number, rows: number): void;
-  /** Gives out what backward has summed down the columns: the gradient of the gain, or with `ofBias` of the bias. */
+  /** Writes the sums that backward has made down the columns: the gradient of the gain or, if `ofBias`, of the bias. */
   columnSums(call: number, ofBias: number, out: number, accumulate: number): void;
   widenRows(transfer: number, rows: number): void;
-  /** `areNumbers`: the rows hold no NaN, which takes less time. */
+  /** `areNumbers` promises that the rows hold no NaN, which makes this faster. */
   narrowRows(transfer: number, rows: number, areNumbers: number): void;
   addRows(transfer: number, rows: number): void;
   rowSum(x: number, out: number, rows: number, size: number): void;
@@ -28,10 +28,10 @@ export interface Abi {
   rowMoments(x: number, means: number, variances: number, rows: number, size: number, ddof: number): void;
 }
 
-/** Rows that backward sums down their columns at a time: a batch is split between calls at multiples of it only. */
+/** Backward sums columns over blocks of this many rows. Split a batch into several calls only at multiples of it. */
 export const ROW_BLOCK = 2;
 
-/** Bytes of a call's `columns`, for the sums down `size` columns. */
+/** The bytes of the field `columns` of a call, for rows of `size` elements. */
 export function columnsBytes(size: number): number {
   return 24 * 4 * Math.ceil(size / 4);
 }

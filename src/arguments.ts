@@ -1,4 +1,4 @@
-/** The arguments of a norm's calls, each checked and found where it lies; and places for results that were given none. */
+/** Checks the arguments of a norm's calls and makes operands of them. Makes results that the caller gave no place for. */
 import { kindOf, makeArray } from "./arrays.js";
 import type { Constants } from "./call.js";
 import { checkStat, typeError } from "./checks.js";
@@ -9,13 +9,13 @@ import { checkLike, Operand } from "./operand.js";
 import { type GivenStats, hasParams } from "./options.js";
 import type { NormName, RowStats } from "./types.js";
 
-/** What the calls of a norm have in common. */
+/** What all calls of a norm need to know about it. */
 export interface NormContext extends CallContext {
   readonly name: NormName;
   readonly constants: Constants;
 }
 
-/** A batch of the kind and shape of `model`, if one was given. `stride`: from row to row, in elements. */
+/** Takes an optional batch, which must have the kind and shape of `model`. `stride` is in elements, from row to row. */
 export function takeLike(
   context: NormContext,
   argument: string,
@@ -29,14 +29,14 @@ export function takeLike(
   return operand;
 }
 
-/** gain or bias, if it was given: of the norm's type or f32. */
+/** Takes an optional gain or bias: elements of the norm's dtype or f32. */
 export function takeParam(context: NormContext, argument: string, value: unknown): Operand | undefined {
   if (value === undefined) return undefined;
   checkHasParams(context, argument, value);
   return Operand.column(isFloat(value) ? single(context) : context, argument, value);
 }
 
-/** Where the gradient of gain or bias goes, if a place was given: it is f32. */
+/** Takes an optional place for the gradient of gain or bias, which is f32. */
 export function takeParamGradient(context: NormContext, argument: string, value: unknown): Operand | undefined {
   if (value === undefined) return undefined;
   checkHasParams(context, argument, value);
@@ -47,19 +47,19 @@ function checkHasParams({ call, name }: NormContext, argument: string, value: un
   if (!hasParams(name)) throw typeError(call, argument, `none, as ${name} has no gain and no bias`, value);
 }
 
-/** Whether a value is f32, in an array or a matrix. */
+/** Whether a value is an array or a matrix of f32. */
 function isFloat(value: unknown): boolean {
   const place = placeOf(value);
   return place ? place.dtype === "f32" : holds(value, "f32");
 }
 
-/** The same for what is f32, whatever the norm's batches are. */
+/** The same context for an argument that is f32, even if the batches of the norm are not. */
 function single(context: CallContext): CallContext {
   const { call, memory, dtype, size } = context;
   return dtype === "f32" ? context : { call, memory, dtype: "f32", size };
 }
 
-/** Statistics of each row, outside of the linear memory, whose growth would detach them. */
+/** Takes statistics. Copies those that lie in linear memory, because its growth would detach them. */
 export function takeStats({ call, memory }: CallContext, given: GivenStats, rows: number): RowStats {
   return {
     mean: memory.outside(checkStat(call, "stats.mean", given.mean, rows)),
@@ -67,7 +67,10 @@ export function takeStats({ call, memory }: CallContext, given: GivenStats, rows
   };
 }
 
-/** A new place for a batch of results, of the kind and shape of `model`. Matrices are noted in `made`, to be freed should the call fail. */
+/**
+ * Makes a batch for results, of the kind and shape of `model`. Adds matrices to `made`, so that a call that fails can free
+ * them.
+ */
 export function makeBatch(context: CallContext, argument: string, model: Operand, made: LinearMatrix[]): Operand {
   const { call, memory, dtype, size } = context;
   const { rows } = model;
@@ -77,7 +80,7 @@ export function makeBatch(context: CallContext, argument: string, model: Operand
   return new Operand(context, argument, matrix);
 }
 
-/** A new place for the gradient of gain or bias, of the kind of `model`. */
+/** Makes a place for the gradient of gain or bias: an array or a matrix, as `model` is. */
 export function makeParamGradient(
   context: CallContext,
   argument: string,

@@ -1,10 +1,10 @@
 /**
- * Typed arrays as they are, not as they say they are: an array's own `length`, `buffer`, `constructor` or methods, or those
- * of a subclass, can be anything. The accessors and methods here are those of the language itself. They read the array's
- * internal slots, whatever the realm that it comes from.
+ * Safe access to typed arrays. An array, or a subclass of one, can redefine `length`, `buffer`, `constructor` and methods.
+ * The functions here call the accessors and methods of the language itself, which read the internal slots of the array.
+ * They work on arrays of every realm.
  */
 
-/** The array types that the package knows, by what {@link kindOf} calls them. */
+/** The array types that the package accepts, by the names that {@link kindOf} returns. */
 export type Kind = "Float32Array" | "Uint16Array" | "Float16Array" | "Float64Array";
 
 const prototype: Uint8Array = Object.getPrototypeOf(Uint8Array.prototype);
@@ -19,7 +19,7 @@ const byteOffset = getterOf<number>("byteOffset");
 const buffer = getterOf<ArrayBufferLike>("buffer");
 const { fill, set, values } = prototype;
 
-/** The name of a typed array's type; undefined for anything else, a Proxy of an array included. */
+/** The name of the type of a typed array. Undefined for anything else, including a Proxy of an array. */
 export function kindOf(value: unknown): string | undefined {
   return kind.call(value);
 }
@@ -29,7 +29,7 @@ export function lengthOf(array: ArrayBufferView): number {
   return length.call(array);
 }
 
-/** Where the first element lies in the buffer, in bytes. */
+/** The byte offset of the first element in the buffer. */
 export function byteOffsetOf(array: ArrayBufferView): number {
   return byteOffset.call(array);
 }
@@ -38,7 +38,7 @@ export function bufferOf(array: ArrayBufferView): ArrayBufferLike {
   return buffer.call(array);
 }
 
-/** Copies all elements of `source` into `target`, from index `at` on. */
+/** Copies all elements of `source` into `target`, starting at index `at`. */
 export function copyInto(target: ArrayBufferView, source: ArrayLike<number>, at: number): void {
   set.call(target as Uint8Array, source, at);
 }
@@ -49,13 +49,13 @@ export function fillWith(target: ArrayBufferView, value: number): void {
 }
 
 /**
- * Whether the array has its elements: neither was its buffer detached, nor has that shrunk so that the array lies outside.
- * Such an array reads as empty, without an error of its own.
+ * Whether the array still has its elements. It loses them if its buffer is detached, or shrinks until the array lies
+ * outside. Then the array reads as empty, and no error is thrown.
  */
 export function isAttached(array: ArrayBufferView): boolean {
   if (lengthOf(array) > 0) return true;
   try {
-    // The methods of arrays refuse what their accessors read as empty.
+    // `length` of such an array is 0, as for an empty array, but methods throw.
     values.call(array as Uint8Array);
     return true;
   } catch {

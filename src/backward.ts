@@ -1,4 +1,4 @@
-/** Backward: arguments are checked and results get places; then the kernel runs, at once or tile by tile. */
+/** Backward: checks the arguments, makes the results, then runs the kernel, in one call or tile by tile. */
 import { columnsBytes } from "./abi.js";
 import {
   makeBatch,
@@ -20,7 +20,7 @@ import { type BackwardFrame, type BackwardOperands, hasSums, TiledBackward } fro
 import { TILE_ROWS } from "./tiles.js";
 import type { Backward, RowStats } from "./types.js";
 
-/** Computes dx, and dGain and dBias if they are wanted. Until all memory has been taken nothing is written. */
+/** Computes dx, and dGain and dBias if asked for. Writes no result before all memory has been allocated. */
 export function backward(
   context: NormContext,
   dy: unknown,
@@ -59,7 +59,7 @@ export function backward(
   }
 }
 
-/** What backward returns of its operands. */
+/** The results among the operands, as backward returns them. */
 export function resultsOf({ dx, dGain, dBias }: BackwardOperands): Backward<unknown> {
   const result: Backward<unknown> = { dx: dx.result() };
   if (dGain) result.dGain = dGain.result() as Float32Array;
@@ -67,7 +67,7 @@ export function resultsOf({ dx, dGain, dBias }: BackwardOperands): Backward<unkn
   return result;
 }
 
-/** Checks what backward was given, and makes the results that have no place; matrices among them go to `made`. */
+/** Checks the arguments of backward, and makes the results that were given no place. Adds new matrices to `made`. */
 export function takeBackward(
   context: NormContext,
   dy: unknown,
@@ -110,7 +110,7 @@ export function takeBackward(
   };
 }
 
-/** What backward reads. */
+/** The arguments that backward reads. */
 interface Inputs {
   upstream: Operand;
   input: Operand;
@@ -120,7 +120,7 @@ interface Inputs {
   stats: RowStats | undefined;
 }
 
-/** Refuses a place for dx that overlaps an input; it may be dy, x or dSum itself. */
+/** Throws if dx overlaps an input. dx may be dy, x or dSum itself. */
 function checkBatchResult(call: string, dx: Operand, { upstream, input, dSum, gain, bias, stats }: Inputs): void {
   checkApart(call, dx, upstream, true);
   checkApart(call, dx, input, true);
@@ -130,7 +130,7 @@ function checkBatchResult(call: string, dx: Operand, { upstream, input, dSum, ga
   checkApartFromStats(call, dx, stats);
 }
 
-/** Refuses a place for dGain or dBias that overlaps dx or an input. */
+/** Throws if dGain or dBias overlaps dx or an input. */
 function checkParamResult(call: string, gradient: Operand, dx: Operand | undefined, inputs: Inputs): void {
   checkApart(call, gradient, dx);
   checkApart(call, gradient, inputs.upstream);
@@ -142,13 +142,13 @@ function checkParamResult(call: string, gradient: Operand, dx: Operand | undefin
 }
 
 function checkApartFromStats(call: string, result: Operand, stats: RowStats | undefined): void {
-  // They lie outside of the linear memory.
+  // takeStats has put statistics outside of linear memory, so a result inside it cannot overlap them.
   if (stats === undefined || result.pointer !== undefined) return;
   checkApart(call, result, occupantOf("stats.mean", stats.mean));
   checkApart(call, result, occupantOf("stats.rstd", stats.rstd));
 }
 
-/** Whether all lies in linear memory as f32 and nothing is to be added, so that one call of the kernel does it. */
+/** Whether one call of the kernel is enough: all operands are f32 in linear memory, and there is no dSum to add. */
 export function isDirect({ upstream, input, gain, dSum, dx, dGain, dBias }: BackwardOperands): boolean {
   return (
     upstream.isInPlace &&
@@ -161,7 +161,7 @@ export function isDirect({ upstream, input, gain, dSum, dx, dGain, dBias }: Back
   );
 }
 
-/** Writes the block of a call whose operands all lie in linear memory as f32. */
+/** Writes the block of a call for which {@link isDirect} holds. */
 export function writeBackward(
   { memory, constants }: NormContext,
   operands: BackwardOperands,
@@ -180,7 +180,7 @@ export function writeBackward(
   writeBackwardRows(memory, call, addressOf(upstream), addressOf(input), addressOf(dx), 0);
 }
 
-/** Runs what was written. */
+/** Runs the kernels on the block that {@link writeBackward} has written. */
 export function runBackward(
   memory: LinearMemory,
   { input, dGain, dBias, accumulate }: BackwardOperands,

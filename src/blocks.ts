@@ -4,9 +4,9 @@ export interface Block {
   readonly bytes: number;
 }
 
-/** The blocks of all live matrices, in the order of their places: so that a view of linear memory can be found in one. */
+/** The blocks of all live matrices, sorted by address, to look up which block holds a view of linear memory. */
 export class Blocks {
-  /** Bytes of all of them. */
+  /** Total bytes of all blocks. */
   bytes = 0;
   readonly #sorted: Block[] = [];
 
@@ -20,13 +20,13 @@ export class Blocks {
     this.bytes -= block.bytes;
   }
 
-  /** Whether `bytes` from `pointer` on lie in one block. */
+  /** Whether one block contains all of the `bytes` that begin at `pointer`. */
   hold(pointer: number, bytes: number): boolean {
     const block = this.#sorted[this.#after(pointer) - 1];
     return block !== undefined && pointer + bytes <= block.pointer + block.bytes;
   }
 
-  /** How many blocks begin at a place or before it. */
+  /** The number of blocks that begin at `pointer` or before it. */
   #after(pointer: number): number {
     let low = 0;
     let high = this.#sorted.length;

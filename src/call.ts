@@ -1,24 +1,24 @@
 /**
- * The blocks that kernels read, written field by field: assembly/call.ts and assembly/transfer.ts say what each is. A writer
- * sets all fields that its kernels read, so that nothing is left of the call before.
+ * Writes the blocks that kernels read; assembly/call.ts and assembly/transfer.ts say what each field means. The writers for
+ * a kernel set all fields that it reads, so that no value of an earlier call remains.
  */
 import { CALL, TRANSFER } from "./layout.js";
 import type { Settings } from "./options.js";
 
-/** The linear memory as whole numbers and as doubles. */
+/** Views of the linear memory as integers and as doubles. */
 export interface Views {
   readonly u32: Uint32Array;
   readonly f64: Float64Array;
 }
 
-/** Where the block of a call lies, and the statistics of its rows. */
+/** The addresses of the block of a call and of the statistics of its rows. */
 export interface CallFrame {
   readonly call: number;
   readonly means: number;
   readonly rstds: number;
 }
 
-/** The options of a norm as kernels take them. What is true or false is 1 or 0. */
+/** The options of a norm in the form that kernels take. Booleans are 1 or 0. */
 export interface Constants {
   readonly size: number;
   readonly eps: number;
@@ -42,7 +42,7 @@ export function constantsOf(settings: Settings, size: number): Constants {
     eps,
     scale: isAda ? scale : 1,
     k: isAda ? k : 0,
-    // rmsNorm: a mean of 0 has no derivative, and squares about it lose no degree of freedom.
+    // rmsNorm subtracts no mean, so its squares lose no degree of freedom, and no gradient passes through a mean.
     ddof: centred ? ddof : 0,
     isAda: flag(isAda),
     centred: flag(centred),
@@ -74,14 +74,14 @@ export function writeConstants({ u32, f64 }: Views, call: number, constants: Con
   u32[word + CALL.detachScale / 4] = constants.detachScale;
 }
 
-/** Writes where the statistics of the block's rows lie. */
+/** Writes the addresses of the statistics of the block's rows. */
 export function writeStatistics({ u32 }: Views, call: number, means: number, rstds: number): void {
   const word = call >>> 2;
   u32[word + CALL.means / 4] = means;
   u32[word + CALL.rstds / 4] = rstds;
 }
 
-/** Where gain and bias lie, 0 where absent, and the strides of a forward pass, in bytes. */
+/** The addresses of gain and bias, 0 if absent, and the strides of a forward pass, in bytes. */
 export interface ForwardStrides {
   gain: number;
   bias: number;
@@ -101,7 +101,7 @@ export function writeForwardStrides({ u32 }: Views, call: number, strides: Forwa
   u32[word + CALL.yStride / 4] = strides.y;
 }
 
-/** Writes where the rows of a forward pass lie; residual and sum are 0 where absent. */
+/** Writes the addresses of the batches of a forward pass; residual and sum are 0 if absent. */
 export function writeForwardRows(
   { u32 }: Views,
   call: number,
@@ -117,7 +117,7 @@ export function writeForwardRows(
   u32[word + CALL.y / 4] = y;
 }
 
-/** Where the gain lies and the sums down the columns, 0 where absent, and the strides of a backward pass, in bytes. */
+/** The addresses of the gain and of the column sums, 0 if absent, and the strides of a backward pass, in bytes. */
 export interface BackwardStrides {
   gain: number;
   columns: number;
@@ -133,11 +133,13 @@ export function writeBackwardStrides({ u32 }: Views, call: number, strides: Back
   u32[word + CALL.dyStride / 4] = strides.dy;
   u32[word + CALL.xStride / 4] = strides.x;
   u32[word + CALL.dxStride / 4] = strides.dx;
-  // Statistics that are found again are those of x.
+  // The x of a backward pass is what forward normalised, with the residual added already.
   u32[word + CALL.residual / 4] = 0;
 }
 
-/** Writes where the rows of a backward pass lie. `first` is the number of the block's first row in the whole batch. */
+/**
+ * Writes the addresses of the batches of a backward pass. `first` is the number of the block's row 0 in the whole batch.
+ */
 export function writeBackwardRows(
   { u32 }: Views,
   call: number,
@@ -153,13 +155,13 @@ export function writeBackwardRows(
   u32[word + CALL.first / 4] = first;
 }
 
-/** Rows on their way from one place to another. Strides are in bytes. */
+/** A conversion or addition of rows. Strides are in bytes. */
 export interface Transfer {
-  /** Of the 16-bit side; 0 where both sides are f32. */
+  /** The storage of the 16-bit side: 1 for f16, 2 for bf16. 0 if both sides are f32. */
   type: number;
   from: number;
   fromStride: number;
-  /** What is added to f32 rows; left out where nothing is. */
+  /** Is added to f32 rows. Left out for conversions. */
   addend?: number;
   addendStride?: number;
   to: number;
@@ -168,7 +170,7 @@ export interface Transfer {
   size: number;
 }
 
-/** Writes the memory's transfer. */
+/** Writes the block of a transfer, at the address that the memory has for it. */
 export function writeTransfer(memory: Views & { readonly transfer: number }, transfer: Transfer): void {
   const { u32 } = memory;
   const word = memory.transfer >>> 2;

@@ -1,13 +1,13 @@
 /**
- * All argument errors. A message names the call, the argument, what was expected and what came:
+ * All errors about arguments. A message names the call, the argument, what was expected and what it got:
  *
  *   layerNorm.forward: x: expected a length that is a multiple of size 4, got 6
  *
- * TypeError where the kind is wrong, RangeError where the value is. Messages are built on failure only.
+ * A wrong kind is a TypeError, a wrong value a RangeError. Messages are built only on failure.
  */
 import { isAttached, kindOf, lengthOf } from "./arrays.js";
 
-/** What a value is, in a few words. Whatever the value does when it is looked at, this does not fail. */
+/** Describes a value in a few words. Never throws, even if the value throws when it is inspected. */
 export function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
   if (typeof value === "bigint") return `the BigInt ${value}n`;
@@ -38,14 +38,14 @@ export function typeError(call: string, argument: string, expected: string, got:
   return new TypeError(`${call}: ${argument}: expected ${expected}, got ${describe(got)}`);
 }
 
-/** `got` as text stands as it is: a length or a shape that was put into words already. */
+/** If `got` is a string, the message contains it without quotes: it is a length or a shape in words. */
 export function rangeError(call: string, argument: string, expected: string, got: unknown): RangeError {
   return new RangeError(
     `${call}: ${argument}: expected ${expected}, got ${typeof got === "string" ? got : describe(got)}`,
   );
 }
 
-/** The error of a method that was called on something else than the object that it belongs to. */
+/** The error for a method whose `this` is not an object of the class. */
 export function notItself(call: string, self: unknown): TypeError {
   const [kind] = call.split(".");
   return new TypeError(
@@ -54,7 +54,7 @@ export function notItself(call: string, self: unknown): TypeError {
   );
 }
 
-/** Refuses an array that has lost its elements: it reads as empty, without an error of its own. */
+/** Throws if the array is detached: it would read as empty, and no error would be thrown. */
 export function checkAttached(call: string, argument: string, array: ArrayBufferView): void {
   if (isAttached(array)) return;
   throw new TypeError(
@@ -68,15 +68,15 @@ function isPlain(value: unknown): boolean {
   try {
     const prototype = Object.getPrototypeOf(value);
     if (prototype === Object.prototype || prototype === null) return true;
-    // Of another realm, or of a class.
+    // An object of another realm has another Object.prototype. An object of a class passes too.
     return !ArrayBuffer.isView(value) && tagOf(value) === "Object";
   } catch {
-    // A Proxy can refuse to be asked.
+    // A Proxy can throw.
     return false;
   }
 }
 
-/** Refuses what is no plain object: null, or what was meant for another argument, as an array, a Map or a matrix. */
+/** Throws unless the value is a plain object. An array, a Map or a matrix was probably meant for another argument. */
 export function checkObject(call: string, argument: string, value: unknown): asserts value is object {
   if (isPlain(value)) return;
   throw typeError(call, argument, "an object", value);
@@ -88,7 +88,7 @@ export function checkInteger(call: string, argument: string, value: unknown, lea
   return value;
 }
 
-/** A finite number of `least` or more; more than `least` if `open`. */
+/** Checks for a finite number >= `least` or, if `open`, > `least`. */
 export function checkNumber(call: string, argument: string, value: unknown, least: number, open = false): number {
   const isInside = typeof value === "number" && Number.isFinite(value) && (open ? value > least : value >= least);
   if (isInside) return value;
@@ -110,7 +110,7 @@ export function checkOneOf<T>(call: string, argument: string, value: unknown, ch
   throw new RangeError(`${call}: ${argument}: expected ${expected}, got ${describe(value)}`);
 }
 
-/** One f64 a row. */
+/** Checks for an array of one f64 for each row. */
 export function checkStat(call: string, argument: string, value: unknown, rows: number): Float64Array {
   if (kindOf(value) !== "Float64Array") throw typeError(call, argument, "a Float64Array", value);
   const array = value as Float64Array;

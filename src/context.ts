@@ -1,10 +1,13 @@
 import type { LinearMemory } from "./memory.js";
 import type { DType } from "./types.js";
 
-/** What all arguments of a call have in common: what errors call it, where the kernels work, and the rows that it takes. */
+/** What the checks of all arguments of a call need to know. */
 export interface CallContext {
+  /** The name of the call in error messages. */
   readonly call: string;
+  /** The memory that the kernels work on. */
   readonly memory: LinearMemory;
+  /** The storage of the batches. */
   readonly dtype: DType;
   /** Elements in a row. */
   readonly size: number;

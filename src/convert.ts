@@ -1,4 +1,4 @@
-/** Batches in linear memory: zeros, or copies of arrays, converted where they are to be of another element type. */
+/** Makes matrices: of zeros, or as copies of arrays, with a conversion if the dtypes differ. */
 
 import { copyInto, fillWith, lengthOf } from "./arrays.js";
 import { checkInteger, rangeError } from "./checks.js";
@@ -9,7 +9,7 @@ import { Operand } from "./operand.js";
 import { Layout, placed, takeTile, tileRows } from "./tiles.js";
 import type { DType } from "./types.js";
 
-/** A matrix of zeros, or a copy of an array. */
+/** Makes a matrix of zeros, or a copy of an array. */
 export function createMatrix(
   memory: LinearMemory,
   rowsOrSource: unknown,
@@ -30,7 +30,7 @@ export function createMatrix(
 
 function copyOf(call: string, memory: LinearMemory, source: unknown, cols: number, asked?: DType): LinearMatrix {
   const to = asked ?? dtypeOf(call, source);
-  // The bits of a Uint16Array are what they are asked to be; of other arrays it is known what they hold.
+  // A Uint16Array holds bits of the 16-bit dtype that the caller asked for. All other arrays tell their dtype.
   const from = holds(source, to) ? to : dtypeOf(call, source, to);
   const length = lengthOf(elementsOf(call, "source", source, from));
   if (length % cols !== 0) throw rangeError(call, "source", `a length that is a multiple of cols ${cols}`, `${length}`);
@@ -49,7 +49,8 @@ function copyOf(call: string, memory: LinearMemory, source: unknown, cols: numbe
     const tile = placed(taken, memory.scratch(call, layout.bytes));
     for (let row = 0; row < rows; row += step) {
       const count = Math.min(step, rows - row);
-      // Straight to where it is to lie, or from where it lies, on the side that kernels see as it is.
+      // Rows are widened directly into an f32 matrix, and narrowed directly from an f32 source in linear memory. All others
+      // pass through the tile.
       const at = given.read(row, count, { f32: made.target(row, tile), bits: tile.bits });
       made.write(row, count, { f32: at, bits: tile.bits });
     }

@@ -1,12 +1,12 @@
-/** Element types: how wide they are, what the kernels call them, and which arrays hold them. */
+/** Element types: their width, their code in the kernels, and the arrays that hold them. */
 import { bufferOf, byteOffsetOf, kindOf, lengthOf } from "./arrays.js";
 import { checkAttached, checkOneOf, typeError } from "./checks.js";
 import type { DType, HostArray } from "./types.js";
 
-/** What holds elements as the kernels see them: a Float16Array goes by its bits. */
+/** The arrays that elements are copied from and to. A Float16Array is seen as a Uint16Array of its bits. */
 export type Elements = Float32Array | Uint16Array;
 
-/** The kernels' numbers for the storages: 0 is what they compute with. */
+/** The codes of the storages in the kernels. 0 is the one that they compute in. */
 export const CODES: Record<DType, number> = { f32: 0, f16: 1, bf16: 2 };
 
 /** Bytes of an element. */
@@ -27,21 +27,21 @@ export function checkDType(call: string, dtype: unknown): DType {
   return checkOneOf(call, "dtype", dtype, DTYPES);
 }
 
-/** Arrays that hold a dtype, in words. */
+/** The names of the arrays that can hold a dtype, for error messages. */
 export function arraysOf(dtype: DType): string {
   return `a ${ARRAYS[dtype].join(" or ")}`;
 }
 
-/** Whether the value is an array that can hold the dtype, of whatever realm (a frame, a vm context). */
+/** Whether the value is an array that can hold the dtype. Arrays of other realms (a frame, a vm context) count. */
 export function holds(value: unknown, dtype: DType): value is HostArray {
   const kind = kindOf(value);
   return kind !== undefined && ARRAYS[dtype].includes(kind);
 }
 
 /**
- * The elements of an array: itself, or the bits of a Float16Array.
+ * The elements of an array: the array itself or, for a Float16Array, a view of its bits.
  *
- * @throws TypeError when it is no array of the dtype, or a detached one.
+ * @throws TypeError if the value is not an array that can hold the dtype, or is detached.
  */
 export function elementsOf(call: string, argument: string, value: unknown, dtype: DType): Elements {
   if (!holds(value, dtype)) throw typeError(call, argument, `${arraysOf(dtype)} or a Matrix`, value);
@@ -50,7 +50,10 @@ export function elementsOf(call: string, argument: string, value: unknown, dtype
   return new Uint16Array(bufferOf(value), byteOffsetOf(value), lengthOf(value));
 }
 
-/** What an array holds, where that is not open. `asked` is what it was to become, if anything was said. */
+/**
+ * The dtype that an array holds. Throws for a Uint16Array, which can hold two. `asked` is the dtype argument, for the
+ * error.
+ */
 export function dtypeOf(call: string, source: unknown, asked?: DType): DType {
   const known = HELD[kindOf(source) ?? ""];
   if (known !== undefined) return known;

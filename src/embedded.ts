@@ -1,18 +1,21 @@
 /**
- * Modules as text in the bundles. Base64 would hide from compression what repeats in a module: there a byte looks different in
- * each of three places. Here a frequent byte is one character, any other is two, and the same bytes are the same text: gzipped,
- * a module takes a third less room.
+ * WebAssembly modules as text in the bundles. Here a frequent byte is one character and any other byte is two, so equal
+ * bytes are equal text, which gzip can compress. In base64 the text of a byte depends on its position modulo 3, which hides
+ * repetitions. Gzipped, a module takes a third less room than in base64.
  */
 
-/** Printable, and safe inside of double quotes, template strings and HTML. */
+/** All characters of the text. They are printable, and safe inside double quotes, template strings and HTML. */
 export const ALPHABET: string = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i))
   .filter((character) => !'"$<\\`'.includes(character))
   .join("");
 
-/** The last two characters announce one more: between them they serve the bytes that have none of their own. */
+/** The number of bytes with a character of their own. The last two characters are prefixes, for the bytes without one. */
 export const SINGLE = ALPHABET.length - 2;
 
-/** The bytes of a text: the ones that have a character of their own, in hexadecimal digits, come first. See scripts/embed.js. */
+/**
+ * Decodes a text that scripts/embed.js made. It begins with the list of the bytes that have a character of their own, in
+ * hexadecimal digits.
+ */
 export function decode(text: string): Uint8Array<ArrayBuffer> {
   const order = new Set<number>();
   for (let i = 0; i < SINGLE; i++) order.add(Number.parseInt(text.slice(i * 2, i * 2 + 2), 16));

@@ -1,4 +1,4 @@
-/** Forward: arguments are checked and results get places; then the kernel runs, at once or tile by tile. */
+/** Forward: checks the arguments, makes the results, then runs the kernel, in one call or tile by tile. */
 import { makeBatch, type NormContext, takeLike, takeParam } from "./arguments.js";
 import { type CallFrame, writeConstants, writeForwardRows, writeForwardStrides, writeStatistics } from "./call.js";
 import { typeError } from "./checks.js";
@@ -11,7 +11,7 @@ import { type ForwardOperands, TiledForward } from "./tiled-forward.js";
 import { TILE_ROWS } from "./tiles.js";
 import type { RowStats, SummedForward } from "./types.js";
 
-/** Computes y, and mean and rstd if they are wanted. Until all memory has been taken nothing is written. */
+/** Computes y, and mean and rstd if asked for. Writes no result before all memory has been allocated. */
 export function forward(context: NormContext, x: unknown, options: unknown): Partial<SummedForward<unknown>> {
   const { call, memory } = context;
   const given = readForward(call, options, context.size);
@@ -48,7 +48,7 @@ function resultOf<T>(y: T, stats: RowStats | undefined, sum: T | undefined): Par
   return sum === undefined ? { y, mean, rstd } : { y, mean, rstd, sum };
 }
 
-/** Checks what forward was given, and makes the results that have no place; matrices among them go to `made`. */
+/** Checks the arguments of forward, and makes the results that were given no place. Adds new matrices to `made`. */
 export function takeForward(
   context: NormContext,
   x: unknown,
@@ -79,7 +79,7 @@ export function takeForward(
   };
 }
 
-/** Refuses a result that overlaps an input; it may be x or the residual itself. */
+/** Throws if a result overlaps an input. The result may be x or the residual itself. */
 function checkOutput(
   call: string,
   output: Operand,
@@ -94,7 +94,7 @@ function checkOutput(
   checkApart(call, output, bias);
 }
 
-/** Whether all lies in linear memory as f32, so that one call of the kernel does it. */
+/** Whether one call of the kernel is enough: all operands are f32 in linear memory. */
 export function isDirect({ input, gain, bias, residual, sum, output }: ForwardOperands): boolean {
   return (
     input.isInPlace &&
@@ -106,7 +106,7 @@ export function isDirect({ input, gain, bias, residual, sum, output }: ForwardOp
   );
 }
 
-/** Writes the block of a call whose operands all lie in linear memory as f32. */
+/** Writes the block of a call for which {@link isDirect} holds. */
 export function writeForward(
   { memory, constants }: NormContext,
   { input, gain, bias, residual, sum, output }: ForwardOperands,

@@ -1,7 +1,7 @@
-/** The 16-bit element types in plain double precision: what the reference rounds by, and what tests check against. */
+/** The 16-bit element types in plain double precision. The reference rounds with them, and tests compare with them. */
 import type { DType } from "./types.js";
 
-/** Bits of the fraction, and the exponent of the smallest normal number; 2 - that of it is the largest. */
+/** The bits of the fraction, and the exponent of the smallest normal number. The largest exponent is 1 - least. */
 const FORMATS = { f16: { fraction: 10, least: -14 }, bf16: { fraction: 7, least: -126 } } as const;
 
 /** One format: a member of {@link FORMATS}. */
@@ -15,7 +15,8 @@ function toBits(value: number, { fraction, least }: Format): number {
   // log2 is rounded: next to a power of two it may be one off, and that power is what the number is rounded to either way.
   const exponent = Math.max(Math.floor(Math.log2(magnitude)), least);
   if (exponent > 1 - least) return sign + infinity;
-  // A whole number of units in the last place. With its leading bit it counts on from the exponent before it.
+  // The magnitude in units of the last place. In a normal number it includes the leading bit, which adds 1 to the exponent
+  // field below.
   const units = magnitude / 2 ** (exponent - fraction);
   const down = Math.floor(units);
   const rest = units - down;
@@ -33,12 +34,12 @@ function fromBits(bits: number, { fraction, least }: Format): number {
 }
 
 /**
- * Numbers in the array that holds them as a dtype: rounded to the nearest, ties to even, to infinity where they are too
- * large. NaN stays NaN.
+ * Stores numbers as elements of a dtype. Rounds to the nearest, ties to even; numbers that are too large become infinity.
+ * NaN stays NaN.
  *
  * @param values the numbers.
- * @param dtype how they are to be stored.
- * @returns for `"f32"` a Float32Array, for `"f16"` and `"bf16"` their bits in a Uint16Array.
+ * @param dtype the storage of the result.
+ * @returns for `"f32"` a Float32Array; for `"f16"` and `"bf16"` a Uint16Array of their bits.
  */
 export function encode(values: ArrayLike<number>, dtype: DType): Float32Array | Uint16Array {
   if (dtype === "f32") return Float32Array.from(values);
@@ -50,8 +51,8 @@ export function encode(values: ArrayLike<number>, dtype: DType): Float32Array | 
 /**
  * The numbers that an array holds as elements of a dtype.
  *
- * @param elements f32 as they are; f16 and bf16 as their bits.
- * @param dtype how they are stored.
+ * @param elements f32 as numbers; f16 and bf16 as their bits.
+ * @param dtype the storage of the elements.
  * @returns the numbers, exactly.
  */
 export function decode(elements: ArrayLike<number>, dtype: DType): Float64Array {

@@ -1,5 +1,6 @@
 /**
- * The package: the portable build inlined, the relaxed one in a file of its own, fetched on demand.
+ * The main entry of the package. It contains the portable build; the relaxed build is in a file of its own, loaded on
+ * demand.
  *
  * @module adanorm
  */
@@ -31,7 +32,7 @@ export type {
   SummedForward,
 } from "./types.js";
 
-/** Compiled once, for every instance: by load as a promise, by loadSync at once; each uses what the other has ready. */
+/** The modules, compiled once for all instances. load and loadSync share what either has compiled. */
 let portable: WebAssembly.Module | undefined;
 let portablePromise: Promise<WebAssembly.Module> | undefined;
 let relaxedPromise: Promise<WebAssembly.Module> | undefined;
@@ -58,11 +59,11 @@ const modules: Modules = {
 };
 
 /**
- * Loads the kernels. Compiles once a process or page; each call gives an instance with a linear memory of its own.
+ * Loads the kernels. Compiles only once in a process or page. Each call gives an instance with a linear memory of its own.
  *
  * @param options see {@link LoadOptions}; all optional.
  * @returns a promise of the kernels.
- * @throws (rejects) TypeError or RangeError for options out of range, WebAssembly.CompileError where the engine has no
+ * @throws (rejects) TypeError or RangeError if an option is wrong; WebAssembly.CompileError if the engine has no
  * WebAssembly SIMD or the host forbids compiling.
  */
 export async function load(options: LoadOptions = {}): Promise<Kernels> {
@@ -70,7 +71,7 @@ export async function load(options: LoadOptions = {}): Promise<Kernels> {
 }
 
 /**
- * The same as {@link load} at once, where the host allows compiling on this thread.
+ * The same as {@link load}, synchronously, if the host allows compiling on this thread.
  *
  * @param options see {@link LoadOptions}; relaxedSimd has no effect here.
  * @throws as {@link load} does.

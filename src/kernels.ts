@@ -57,7 +57,7 @@ class LinearKernels implements Kernels {
 
   matrix<D extends DType>(rowsOrSource: number | HostArray, cols: number, dtype?: D): Matrix<D> {
     const { memory } = LinearKernels.#partsOf(this, "matrix");
-    // What it holds is what was asked for, or follows from the source, as the overloads of the interface say.
+    // createMatrix makes a matrix of the dtype that the overloads of the interface promise.
     return createMatrix(memory, rowsOrSource, cols, dtype) as Matrix as Matrix<D>;
   }
 
@@ -74,7 +74,7 @@ class LinearKernels implements Kernels {
     return new LinearNorm(LinearKernels.#partsOf(self, name).memory, name, options);
   }
 
-  /** The module and its memory, for a method of kernels themselves and of no Proxy of them. */
+  /** The module and its memory. Throws if `self` is not a LinearKernels, or is a Proxy of one. */
   static #partsOf(self: unknown, method: string): { abi: Abi; memory: LinearMemory } {
     if (typeof self !== "object" || self === null || !(#memory in self)) throw notItself(`Kernels.${method}`, self);
     return { abi: self.#abi, memory: self.#memory };
@@ -84,14 +84,14 @@ class LinearKernels implements Kernels {
 /** The names of the options that load and loadSync take. */
 export const LOAD_OPTIONS: ReadonlySet<string> = new Set(["relaxedSimd", "maximumBytes", "module"]);
 
-/** The options of load, each read once. */
+/** The options of load, after checks. Each is read from the caller's object only once. */
 export interface LoadSettings {
   relaxedSimd: boolean;
   maximumBytes: number | undefined;
   module: WebAssembly.Module | Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** Reads and checks what load and loadSync share. */
+/** Reads and checks the options that load and loadSync share. */
 export function readLoadOptions(call: string, options: unknown, known = LOAD_OPTIONS): LoadSettings {
   checkOptions(call, "options", options, known);
   const { relaxedSimd = false, maximumBytes, module } = options as { readonly [Name in keyof LoadOptions]: unknown };
@@ -104,11 +104,13 @@ export function readLoadOptions(call: string, options: unknown, known = LOAD_OPT
   };
 }
 
-/** A module as it is, or a copy of its bytes: engines differ in which views and buffers they take. */
+/**
+ * Returns a module itself, or a copy of its bytes. The copy is needed because not all engines take all views and buffers.
+ */
 function checkModule(call: string, module: unknown): WebAssembly.Module | Uint8Array<ArrayBuffer> {
   try {
     if (module instanceof WebAssembly.Module) {
-      // A Proxy of one has none.
+      // Throws for a Proxy of a module.
       WebAssembly.Module.exports(module);
       return module;
     }
@@ -119,19 +121,21 @@ function checkModule(call: string, module: unknown): WebAssembly.Module | Uint8A
       return new Uint8Array(new Uint8Array(module as ArrayBuffer));
     }
   } catch {
-    // Detached, or not what it looks like.
+    // The buffer is detached, or the value is a Proxy.
   }
   throw typeError(call, "module", "a WebAssembly.Module or its bytes", module);
 }
 
-/** The imports of one instance: a memory of its own, and nothing else. */
+/** The imports of one instance: only a memory of its own. */
 function importsFor({ maximumBytes }: LoadSettings) {
   const most = Math.min(maximumBytes ?? MOST_BYTES, MOST_BYTES);
   const limit = maximumBytes === undefined ? {} : { maximum: Math.floor(most / PAGE_BYTES) };
   return { env: { memory: new WebAssembly.Memory({ initial: 1, ...limit }) } };
 }
 
-/** Refuses a module of somebody else that happens to import no more than a memory. */
+/**
+ * Throws if the exports are not those of adanorm's module. A foreign module that imports only a memory instantiates too.
+ */
 function checkExports(call: string, exports: object): asserts exports is Abi {
   if ("columnSums" in exports && "isRelaxed" in exports) return;
   throw new TypeError(
@@ -140,10 +144,11 @@ function checkExports(call: string, exports: object): asserts exports is Abi {
 }
 
 /**
- * An instance of the module. Here, and in {@link createKernelsSync}, is the one place that instantiates.
+ * Makes an instance of the module. Only this function and {@link createKernelsSync} instantiate for the package's own
+ * memory.
  *
- * By WebAssembly's own functions: AssemblyScript's loader has nothing that a module of plain numbers needs, and asks
- * whether it was given a Response, for which Node loads all of fetch: 20 to 30 ms in a fresh process.
+ * It calls the functions of WebAssembly, not AssemblyScript's loader. That has nothing that a module of plain numbers
+ * needs, and it touches `Response`, for which Node loads all of fetch: 20 to 30 ms in a fresh process.
  */
 export async function createKernels(module: WebAssembly.Module, settings: LoadSettings): Promise<Kernels> {
   const imports = importsFor(settings);
@@ -152,7 +157,7 @@ export async function createKernels(module: WebAssembly.Module, settings: LoadSe
   return new LinearKernels(exports, new LinearMemory(imports.env.memory, exports));
 }
 
-/** The same at once, where the host allows it. */
+/** The same as {@link createKernels}, synchronously, if the host allows that. */
 export function createKernelsSync(module: WebAssembly.Module, settings: LoadSettings): Kernels {
   const imports = importsFor(settings);
   const { exports } = new WebAssembly.Instance(module, imports);

@@ -1,9 +1,9 @@
-/** What load and loadSync have in common, however an entry comes by the modules. */
+/** The common part of load and loadSync of all entries, which differ in how they get the modules. */
 import { createKernels, createKernelsSync, type LoadSettings, readLoadOptions } from "./kernels.js";
 import { hasRelaxedSimd } from "./relaxed-probe.js";
 import type { Kernels } from "./types.js";
 
-/** Where the modules of an entry come from. */
+/** How an entry gets its two modules. */
 export interface Modules {
   portable(): Promise<WebAssembly.Module>;
   relaxed(): Promise<WebAssembly.Module>;

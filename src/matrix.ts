@@ -8,8 +8,8 @@ import { tileRows } from "./tiles.js";
 import type { DType, Matrix } from "./types.js";
 
 /**
- * What a matrix is, and whether it still is: all that the package itself goes by. The matrix that the caller holds only shows
- * it, so that nothing the caller assigns to a matrix, or defines on it, changes where a kernel reads and writes.
+ * The state of a matrix: where it lies, its shape, and whether it is still live. The package reads only this, never the
+ * properties of the caller's Matrix. So nothing that a caller assigns to a matrix changes where a kernel reads and writes.
  */
 export class Place {
   isLive = true;
@@ -17,7 +17,7 @@ export class Place {
   readonly rows: number;
   readonly cols: number;
   readonly dtype: DType;
-  /** Of the first element, in bytes. */
+  /** The address of the first element, in bytes. */
   readonly pointer: number;
   readonly #block: Block;
 
@@ -30,7 +30,7 @@ export class Place {
     this.pointer = this.#block.pointer;
   }
 
-  /** All elements, as a new view. */
+  /** A new view of all elements. */
   view(): Elements {
     return this.memory.view(this.dtype, this.pointer, this.rows * this.cols);
   }
@@ -42,23 +42,25 @@ export class Place {
   }
 }
 
-/** Frees the places of matrices that were dropped without free(). */
+/** Frees the memory of matrices that are collected without free(). */
 const abandoned =
   typeof FinalizationRegistry === "undefined" ? undefined : new FinalizationRegistry<Place>((place) => place.free());
 
-/** A view keeps its matrix: while somebody holds the one, the other's memory is not given away. */
+/**
+ * The matrix of each view. A view keeps its matrix alive, so that the memory is not freed while somebody holds the view.
+ */
 const owners = new WeakMap<object, LinearMatrix>();
 
-/** Gives a view that is made anew the owner of the one that it stands for. */
+/** Makes the matrix of view `from` also the matrix of `view`, which replaces it. */
 export function inheritOwner(view: object, from: object): void {
   const owner = owners.get(from);
   if (owner) owners.set(view, owner);
 }
 
-/** Engines without the symbol get the one that transpilers of `using` fall back on. */
+/** Symbol.dispose. Engines without it get the symbol that transpilers of `using` fall back on. */
 export const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
 
-/** Where a matrix lies; undefined for anything else, a Proxy of a matrix included. */
+/** The place of a matrix. Undefined for anything else, including a Proxy of a matrix. */
 export let placeOf: (value: unknown) => Place | undefined;
 
 /** A batch in linear memory. */
@@ -68,7 +70,7 @@ export class LinearMatrix implements Matrix {
   static {
     placeOf = (value) => {
       try {
-        // `#place in value` would say the same in one step, but engines are slow at it.
+        // `#place in value` would be enough by itself, but engines are slow at it.
         return value instanceof LinearMatrix ? value.#place : undefined;
       } catch {
         return undefined;
@@ -76,7 +78,7 @@ export class LinearMatrix implements Matrix {
     };
   }
 
-  /** The elements are not cleared. */
+  /** Leaves the elements uninitialized. */
   constructor(call: string, memory: LinearMemory, rows: number, cols: number, dtype: DType) {
     this.#place = new Place(call, memory, rows, cols, dtype);
     abandoned?.register(this, this.#place, this);
@@ -137,18 +139,18 @@ export class LinearMatrix implements Matrix {
     abandoned?.unregister(this);
   }
 
-  /** What errors call it, whatever a bundler makes of the name of the class. */
+  /** Its name in error messages, which stays even if a bundler renames the class. */
   get [Symbol.toStringTag](): string {
     return "Matrix";
   }
 }
 
-/** Whether a value shows itself as a matrix and is none: a Proxy of one, as reactive frameworks make them. */
+/** Whether a value is a Proxy of a matrix. Reactive frameworks make those. */
 export function isDisguised(value: unknown): boolean {
   try {
     return value instanceof LinearMatrix && placeOf(value) === undefined;
   } catch {
-    // A Proxy can refuse to be asked.
+    // A Proxy can throw.
     return false;
   }
 }
@@ -165,7 +167,7 @@ function livePlace(call: string, self: unknown): Place {
   return place;
 }
 
-/** Refuses the place of a matrix that was freed, that is another instance's, or that holds another type. */
+/** Throws if the matrix was freed, belongs to another instance, or holds another dtype. */
 export function checkPlace({ call, memory, dtype }: CallContext, argument: string, place: Place): void {
   if (!place.isLive) throw new TypeError(`${call}: ${argument}: expected a live Matrix, got one that was freed`);
   if (place.memory !== memory) {

@@ -5,45 +5,45 @@ import type { Elements } from "./dtypes.js";
 import { CALL, TRANSFER } from "./layout.js";
 import type { DType } from "./types.js";
 
-/** Blocks of the allocator are limited to this many bytes. */
+/** The largest block that the allocator can give, in bytes. */
 const LARGEST_BLOCK = 2 ** 30 - 4;
 
-/** The scratch area is kept between calls up to this size; more, which one long row can need, is given back. */
+/** A scratch area up to this size is kept between calls. A larger one, which a single long row can need, is freed. */
 const SCRATCH_KEPT = 4 * 2 ** 20;
 
 /**
- * Blocks of a page and more end in as many bytes that nothing uses. Two batches of whole pages, one after the other, would
- * otherwise lie 16 bytes from the same place in their pages, and a processor that compares addresses within a page first
- * takes each store to the one for the next load of the other: a third slower.
+ * Blocks of a page or more get SPACE unused bytes at the end. Without them, two contiguous batches of whole pages would
+ * have almost the same addresses within their pages, 16 bytes apart. Processors that first compare only the address within
+ * the page make each load from one batch wait for the last store to the other: a third slower.
  */
 const PAGE = 4096;
 const SPACE = 64;
 
-/** The scratch area begins with the block of a call and that of a transfer. */
+/** The scratch area begins with two blocks: that of a call, then that of a transfer. */
 const TRANSFER_AT = aligned(CALL.bytes);
 const BLOCK_BYTES = TRANSFER_AT + aligned(TRANSFER.bytes);
 
-/** A loop copies as many numbers before a view of them could be made. */
+/** A loop copies up to this many numbers in less time than it takes to make a view of them. */
 const FEW = 64;
 
-/** A part of a caller's array, by no method of its own. */
+/** A view of a part of a caller's array. Calls no method of the array, which the caller may have redefined. */
 function partOf(array: Float64Array, start: number, count: number): Float64Array {
   return new Float64Array(bufferOf(array), byteOffsetOf(array) + start * 8, count);
 }
 
-/** Rounds up to what the kernels' vectors are aligned to. */
+/** Rounds up to a multiple of 16 bytes, the size of a vector. */
 export function aligned(bytes: number): number {
   return Math.ceil(bytes / 16) * 16;
 }
 
 /**
- * The linear memory: blocks for matrices, one scratch area for everything else, views of both. The only file that
- * touches `WebAssembly.Memory`.
+ * The linear memory: blocks for matrices and prepared calls, one scratch area for everything else, and views of all. Only
+ * this class uses the `WebAssembly.Memory` of an instance.
  */
 export class LinearMemory {
-  /** Where matrices lie. */
+  /** The blocks of live matrices. */
   readonly blocks = new Blocks();
-  /** The kernels that work on it. */
+  /** The kernels that work on this memory. */
   readonly abi: Abi;
   readonly #memory: WebAssembly.Memory;
   #f32: Float32Array;
@@ -70,45 +70,45 @@ export class LinearMemory {
     return this.#memory.buffer.byteLength;
   }
 
-  /** All of it as f32. Good until the next allocation, which may grow the memory and detach every view: to length 0. */
+  /** All of the memory as f32. Valid until the next allocation, which may grow the memory: then every view is detached. */
   get f32(): Float32Array {
     if (this.#f32.length === 0) this.#f32 = new Float32Array(this.#memory.buffer);
     return this.#f32;
   }
 
-  /** All of it as f64, as good as {@link f32}. */
+  /** All of the memory as f64, valid as long as {@link f32}. */
   get f64(): Float64Array {
     if (this.#f64.length === 0) this.#f64 = new Float64Array(this.#memory.buffer);
     return this.#f64;
   }
 
-  /** All of it as 16-bit elements, as good as {@link f32}. */
+  /** All of the memory as 16-bit elements, valid as long as {@link f32}. */
   get u16(): Uint16Array {
     if (this.#u16.length === 0) this.#u16 = new Uint16Array(this.#memory.buffer);
     return this.#u16;
   }
 
-  /** All of it as addresses and whole numbers, as good as {@link f32}. */
+  /** All of the memory as addresses and integers, valid as long as {@link f32}. */
   get u32(): Uint32Array {
     if (this.#u32.length === 0) this.#u32 = new Uint32Array(this.#memory.buffer);
     return this.#u32;
   }
 
-  /** All of it as elements of a dtype. */
+  /** All of the memory as elements of a dtype, valid as long as {@link f32}. */
   elements(dtype: DType): Elements {
     return dtype === "f32" ? this.f32 : this.u16;
   }
 
-  /** A live view of its own, for the caller to keep. */
+  /** A new view of a part of the memory, for the caller. */
   view(dtype: DType, pointer: number, length: number): Elements {
     const { buffer } = this.#memory;
     return dtype === "f32" ? new Float32Array(buffer, pointer, length) : new Uint16Array(buffer, pointer, length);
   }
 
   /**
-   * A block of memory, 16-byte aligned.
+   * Allocates a block, 16-byte aligned.
    *
-   * @throws RangeError when there is none to be had; everything is as before then.
+   * @throws RangeError if the memory is exhausted. Nothing has changed then.
    */
   allocate(call: string, bytes: number): number {
     const block = bytes < PAGE ? bytes : bytes + SPACE;
@@ -116,7 +116,7 @@ export class LinearMemory {
       try {
         return this.abi.alloc(block) >>> 0;
       } catch (error) {
-        // The allocator traps where the memory cannot grow, before it has changed anything.
+        // The allocator traps if the memory cannot grow. It has changed nothing at that point.
         if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       }
     }
@@ -126,13 +126,13 @@ export class LinearMemory {
     );
   }
 
-  /** Bytes that matrices hold. */
+  /** Total bytes of live matrices. */
   get used(): number {
     return this.blocks.bytes;
   }
 
   /**
-   * A block for a matrix.
+   * Allocates the block of a matrix.
    *
    * @throws RangeError as {@link allocate} does.
    */
@@ -142,15 +142,15 @@ export class LinearMemory {
     return block;
   }
 
-  /** Gives a matrix's block back. */
+  /** Frees the block of a matrix. */
   dropBlock(block: Block): void {
     this.blocks.remove(block);
     this.abi.free(block.pointer);
   }
 
   /**
-   * The scratch area, `bytes` of it or more; one call at a time has it, and gives it back by {@link release}. The blocks that
-   * kernels read lie before it: that of a {@link call} and that of a {@link transfer}.
+   * The address of the scratch area, with room for `bytes`. Only one call at a time uses it, and calls {@link release} at
+   * its end. Before it lie the blocks of the {@link call} and of its {@link transfer}.
    *
    * @throws RangeError as {@link allocate} does.
    */
@@ -163,26 +163,30 @@ export class LinearMemory {
     return this.#scratch + BLOCK_BYTES;
   }
 
-  /** Where the call that has the scratch area is written. */
+  /** The address of the block of the call that uses the scratch area. */
   get call(): number {
     return this.#scratch;
   }
 
-  /** Where a transfer of rows from one place to another is written, by whoever has the scratch area. */
+  /** The address of the block of a transfer, for the call that uses the scratch area. */
   get transfer(): number {
     return this.#scratch + TRANSFER_AT;
   }
 
-  /** Gives back what {@link allocate} gave. */
+  /** Frees a block that {@link allocate} returned. */
   free(pointer: number): void {
     this.abi.free(pointer);
   }
 
+  /** Ends the use of the scratch area. Frees it if it is too large to be kept. */
   release(): void {
     if (this.#scratchBytes > SCRATCH_KEPT) this.#dropScratch();
   }
 
-  /** Copies `count` numbers from linear memory into `array`, one of our own, from `start` on. */
+  /**
+   * Copies `count` numbers from linear memory into `array`, starting at index `start`. Only for arrays that the package
+   * made.
+   */
   fetch(array: Float64Array, start: number, pointer: number, count: number): void {
     const { f64 } = this;
     const from = pointer / 8;
@@ -190,7 +194,7 @@ export class LinearMemory {
     else for (let i = 0; i < count; i++) array[start + i] = f64[from + i] as number;
   }
 
-  /** Copies `count` numbers of `array`, from `start` on, into linear memory. */
+  /** Copies `count` numbers of `array`, starting at index `start`, into linear memory. */
   place(array: Float64Array, start: number, pointer: number, count: number): void {
     const { f64 } = this;
     const to = pointer / 8;
@@ -198,12 +202,12 @@ export class LinearMemory {
     else for (let i = 0; i < count; i++) f64[to + i] = array[start + i] as number;
   }
 
-  /** Sets `bytes`, a multiple of 8, to zero. */
+  /** Sets `bytes` of memory to zero; `bytes` is a multiple of 8. */
   clear(pointer: number, bytes: number): void {
     this.f64.fill(0, pointer / 8, (pointer + bytes) / 8);
   }
 
-  /** The array itself, or a copy of one that lies in this memory, whose growth would detach it. */
+  /** Returns the array or, if it lies in this memory, a copy: growth of the memory would detach the array. */
   outside(array: Float64Array): Float64Array {
     return bufferOf(array) === this.#memory.buffer ? new Float64Array(array) : array;
   }

@@ -1,7 +1,7 @@
-/** The names of options: one that is not known is refused, not passed over, and the likely one is named. */
+/** Checks the names of options. An unknown name throws, and the error suggests the name that was probably meant. */
 import { checkObject } from "./checks.js";
 
-/** Names from elsewhere, in small letters, and what they are called here: by the paper, PyTorch, Keras or ONNX. */
+/** For each name of this package, the names for the same thing in the paper, PyTorch, Keras or ONNX, in lower case. */
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
   eps: ["epsilon", "variance_epsilon"],
   epsilon: ["eps"],
@@ -21,7 +21,7 @@ const ALIASES: Readonly<Record<string, readonly string[]>> = {
   maximumBytes: ["maxbytes", "maximum"],
 };
 
-/** The fewest letters to add, drop or change that make one name of another. */
+/** The edit distance of two names: the fewest letters to add, drop or change. */
 function distance(from: string, to: string): number {
   let before = Array.from({ length: to.length + 1 }, (_, i) => i);
   for (let i = 1; i <= from.length; i++) {
@@ -35,7 +35,7 @@ function distance(from: string, to: string): number {
   return before[to.length] as number;
 }
 
-/** The known name that is likely to be meant, if any is. */
+/** The known name that was probably meant, if there is one. */
 function nearest(name: string, known: readonly string[]): string | undefined {
   const small = name.toLowerCase();
   const likely = known.find((one) => one.toLowerCase() === small || ALIASES[one]?.includes(small));
@@ -46,9 +46,9 @@ function nearest(name: string, known: readonly string[]): string | undefined {
 }
 
 /**
- * Refuses what is no plain object, and one with a name that is not known.
+ * Throws unless `options` is a plain object in which all names are known.
  *
- * @param none a value that is as good as no value, beside undefined.
+ * @param none a value that counts as absent, besides undefined.
  */
 export function checkOptions(
   call: string,
@@ -58,7 +58,8 @@ export function checkOptions(
   none: null | undefined = undefined,
 ): asserts options is object {
   let isEmpty = true;
-  // Asked before what kind of object it is, which takes longer and is of no interest where all names are known.
+  // Names come first, because it takes longer to find out what kind of object this is. If there are names and all are
+  // known, the kind does not matter.
   for (const name in options as object) {
     isEmpty = false;
     if (known.has(name)) continue;

@@ -22,7 +22,10 @@ import type {
 
 type Method = "forward" | "backward" | "prepareForward" | "prepareBackward";
 
-/** A norm: its options, and the way to its calls. They share nothing, so that a norm serves any number of them. */
+/**
+ * A norm: its checked options, and the methods that call kernels. Calls share no state, so a norm can serve any number of
+ * them.
+ */
 export class LinearNorm implements Norm {
   readonly #contexts: { readonly [Name in Method]: NormContext };
 
@@ -63,10 +66,10 @@ export class LinearNorm implements Norm {
     return prepareBackward(LinearNorm.#contextsOf("prepareBackward", this).prepareBackward, dy, x, stats, options);
   }
 
-  /** For a method of a norm itself: another object that it is called on is refused, and a Proxy of a norm. */
+  /** The contexts of a norm, for one of its methods. Throws if `self` is another object, or a Proxy of a norm. */
   static #contextsOf(method: string, self: LinearNorm): { readonly [Name in Method]: NormContext } {
     try {
-      // `#contexts in self` would tell without an exception, but engines are slow at it.
+      // `#contexts in self` would need no exception, but engines are slow at it.
       return self.#contexts;
     } catch {
       throw notItself(`Norm.${method}`, self);

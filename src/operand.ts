@@ -10,32 +10,32 @@ import type { Passing, Tile } from "./tiles.js";
 import type { DType, HostArray } from "./types.js";
 
 /**
- * A batch that a call was given, `rows x size`, and where its elements lie: in linear memory, or with the caller, from
- * where they pass through the scratch area tile by tile. What is f32 and in linear memory is used in place; anything else
- * is brought into a tile of f32 before a kernel runs, and from there to where it belongs.
+ * A batch that a call was given, `rows x size`. Its elements lie in linear memory or in an array of the caller. Kernels use
+ * f32 in linear memory in place. All other elements pass through a tile of f32 in the scratch area: rows are copied into it
+ * before a kernel runs, and results are copied out of it afterwards.
  */
 export class Operand implements Occupant, Passing {
   readonly argument: string;
   readonly value: HostArray | LinearMatrix;
   readonly rows: number;
   readonly size: number;
-  /** From the start of one row to that of the next, in elements. */
+  /** Elements from the start of one row to the start of the next. */
   readonly stride: number;
-  /** Byte offset in linear memory; undefined for elements with the caller. */
+  /** Address in linear memory; undefined if the elements lie elsewhere. */
   readonly pointer: number | undefined;
   readonly isMatrix: boolean;
   readonly #memory: LinearMemory;
   readonly #dtype: DType;
-  /** The caller's elements; for a matrix none. */
+  /** The elements of the caller's array; undefined for a matrix. */
   readonly #elements: Elements | undefined;
-  /** Of the caller's array, which may be detached since. */
+  /** The length of the caller's array when the call began. Growth of the memory may have detached the array since. */
   readonly #length: number;
 
   /**
-   * @param stride from row to row; the length of a row where the caller says nothing.
-   * @param isColumn one row, which a matrix may hold in any shape.
-   * @throws TypeError when the value is neither an array of the dtype nor a live Matrix of it and of this memory;
-   * RangeError when it does not consist of rows.
+   * @param stride elements from row to row. Default: the length of a row.
+   * @param isColumn whether it is a gain, a bias or a gradient of one: `size` elements, in a matrix of any shape.
+   * @throws TypeError if the value is neither an array of the dtype nor a live Matrix of this dtype and memory; RangeError
+   * if its shape does not fit.
    */
   constructor(context: CallContext, argument: string, value: unknown, stride = context.size, isColumn = false) {
     const { call, memory, dtype, size } = context;
@@ -61,7 +61,7 @@ export class Operand implements Occupant, Passing {
     } else {
       const elements = arrayOf(context, argument, value);
       const length = lengthOf(elements);
-      // A view of this very memory (a matrix's data, say) is used where it lies: growth would detach the view itself.
+      // A view of this memory, such as the data of a matrix, is used by its address, because growth would detach the view.
       this.pointer = bufferOf(elements) === memory.buffer ? byteOffsetOf(elements) : undefined;
       if (this.pointer !== undefined && length > 0 && !memory.blocks.hold(this.pointer, length * BYTES[dtype])) {
         throw new TypeError(
@@ -76,32 +76,35 @@ export class Operand implements Occupant, Passing {
     }
   }
 
-  /** gain or bias, or the gradient of one: `size` elements. */
+  /** An operand for gain or bias, or for the gradient of one: `size` elements. */
   static column(context: CallContext, argument: string, value: unknown): Operand {
     return new Operand(context, argument, value, context.size, true);
   }
 
-  /** Whether kernels use it where it lies. */
+  /** Whether kernels use the elements in place. */
   get isInPlace(): boolean {
     return this.pointer !== undefined && this.#dtype === "f32";
   }
 
-  /** Between the rows that kernels see, in bytes. */
+  /** The stride of the rows that kernels see, in bytes: those in place, or those in the tile. */
   get kernelStride(): number {
     return (this.isInPlace ? this.stride : this.size) * 4;
   }
 
-  /** Whether what is written to it is rounded to fewer bits than kernels give. */
+  /** Whether results are rounded to 16 bits when they are written to it. */
   get isRounded(): boolean {
     return this.#dtype !== "f32";
   }
 
-  /** Whether its rows pass through 16 bits of the scratch area. */
+  /** Whether its rows pass through the scratch area as 16-bit elements. */
   get needsBits(): boolean {
     return this.#dtype !== "f32" && this.pointer === undefined;
   }
 
-  /** Where a kernel finds `count` rows from `row` on, as f32: in place, or in the tile, to which they are brought. */
+  /**
+   * Returns the address of `count` rows as f32, starting at `row`. Copies them into the tile first if they are not in
+   * place.
+   */
   read(row: number, count: number, tile: Tile): number {
     if (this.isInPlace) return this.#at(row);
     const type = CODES[this.#dtype];
@@ -116,12 +119,15 @@ export class Operand implements Occupant, Passing {
     return tile.f32;
   }
 
-  /** Where a kernel is to put rows from `row` on: in place, or in the tile, from which {@link write} takes them. */
+  /**
+   * The address where a kernel must write the rows from `row` on: in place, or in the tile, which {@link write} then
+   * copies.
+   */
   target(row: number, tile: Tile): number {
     return this.isInPlace ? this.#at(row) : tile.f32;
   }
 
-  /** Hands `count` rows that a kernel put into the tile to where they belong; `areNumbers` where they are known to be. */
+  /** Copies `count` rows that a kernel wrote out of the tile, if they are not in place. `areNumbers` promises no NaN. */
   write(row: number, count: number, tile: Tile, areNumbers = false): void {
     if (this.isInPlace) return;
     const type = CODES[this.#dtype];
@@ -135,7 +141,7 @@ export class Operand implements Occupant, Passing {
     if (this.pointer === undefined) this.#fetch(row, count, type ? tile.bits : tile.f32);
   }
 
-  /** The argument as the caller gets it back: a view that growth has detached in the meantime is made anew. */
+  /** The argument, as a result for the caller. A view that growth has detached meanwhile is replaced by a new one. */
   result(): HostArray | LinearMatrix {
     const { value, pointer } = this;
     if (this.isMatrix || pointer === undefined) return value;
@@ -146,18 +152,19 @@ export class Operand implements Occupant, Passing {
     return view;
   }
 
-  /** All elements of an array, as they lie: in linear memory where it is a view of that, whatever growth has detached. */
+  /** All elements of an array. A view of linear memory is made anew, because growth may have detached the caller's. */
   get elements(): Elements {
     if (this.pointer === undefined) return this.#elements as Elements;
     return this.#memory.view(this.#dtype, this.pointer, this.#length);
   }
 
-  /** Bytes from the first element to behind the last. */
+  /** Bytes from the start of the first element to the end of the last. */
   get bytes(): number {
     if (this.rows === 0) return 0;
     return ((this.rows - 1) * this.stride + this.size) * BYTES[this.#dtype];
   }
 
+  /** The bytes that the batch takes up. */
   get span(): Span {
     const bytes = BYTES[this.#dtype];
     const start = this.pointer ?? byteOffsetOf(this.#elements as Elements);
@@ -171,18 +178,18 @@ export class Operand implements Occupant, Passing {
     };
   }
 
-  /** The batch's shape, in words. */
+  /** The shape of the batch, in words for error messages. */
   get shape(): string {
     if (this.isMatrix) return `${this.rows} x ${this.size}`;
     return this.stride === this.size ? `${this.#length}` : `${this.rows} x ${this.size}, rows ${this.stride} apart`;
   }
 
-  /** Where a row lies in linear memory. */
+  /** The address of a row in linear memory. */
   #at(row: number): number {
     return (this.pointer as number) + row * this.stride * BYTES[this.#dtype];
   }
 
-  /** Where the 16-bit elements of a row lie in linear memory: their own, or the scratch area's. */
+  /** The address of the 16-bit elements of a row: in place, or in the tile. */
   #bitsAt(row: number, tile: Tile): number {
     return this.pointer === undefined ? tile.bits : this.#at(row);
   }
@@ -218,7 +225,7 @@ export class Operand implements Occupant, Passing {
     }
   }
 
-  /** Elements of the caller's array, from index `start` on: the array itself where that is all of them. */
+  /** A view of `length` elements of the caller's array, from index `start` on, or the array itself if that is all of it. */
   #part(start: number, length: number): Elements {
     const elements = this.#elements as Elements;
     if (length === this.#length) return elements;
@@ -227,12 +234,12 @@ export class Operand implements Occupant, Passing {
   }
 }
 
-/** Where an operand in linear memory lies; 0 stands for one that is absent. */
+/** The address of an operand in linear memory; 0 if the operand is absent. */
 export function addressOf(operand: Operand | undefined): number {
   return operand === undefined ? 0 : (operand.pointer as number);
 }
 
-/** The elements of an argument that is no matrix. */
+/** The elements of an argument that is not a matrix. */
 function arrayOf({ call, dtype }: CallContext, argument: string, value: unknown): Elements {
   if (isDisguised(value)) {
     throw new TypeError(
@@ -242,7 +249,7 @@ function arrayOf({ call, dtype }: CallContext, argument: string, value: unknown)
   return elementsOf(call, argument, value, dtype);
 }
 
-/** The number of rows in so many elements. What follows the last row, less than a stride, need not be there. */
+/** The number of rows in an array of this length. The array may end with its last row, before a whole stride. */
 function rowsIn({ call, size }: CallContext, argument: string, length: number, stride: number): number {
   const rest = length % stride;
   if (rest !== 0 && rest < size) {
@@ -255,7 +262,7 @@ function rowsIn({ call, size }: CallContext, argument: string, length: number, s
   return Math.ceil(length / stride);
 }
 
-/** Refuses a batch that is of another kind (array, matrix) or another shape than the model. */
+/** Throws unless the batch has the same kind (array or matrix) and the same number of rows as the model. */
 export function checkLike({ call, dtype }: CallContext, operand: Operand, model: Operand): void {
   if (operand.isMatrix !== model.isMatrix) {
     const kind = model.isMatrix ? "a Matrix" : arraysOf(dtype);

@@ -1,10 +1,10 @@
-/** The options of norms, and of their calls: each is read once, before anything else happens, checked, and has its default. */
+/** Reads the options of norms and of their calls: each only once, before anything else, with checks and defaults. */
 import { checkBoolean, checkInteger, checkNumber, checkObject, checkOneOf, rangeError, typeError } from "./checks.js";
 import { checkDType } from "./dtypes.js";
 import { checkOptions } from "./names.js";
 import type { DType, NormName } from "./types.js";
 
-/** A norm with all its options. */
+/** The options that say what a norm computes, with all defaults filled in. */
 export interface Settings {
   name: NormName;
   eps: number;
@@ -17,7 +17,9 @@ export interface Settings {
   detachScale: boolean;
 }
 
-/** The names of {@link Settings}: one object can serve all norms, so that those of adaNorm are checked by all of them. */
+/**
+ * The names of {@link Settings}. All norms accept and check those of adaNorm too, so that one object can serve all norms.
+ */
 export const SETTINGS = ["eps", "epsAt", "ddof", "detachMean", "detachStd", "scale", "k", "detachScale"] as const;
 
 const NORM_OPTIONS: ReadonlySet<string> = new Set(["size", "dtype", ...SETTINGS]);
@@ -27,10 +29,10 @@ export function hasParams(name: NormName): boolean {
   return name === "layerNorm" || name === "rmsNorm";
 }
 
-/** What is given of {@link Settings}, unchecked. */
+/** {@link Settings} as the caller gave them, unchecked. */
 export type Given = { readonly [Name in (typeof SETTINGS)[number]]?: unknown };
 
-/** Checks the options that say how a norm is computed. `epsName`: what errors call eps. */
+/** Checks the options that say what a norm computes. `epsName` is the name of eps in error messages. */
 export function settingsOf(call: string, name: NormName, given: Given, epsName = "eps"): Settings {
   const detached = name === "detachNorm";
   const { eps = 1e-5, epsAt = "variance", ddof = 0, detachMean = detached, detachStd = detached } = given;
@@ -48,7 +50,7 @@ export function settingsOf(call: string, name: NormName, given: Given, epsName =
   };
 }
 
-/** The options of a norm: what it computes, the length of its rows, and how they are stored. */
+/** Reads the options of a norm: what it computes, the length of its rows, and how they are stored. */
 export function readNormOptions(name: NormName, options: unknown): { settings: Settings; size: number; dtype: DType } {
   checkOptions(name, "options", options, NORM_OPTIONS);
   const { size, dtype = "f32" } = options as { size?: unknown; dtype?: unknown };
@@ -59,7 +61,7 @@ export function readNormOptions(name: NormName, options: unknown): { settings: S
   };
 }
 
-/** From row to row of every batch of a call, in elements: one number for all, one for each by name, or `size`. */
+/** The strides of the batches of a call, in elements: one number for all, or one for each name. */
 export type Strides = number | { readonly [Batch: string]: number };
 
 /**
@@ -90,17 +92,17 @@ export function strideOf(strides: Strides, batch: string): number {
   return typeof strides === "number" ? strides : (strides[batch] as number);
 }
 
-/** The names of what calls take: of forward, backward, backward's `out`, and the batches that may have a stride. */
+/** The names that calls accept: in the options of forward and backward, in rowStride, and in backward's `out`. */
 const FORWARD: ReadonlySet<string> = new Set(["gain", "bias", "residual", "sum", "out", "stats", "rowStride"]);
 const FORWARD_BATCHES: ReadonlySet<string> = new Set(["x", "residual", "sum", "out"]);
 const BACKWARD: ReadonlySet<string> = new Set(["gain", "bias", "out", "accumulate", "dSum", "rowStride"]);
 const BACKWARD_BATCHES: ReadonlySet<string> = new Set(["dy", "x", "dSum", "dx"]);
 const GRADIENTS: ReadonlySet<string> = new Set(["dx", "dGain", "dBias"]);
 
-/** Stands for options that were left out. */
+/** Used for options that were left out. */
 const NONE: { readonly [Name: string]: undefined } = Object.freeze({});
 
-/** What forward was given besides x: each option as it came, if no more than its kind can be told without the others. */
+/** The options of forward. Those of type unknown are checked later, because their checks need other arguments. */
 export interface GivenForward {
   gain: unknown;
   bias: unknown;
@@ -118,7 +120,7 @@ export function readForward(call: string, options: unknown, size: number): Given
   return { gain, bias, residual, sum, out, stats: checkBoolean(call, "stats", stats), strides };
 }
 
-/** What backward was given besides dy, x and the statistics, as {@link GivenForward}. */
+/** The options of backward, like {@link GivenForward}. */
 export interface GivenBackward {
   gain: unknown;
   bias: unknown;
@@ -140,7 +142,7 @@ export function readBackward(call: string, options: unknown, size: number): Give
   return { gain, bias, dSum, dx, dGain, dBias, accumulate: checkBoolean(call, "accumulate", accumulate), strides };
 }
 
-/** What backward was given of statistics. */
+/** The statistics that backward was given, unchecked. */
 export interface GivenStats {
   mean: unknown;
   rstd: unknown;

@@ -1,8 +1,8 @@
-/** Whether arguments share memory. */
+/** Checks whether arguments share memory. */
 import { bufferOf, byteOffsetOf, lengthOf } from "./arrays.js";
 import { rangeError } from "./checks.js";
 
-/** Which bytes of which buffer an argument takes up: all of them, or `run` bytes at every `stride`. */
+/** The bytes of a buffer that an argument takes up: from `start` to `end`, the first `run` bytes of every `stride`. */
 export interface Span {
   argument: string;
   buffer: ArrayBufferLike;
@@ -12,17 +12,17 @@ export interface Span {
   stride: number;
 }
 
-/** An argument whose bytes are known: those in linear memory in less time than it takes to describe a span. */
+/** An argument that takes up memory. For most checks `pointer` and `bytes` are enough; they take less time than a span. */
 export interface Occupant {
   readonly argument: string;
-  /** Byte offset in linear memory; undefined for what lies elsewhere. */
+  /** Address in linear memory; undefined if it lies elsewhere. */
   readonly pointer: number | undefined;
-  /** Bytes from the first element to behind the last. */
+  /** Bytes from the start of the first element to the end of the last. */
   readonly bytes: number;
   readonly span: Span;
 }
 
-/** An array of statistics, which lies outside of linear memory. */
+/** An array of statistics as an occupant. It must lie outside of linear memory. */
 export function occupantOf(argument: string, array: Float64Array): Occupant {
   const start = byteOffsetOf(array);
   const bytes = lengthOf(array) * 8;
@@ -31,8 +31,8 @@ export function occupantOf(argument: string, array: Float64Array): Occupant {
 }
 
 /**
- * Refuses an output that shares memory with another argument, of which one would be overwritten before it is read.
- * Where `same` is set, both may be one and the same.
+ * Throws if an output shares memory with another argument: one of them would be overwritten. If `same` is set, both may be
+ * the same batch.
  */
 export function checkApart(call: string, output: Occupant, other: Occupant | undefined, same = false): void {
   if (other === undefined || areApart(output, other)) return;
@@ -46,17 +46,18 @@ export function checkApart(call: string, output: Occupant, other: Occupant | und
   throw rangeError(call, output.argument, expected, `bytes ${a.start} to ${a.end} over bytes ${b.start} to ${b.end}`);
 }
 
-/** Most pairs of arguments: two places in linear memory, or one place there and one outside. */
-function areApart(a: Occupant, b: Occupant): boolean {
-  const { pointer: p } = a;
-  const { pointer: q } = b;
-  if (p === undefined || q === undefined) return p !== q;
-  return p >= q + b.bytes || q >= p + a.bytes;
+/** A quick check that settles most pairs: two separate places in linear memory, or only one of two there. */
+function areApart(output: Occupant, other: Occupant): boolean {
+  const { pointer: outputAt } = output;
+  const { pointer: otherAt } = other;
+  if (outputAt === undefined || otherAt === undefined) return outputAt !== otherAt;
+  return outputAt >= otherAt + other.bytes || otherAt >= outputAt + output.bytes;
 }
 
-/** Whether both are slices of the same wider rows, one beside the other. */
-function areInterleaved(a: Span, b: Span): boolean {
-  if (a.stride !== b.stride) return false;
-  const distance = (((b.start - a.start) % a.stride) + a.stride) % a.stride;
-  return distance >= a.run && a.stride - distance >= b.run;
+/** Whether both are separate columns of the same wider rows. */
+function areInterleaved(wanted: Span, taken: Span): boolean {
+  const { stride } = wanted;
+  if (stride !== taken.stride) return false;
+  const distance = (((taken.start - wanted.start) % stride) + stride) % stride;
+  return distance >= wanted.run && stride - distance >= taken.run;
 }

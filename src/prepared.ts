@@ -1,4 +1,7 @@
-/** Calls on matrices, checked and laid out once: a run is the kernel and little else. */
+/**
+ * Prepared calls on matrices: arguments are checked and memory is allocated only once, so a run does little more than the
+ * kernel.
+ */
 import { columnsBytes } from "./abi.js";
 import type { NormContext } from "./arguments.js";
 import { isDirect as isDirectBackward, resultsOf, runBackward, takeBackward, writeBackward } from "./backward.js";
@@ -13,7 +16,7 @@ import { type BackwardOperands, hasSums, TiledBackward } from "./tiled-backward.
 import { TiledForward } from "./tiled-forward.js";
 import type { Backward, Matrix, Prepared, SummedForward } from "./types.js";
 
-/** What a prepared call holds of linear memory: its block, the statistics of its rows, its sums down the columns. */
+/** The linear memory of a prepared call: its block, the statistics of its rows, and its sums down the columns. */
 class Frame {
   isLive = true;
   readonly memory: LinearMemory;
@@ -34,7 +37,7 @@ class Frame {
     this.columns = this.rstds + stats;
   }
 
-  /** A live view of statistics, which keeps the result that it is of, and so the call. */
+  /** A live view of statistics. It keeps `result` alive, and that keeps the call alive. */
   view(name: string, pointer: number, result: object): Float64Array {
     if (!this.isLive) throw new TypeError(`Prepared.result.${name}: expected a live call, got one that was freed`);
     const view = new Float64Array(this.memory.buffer, pointer, this.rows);
@@ -49,39 +52,42 @@ class Frame {
   }
 }
 
-/** Frees the frames of prepared calls that were dropped without free(). */
+/** Frees the frames of prepared calls that are collected without free(). */
 const abandoned =
   typeof FinalizationRegistry === "undefined" ? undefined : new FinalizationRegistry<Frame>((frame) => frame.free());
 
-/** A view of statistics keeps the result that it is of: while somebody holds the one, the frame is not given away. */
+/**
+ * The result of each view of statistics. A view keeps it alive, so that the frame is not freed while somebody holds the
+ * view.
+ */
 const owners = new WeakMap<object, object>();
 
-/** The prepared forward that a result belongs to: it is kept by its result, and so by a view. */
+/** The prepared forward of each result. A result keeps its call alive, and so does a view of its statistics. */
 const preparedOf = new WeakMap<object, LinearPrepared<unknown>>();
 
-/** A matrix that a prepared call works on, and what the call calls it. */
+/** A matrix that a prepared call works on, with the name of its argument. */
 interface Used {
   readonly argument: string;
   readonly matrix: LinearMatrix;
   readonly place: Place;
 }
 
-/** What a prepared call consists of. */
+/** The parts of a prepared call. */
 interface Parts<R> {
   readonly frame: Frame;
-  /** Runs the kernel on so many of the first rows. */
+  /** Runs the kernel on the first `rows` rows. */
   readonly execute: (rows: number) => void;
   readonly result: R;
   readonly used: readonly Used[];
-  /** Matrices that were made for it, which it gives back. */
+  /** Matrices that the call made for its results, which `free` frees too. */
   readonly made: readonly LinearMatrix[];
-  /** Of a forward: the size of the rows whose statistics it leaves. */
+  /** Elements in a row, for a forward; undefined for a backward, which has no statistics to give. */
   readonly size?: number;
-  /** The prepared forward whose statistics it reads. */
+  /** For a backward, the prepared forward whose statistics it reads, if any. */
   readonly source?: LinearPrepared<unknown> | undefined;
 }
 
-/** The parts of a prepared call; undefined for anything else, a Proxy of one included. */
+/** The parts of a prepared call. Undefined for anything else, including a Proxy of one. */
 let partsOf: (value: unknown) => Parts<unknown> | undefined;
 
 class LinearPrepared<R> implements Prepared<R> {
@@ -126,7 +132,7 @@ class LinearPrepared<R> implements Prepared<R> {
     LinearPrepared.prototype.free.call(this);
   }
 
-  /** What errors call it, whatever a bundler makes of the name of the class. */
+  /** Its name in error messages, which stays even if a bundler renames the class. */
   get [Symbol.toStringTag](): string {
     return "Prepared";
   }
@@ -153,7 +159,7 @@ function checkRows(rows: unknown, most: number): number {
 
 type Given = { readonly [Argument: string]: unknown };
 
-/** Refuses whatever is no matrix: a run reads and writes the same places as the one before. */
+/** Throws if an argument is not a matrix. Every run must find its batches at the same addresses, so arrays cannot serve. */
 function checkMatrices({ call }: NormContext, required: Given, optional: Given): void {
   for (const [argument, value] of Object.entries({ ...required, ...optional })) {
     if (placeOf(value) || isDisguised(value) || (value === undefined && !(argument in required))) continue;
@@ -167,7 +173,7 @@ function usedOf(...operands: (Operand | undefined)[]): Used[] {
     .map(({ argument, value }) => ({ argument, matrix: value as LinearMatrix, place: placeOf(value) as Place }));
 }
 
-/** What a prepared forward gives, with live views of the statistics. */
+/** The result of a prepared forward. mean and rstd are getters, which make live views. */
 function forwardResult(output: Operand, sum: Operand | undefined, frame: Frame) {
   const result = {
     y: output.result(),
@@ -248,7 +254,7 @@ export function prepareBackward(
   }
 }
 
-/** Runs a call tile by tile, which takes the scratch area for as long. */
+/** Runs a call tile by tile. Such a call uses the scratch area, but only while it runs. */
 function tiled(memory: LinearMemory, pass: TiledForward | TiledBackward): (rows: number) => void {
   return (rows) => {
     try {
@@ -259,13 +265,13 @@ function tiled(memory: LinearMemory, pass: TiledForward | TiledBackward): (rows:
   };
 }
 
-/** The prepared forward that was given as statistics, itself or by its result. */
+/** The prepared forward, if `stats` is one or the result of one. */
 function sourceOf(stats: unknown): LinearPrepared<unknown> | undefined {
   if (partsOf(stats)) return stats as LinearPrepared<unknown>;
   return typeof stats === "object" && stats !== null ? preparedOf.get(stats) : undefined;
 }
 
-/** The frame of a prepared forward. Refuses one whose statistics are not those of the rows. */
+/** The frame of a prepared forward. Throws if its statistics cannot be those of the rows of `upstream`. */
 function checkSource({ call, memory, size }: NormContext, source: LinearPrepared<unknown>, upstream: Operand): Frame {
   const { frame, size: sizeOf } = partsOf(source) as Parts<unknown>;
   if (sizeOf === undefined || frame.memory !== memory) {

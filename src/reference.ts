@@ -1,9 +1,10 @@
 /**
- * The norms in plain double precision, one loop a formula, to read and to check against. No speed is intended.
+ * The norms in plain double precision, with one loop for each formula, to read and to check results against. It is not
+ * fast.
  *
  * For one row x of H elements:
  *
- *     mean  = sum x / H                             rmsNorm takes it as 0
+ *     mean  = sum x / H                             0 for rmsNorm
  *     var   = sum (x - mean)^2 / (H - ddof)         rmsNorm: sum x^2 / H
  *     sigma = sqrt(var + eps), or sqrt(var) + eps   epsAt "variance", "std"
  *     z     = (x - mean) / sigma
@@ -27,7 +28,7 @@ import type { DType, NormName } from "./types.js";
 export type { DType, NormName } from "./types.js";
 export { decode, encode };
 
-/** The options of all norms, with the same meanings and defaults as in `Kernels`; gain and bias among them. */
+/** The options of all norms, with the same meanings and defaults as in `Kernels`, and gain, bias, residual and dSum. */
 export interface ReferenceOptions {
   /** H, the length of one row: an integer, 1 or more. */
   size: number;
@@ -35,17 +36,17 @@ export interface ReferenceOptions {
   eps?: number | undefined;
   /** Where eps is added: sigma = sqrt(var + eps), or sqrt(var) + eps. Default "variance", the first. */
   epsAt?: "variance" | "std" | undefined;
-  /** What is subtracted from H in the variance. Default 0. rmsNorm takes no notice of it. */
+  /** Is subtracted from H in the variance: 0 or 1. Default 0. No effect in rmsNorm. */
   ddof?: 0 | 1 | undefined;
-  /** Hold the mean constant in backward. Default false; true for detachNorm. */
+  /** Whether backward holds the mean constant. Default false; true for detachNorm. */
   detachMean?: boolean | undefined;
-  /** Hold the standard deviation constant in backward. Default false; true for detachNorm. */
+  /** Whether backward holds the standard deviation constant. Default false; true for detachNorm. */
   detachStd?: boolean | undefined;
   /** adaNorm's C: more than 0. Default 1. */
   scale?: number | undefined;
   /** adaNorm's k: 0 or more. Default 1/10. */
   k?: number | undefined;
-  /** Hold adaNorm's C (1 - k z) constant in backward. Default true. */
+  /** Whether backward holds adaNorm's C (1 - k z) constant. Default true. */
   detachScale?: boolean | undefined;
   /** layerNorm's and rmsNorm's gain, `size` numbers. Default: all 1. */
   gain?: ArrayLike<number> | undefined;
@@ -55,9 +56,9 @@ export interface ReferenceOptions {
   residual?: ArrayLike<number> | undefined;
   /** Added to dx, `rows x size` numbers. Default: none. */
   dSum?: ArrayLike<number> | undefined;
-  /** How x + residual is stored, and so rounded before it is normalised. Default `"f32"`. */
+  /** The storage to which x + residual is rounded before it is normalised. Default `"f32"`. */
   dtype?: DType | undefined;
-  /** From row to row in x, dy, residual and dSum, in elements. Default: size. Results are contiguous. */
+  /** Elements from row to row in x, dy, residual and dSum. Default: size. Results are always contiguous. */
   rowStride?: number | undefined;
 }
 
@@ -77,9 +78,9 @@ export interface ReferenceForward {
 export interface ReferenceBackward {
   /** The gradient with respect to x: `rows x size`. */
   dx: Float64Array;
-  /** The gradient with respect to the gain, a sum over all rows: `size` numbers, whichever the norm. */
+  /** The gradient with respect to the gain, summed over all rows: `size` numbers, for every norm. */
   dGain: Float64Array;
-  /** The gradient with respect to the bias, a sum over all rows: `size` numbers, whichever the norm. */
+  /** The gradient with respect to the bias, summed over all rows: `size` numbers, for every norm. */
   dBias: Float64Array;
 }
 
@@ -89,7 +90,7 @@ function sum(values: Float64Array): number {
   return total;
 }
 
-/** The rows, contiguous, whatever lies between them. */
+/** Copies the rows of a batch into contiguous memory. */
 function rowsOf(batch: ArrayLike<number>, { size, rowStride = size }: ReferenceOptions): Float64Array {
   const rows = Math.ceil(batch.length / rowStride);
   return Float64Array.from(
@@ -98,7 +99,7 @@ function rowsOf(batch: ArrayLike<number>, { size, rowStride = size }: ReferenceO
   );
 }
 
-/** x + residual as it is stored, or x. */
+/** x + residual, rounded to the storage, or x if there is no residual. */
 function sumOf(x: ArrayLike<number>, options: ReferenceOptions): Float64Array {
   const { residual, dtype = "f32" } = options;
   const rows = rowsOf(x, options);
@@ -113,7 +114,7 @@ function statistics(norm: NormName, row: Float64Array, options: ReferenceOptions
   const { size, eps = 1e-5, epsAt = "variance", ddof = 0 } = options;
   const rms = norm === "rmsNorm";
   const roughly = rms ? 0 : sum(row) / size;
-  // The mean once more, of what is left: in a row far from the origin the first sum has lost digits.
+  // Corrects the mean by the mean of the differences: in a row far from 0 the first sum has lost digits.
   const mean = rms ? 0 : roughly + sum(row.map((x) => x - roughly)) / size;
   const variance = sum(row.map((x) => (x - mean) ** 2)) / (rms ? size : size - ddof);
   const sigma = epsAt === "std" ? Math.sqrt(variance) + eps : Math.sqrt(variance + eps);
@@ -121,11 +122,11 @@ function statistics(norm: NormName, row: Float64Array, options: ReferenceOptions
 }
 
 /**
- * What a norm returns for x, by the formulas at the head of this module. Arguments are not checked.
+ * Computes a norm by the formulas at the head of this module. Does not check its arguments.
  *
  * @param norm which norm.
  * @param x `rows x size` numbers, row-major.
- * @param options size, and what differs from the defaults; gain, bias and residual too.
+ * @param options size, and every option that differs from its default; also gain, bias and residual.
  * @returns y, what was normalised, and the mean and 1 / sigma of each row.
  */
 export function forward(norm: NormName, x: ArrayLike<number>, options: ReferenceOptions): ReferenceForward {
@@ -142,7 +143,7 @@ export function forward(norm: NormName, x: ArrayLike<number>, options: Reference
     const row = input.slice(r * size, (r + 1) * size);
     const { mean, sigma } = statistics(norm, row, options);
     result.mean[r] = mean;
-    // Where eps is so small that its reciprocal is beyond a double, as close as a double comes to it.
+    // If eps is so small that 1 / sigma is beyond the largest double, takes that instead.
     result.rstd[r] = sigma > 0 ? Math.min(1 / sigma, Number.MAX_VALUE) : 1 / sigma;
     for (let i = 0; i < size; i++) {
       const z = ((row[i] as number) - mean) / sigma;
@@ -156,19 +157,19 @@ export function forward(norm: NormName, x: ArrayLike<number>, options: Reference
 }
 
 /**
- * The gradients of a norm, for any choice of what is held constant:
+ * Computes the gradients of a norm, for any choice of what is held constant. Does not check its arguments.
  *
  *     dx    = (dz - a - s z) / sigma,         dz = dL/dz = dL/dy dy/dz
- *     a     = mean(dz)                        0 for rmsNorm and where the mean is detached
- *     s     = kappa sum(dz z) / (H - ddof)    0 where the standard deviation is detached
+ *     a     = mean(dz)                        0 for rmsNorm, or if the mean is detached
+ *     s     = kappa sum(dz z) / (H - ddof)    0 if the standard deviation is detached
  *     kappa = 1, or sigma / sqrt(var)         epsAt "variance", "std" (0 for a constant row)
  *     dGain = sum over rows of dy z,          dBias = sum over rows of dy
  *
  * @param norm which norm.
  * @param dy dL/dy, `rows x size` numbers.
- * @param x what forward was given, `rows x size` numbers.
- * @param options what forward was given, and dSum, which is added to dx.
- * @returns the gradients with respect to x, gain and bias. Arguments are not checked.
+ * @param x the x of forward, `rows x size` numbers.
+ * @param options the options of forward, and dSum, which is added to dx.
+ * @returns the gradients with respect to x, gain and bias.
  */
 export function backward(
   norm: NormName,

@@ -1,10 +1,10 @@
 /**
- * The smallest module that only an engine with relaxed SIMD accepts:
+ * The smallest module that uses relaxed SIMD, so that only an engine that has it accepts the module:
  *
  *   (module (func (result v128)
  *     i32.const 0  i8x16.splat  i32.const 0  i8x16.splat  i32.const 0  i8x16.splat  f32x4.relaxed_madd))
  */
-// biome-ignore format: a section a line
+// biome-ignore format: one line for each section
 const PROBE = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, // magic, version
   1, 5, 1, 96, 0, 1, 123, // types: one function, no parameters, result v128

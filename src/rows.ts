@@ -9,14 +9,14 @@ import type { DType, HostArray, Matrix, Rows } from "./types.js";
 
 type Batch = HostArray | Matrix;
 
-/** A kernel that leaves one f64 a row. */
+/** A kernel that writes one f64 for each row. */
 type Reduction = (x: number, out: number, rows: number, size: number) => void;
 
-/** Of rows itself, and of every reduction: one object can serve all, so that ddof is checked by those that have none too. */
+/** The names of the options of rows and of its reductions. All reductions accept ddof, so that one object can serve all. */
 const OPTIONS: ReadonlySet<string> = new Set(["dtype"]);
 const REDUCTION_OPTIONS: ReadonlySet<string> = new Set(["ddof"]);
 
-/** The row reductions: one pass over the tiles of a batch for each, whatever it reduces to. */
+/** The row reductions. Each makes one pass over the tiles of a batch, and all share the code of that pass. */
 export class LinearRows implements Rows {
   readonly #abi: Abi;
   readonly #memory: LinearMemory;
@@ -77,7 +77,7 @@ export class LinearRows implements Rows {
     return LinearRows.#moments(this, "moments", x, options);
   }
 
-  /** Checks what every reduction takes besides x, on rows themselves and on no Proxy of them. */
+  /** Checks `this` and the options of a reduction. Throws if `self` is another object, or a Proxy of rows. */
   static #check(self: unknown, name: string, options: unknown): { call: string; ddof: 0 | 1 } {
     const isOne = typeof self === "object" && self !== null && #size in self;
     if (!isOne) throw notItself(`Rows.${name}`, self);
@@ -105,7 +105,7 @@ export class LinearRows implements Rows {
     return self.#run(call, x, (at, first, _second, rows) => kernel(at, first, rows, size))[0];
   }
 
-  /** Runs a kernel that leaves up to two f64 a row. */
+  /** Runs a kernel that writes up to two f64 for each row. */
   #run(
     call: string,
     x: Batch,

@@ -1,22 +1,22 @@
-/** The arrays that a call gives its statistics in. */
+/** Makes the arrays in which a call returns its statistics. */
 import type { RowStats } from "./types.js";
 
-/** Engines keep typed arrays up to this size with their objects; beyond it, each new buffer costs about a microsecond. */
+/** Engines store a typed array of up to this many f64 in its object. For a larger one, a new buffer takes about 1 us. */
 const SMALL_ROWS = 8;
-/** Up to here the arrays of several calls share a buffer. */
+/** Arrays up to this length may share a buffer with those of other calls. */
 const POOLED_ROWS = 64;
 const POOL_BYTES = 2 ** 14;
 
 let pool = new ArrayBuffer(0);
 let used = 0;
 
-/** Two arrays of `rows` zeros each. With `pooled`, for batches of some rows, they may share a buffer with earlier ones. */
+/** Makes two arrays of `rows` zeros each. If `pooled`, arrays of a few dozen rows share a buffer with earlier ones. */
 export function makeStats(rows: number, pooled: boolean): RowStats {
   if (!pooled || rows <= SMALL_ROWS || rows > POOLED_ROWS) {
     return { mean: new Float64Array(rows), rstd: new Float64Array(rows) };
   }
   const bytes = rows * Float64Array.BYTES_PER_ELEMENT;
-  // A buffer that was transferred away has no bytes left.
+  // A buffer that was transferred away has 0 bytes, so it is replaced here too.
   if (used + 2 * bytes > pool.byteLength) {
     pool = new ArrayBuffer(POOL_BYTES);
     used = 0;

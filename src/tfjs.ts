@@ -1,6 +1,6 @@
 /**
- * The norms for TensorFlow.js: operators on tensors, and layers. On the wasm backend they run in its own memory; on all
- * others, TensorFlow.js's operators do the work.
+ * The norms for TensorFlow.js, as ops on tensors and as layers. On the wasm backend, the kernels run in the memory of the
+ * backend. On all other backends, the operators of TensorFlow.js compute the norms.
  *
  * @module adanorm/tfjs
  */
@@ -13,11 +13,12 @@ export type { AdaNormOptions, AffineNormOptions, NormOptions } from "./tfjs/opti
 export { AdaNorm, type AdaNormLayerArgs, DetachNorm, LayerNormSimple } from "./tfjs/plain-layers.js";
 
 /**
- * Resolves when the kernels are loaded. Until then, and on other backends than wasm, TensorFlow.js's operators do the work:
- * no call has to wait for this. Loading begins with the first call of this function or of an op on the wasm backend.
+ * Resolves when the kernels are loaded. Loading begins with the first call of this function, or of an op on the wasm
+ * backend. No op has to wait for it: until then, and on other backends than wasm, the operators of TensorFlow.js compute
+ * the norms.
  *
- * @throws (rejects) WebAssembly.CompileError where the engine has no WebAssembly SIMD or the host forbids compiling;
- * operators go on doing the work then.
+ * @throws (rejects) WebAssembly.CompileError if the engine has no WebAssembly SIMD or the host forbids compiling. The
+ * operators of TensorFlow.js then go on to compute the norms.
  */
 export function ready(): Promise<void> {
   return whenCompiled();

@@ -1,4 +1,4 @@
-/** Backward of batches that pass through the scratch area, or that are large: tile by tile, as tiled-forward.ts does. */
+/** Runs backward tile by tile, for batches that are large or not in linear memory as f32, like tiled-forward.ts. */
 import { columnsBytes, ROW_BLOCK } from "./abi.js";
 import type { NormContext } from "./arguments.js";
 import {
@@ -13,12 +13,12 @@ import type { Operand } from "./operand.js";
 import { Layout, placed, type Tile, takeTile, tileRows } from "./tiles.js";
 import type { RowStats } from "./types.js";
 
-/** The batches of a backward pass, and its parameters. */
+/** The operands of a backward pass. */
 export interface BackwardOperands {
-  /** dy */
+  /** The upstream gradient dy. */
   readonly upstream: Operand;
   readonly input: Operand;
-  /** Those of forward; found again from the input where absent. */
+  /** The statistics of forward. If undefined, they are found again from the input. */
   readonly stats: RowStats | undefined;
   readonly gain: Operand | undefined;
   readonly dSum: Operand | undefined;
@@ -28,14 +28,14 @@ export interface BackwardOperands {
   readonly accumulate: boolean;
 }
 
-/** Where the block of a call lies, the statistics of its rows, and its sums down the columns. */
+/** The addresses of the block of a call, of the statistics of its rows, and of its sums down the columns. */
 export interface BackwardFrame extends CallFrame {
   readonly columns: number;
-  /** Whether the statistics are there already. */
+  /** Whether the statistics are already at their addresses. */
   readonly hasStats: boolean;
 }
 
-/** Whether sums down the columns are wanted. */
+/** Whether a gradient of gain or bias is needed, and so sums down the columns. */
 export function hasSums({ dGain, dBias }: BackwardOperands): boolean {
   return dGain !== undefined || dBias !== undefined;
 }
@@ -46,7 +46,7 @@ export class TiledBackward {
   readonly #frame: BackwardFrame | undefined;
   /** Rows in a tile. */
   readonly #step: number;
-  /** Parts of the scratch area. */
+  /** The parts of the scratch area, as byte offsets. */
   readonly #bytes: number;
   readonly #means: number;
   readonly #rstds: number;
@@ -57,7 +57,7 @@ export class TiledBackward {
   readonly #mainTile: Tile;
   readonly #dSumTile: Tile;
 
-  /** @param frame where the call's block lies, the statistics of all rows, and sums; in the scratch area if left out. */
+  /** @param frame the block, statistics and column sums of a prepared call. Default: all of them in the scratch area. */
   constructor(context: NormContext, operands: BackwardOperands, frame?: BackwardFrame) {
     const { upstream, input, gain, dSum, dx, dGain, dBias } = operands;
     const { size } = context;
@@ -74,13 +74,13 @@ export class TiledBackward {
     this.#gainTile = takeTile(layout, 1, gain);
     this.#columnTile = takeTile(layout, 1, dGain ?? dBias, dBias);
     this.#inputTile = takeTile(layout, this.#step, input);
-    // What dSum is added to goes by way of the tile: the one may lie where the other is to go.
+    // With dSum, the kernel writes dx into the tile: dx may be dSum itself, which is still to be read.
     this.#mainTile = takeTile(layout, this.#step, upstream, dx, undefined, dSum !== undefined);
     this.#dSumTile = takeTile(layout, this.#step, dSum);
     this.#bytes = layout.bytes;
   }
 
-  /** Runs the kernel on the first `rows` rows, and gives out the sums down their columns. */
+  /** Runs the kernel on the first `rows` rows, and writes the gradients of gain and bias. */
   run(rows: number): void {
     const { call: name, memory, constants, size } = this.#context;
     const { upstream, input, gain, dSum, dx, dGain, dBias } = this.#operands;
@@ -116,7 +116,7 @@ export class TiledBackward {
     const xAt = input.read(row, count, placed(this.#inputTile, base));
     const dyAt = upstream.read(row, count, tile);
     const dxAt = dSum ? tile.f32 : dx.target(row, tile);
-    // A frame has room for all rows, the scratch area for those of a tile.
+    // A frame holds the statistics of all rows, the scratch area those of one tile.
     const place = this.#frame ? row * 8 : 0;
     const [means, rstds] = [frame.means + place, frame.rstds + place];
     writeStatistics(memory, frame.call, means, rstds);
@@ -132,7 +132,7 @@ export class TiledBackward {
     dx.write(row, count, tile);
   }
 
-  /** Adds rows of dSum to those in the tile. */
+  /** Adds rows of dSum to those of dx in the tile, and writes the sums to dx. */
   #addSum(addend: number, tile: Tile, row: number, count: number): void {
     const { memory, size } = this.#context;
     const { dx, dSum } = this.#operands;
@@ -142,7 +142,7 @@ export class TiledBackward {
     memory.abi.addRows(memory.transfer, count);
   }
 
-  /** Rounds the sums down the columns into where they go, or adds them onto what is there. */
+  /** Writes the column sums, rounded, to the gradient of gain or bias, or adds them to it. */
   #giveOut(call: number, base: number, ofBias: 0 | 1, to: Operand): void {
     const { memory } = this.#context;
     const { accumulate } = this.#operands;

@@ -1,6 +1,6 @@
 /**
- * Forward of batches that pass through the scratch area, or that are large: tile by tile. Rows are brought into a tile of f32
- * unless kernels can use them where they lie, the kernel runs, and its results are taken to where they belong.
+ * Runs forward tile by tile, for batches that are large or not in linear memory as f32. For each tile: copies rows into the
+ * scratch area unless kernels can use them in place, runs the kernel, and copies the results out.
  */
 import type { NormContext } from "./arguments.js";
 import {
@@ -15,7 +15,7 @@ import type { Operand } from "./operand.js";
 import { Layout, placed, type Tile, takeTile, tileRows } from "./tiles.js";
 import type { RowStats } from "./types.js";
 
-/** The batches of a forward pass, and its parameters. */
+/** The operands of a forward pass. */
 export interface ForwardOperands {
   readonly input: Operand;
   readonly gain: Operand | undefined;
@@ -31,9 +31,9 @@ export class TiledForward {
   readonly #frame: CallFrame | undefined;
   /** Rows in a tile. */
   readonly #step: number;
-  /** Rows whose statistics have room. Those of many tiles are handed over at a time: they are small. */
+  /** The number of rows whose statistics have room. They are small, so those of many tiles are copied out at once. */
   readonly #held: number;
-  /** Parts of the scratch area. */
+  /** The parts of the scratch area, as byte offsets. */
   readonly #bytes: number;
   readonly #means: number;
   readonly #rstds: number;
@@ -42,7 +42,7 @@ export class TiledForward {
   readonly #mainTile: Tile;
   readonly #residualTile: Tile;
 
-  /** @param frame where the call's block and its statistics lie; in the scratch area if left out. */
+  /** @param frame the block and statistics of a prepared call. Default: both in the scratch area. */
   constructor(context: NormContext, operands: ForwardOperands, frame?: CallFrame) {
     const { input, gain, bias, residual, sum, output } = operands;
     const { rows } = input;
@@ -63,7 +63,7 @@ export class TiledForward {
     this.#bytes = layout.bytes;
   }
 
-  /** Runs the kernel on the first `rows` rows, and hands their statistics over if they have no place of their own. */
+  /** Runs the kernel on the first `rows` rows, and copies their statistics to `stats` if it is given. */
   run(rows: number, stats?: RowStats): void {
     const { call: name, memory } = this.#context;
     const { input, output, residual, sum } = this.#operands;
@@ -77,7 +77,7 @@ export class TiledForward {
     const areFinite = this.#begin(base, call, means) && output.isRounded;
     const tile = placed(this.#mainTile, base);
     const residualTile = residual ? placed(this.#residualTile, base) : tile;
-    // Where the sum is in x's tile until it is handed over, y goes to the residual's.
+    // An f32 sum stays in x's tile until it is copied out, so y goes to the residual's tile.
     const outputTile = output.isRounded ? tile : residualTile;
     for (let row = 0; row < rows; row += this.#step) {
       const count = Math.min(this.#step, rows - row);
@@ -108,7 +108,10 @@ export class TiledForward {
     }
   }
 
-  /** Writes what is the same for all rows. Returns whether gain and bias are sure to be finite; room for a number is at `at`. */
+  /**
+   * Writes the fields of the block that are the same for all tiles. Returns true only if the output is rounded, and gain
+   * and bias are finite. `at` is the address of one f64 to use as scratch.
+   */
   #begin(base: number, call: number, at: number): boolean {
     const { memory, constants } = this.#context;
     const { input, gain, bias, residual, sum, output } = this.#operands;
@@ -123,13 +126,13 @@ export class TiledForward {
       sum: sum?.kernelStride ?? 0,
       y: output.kernelStride,
     });
-    // Rounding is faster where y holds no NaN, for which kernels answer if gain and bias are finite.
+    // Rounding is faster if y is known to hold no NaN, and the kernel can tell that only if gain and bias are finite.
     return output.isRounded && input.rows > 0 && this.#isFinite(gainAt, at) && this.#isFinite(biasAt, at);
   }
 
   /**
-   * Puts rows of x + residual, rounded, where they belong, and as rounded into the tile: what is normalised is what the caller
-   * gets, and backward finds the same rows.
+   * Writes rows of x + residual to the sum, rounded, and reads the rounded rows back into the tile. So forward normalises
+   * the same rows that the caller gets, and that backward reads.
    */
   #addRounded(x: number, addend: number, tile: Tile, row: number, count: number): void {
     const { memory, size } = this.#context;
@@ -143,7 +146,7 @@ export class TiledForward {
     sum.read(row, count, tile);
   }
 
-  /** Whether the elements of gain or bias, 0 where absent, are sure to be finite: their sum is. */
+  /** Whether the sum of gain or bias is finite: then so are all elements. `param` is 0 if absent. */
   #isFinite(param: number, at: number): boolean {
     const { memory, size } = this.#context;
     if (param === 0) return true;

@@ -1,33 +1,35 @@
 /**
- * How batches pass through the scratch area: as many rows at a time as stay in cache, so that linear memory does not
- * grow with the batch.
+ * The tiles in which batches pass through the scratch area. A tile has as many rows as stay in cache, so linear memory does
+ * not grow with the batch.
  */
 import { aligned } from "./memory.js";
 
-/** Where rows pass through the scratch area: as the f32 that kernels work on, and as 16-bit elements. */
+/** The offsets or addresses of a tile: for rows as f32, which kernels work on, and for rows as 16-bit elements. */
 export interface Tile {
   f32: number;
   bits: number;
 }
 
-/** Bytes of one host array in linear memory at a time: two such tiles stay in a second-level cache. */
+/** Bytes of a tile of f32. Two such tiles stay in a second-level cache. */
 const TILE_BYTES = 2 ** 17;
 
-/** Rows at a time of a batch that lies in linear memory: only its statistics pass through the scratch area. */
+/** Rows in a tile of a batch that kernels use in place: only its statistics pass through the scratch area. */
 export const TILE_ROWS = 4096;
 
-/** Rows in a tile: a whole number of blocks of rows, 1 at the least, or all rows where they are fewer; 0 of none. */
+/** Rows in a tile: a multiple of `block`, at least one block, but not more than all rows. */
 export function tileRows(rows: number, size: number, resident: boolean, block: number): number {
-  // The block is a tile itself where tiles of statistics are made of tiles of rows: it has no rows then either.
+  // A block may be the result of another call of this function, 0 for an empty batch: do not divide by it.
   if (rows === 0) return 0;
   const most = resident ? TILE_ROWS : Math.floor(TILE_BYTES / (size * 4));
   return Math.min(rows, Math.max(most - (most % block), block));
 }
 
-/** Parts of the scratch area, one after the other: offsets first, one allocation when all of them are known. */
+/** Lays out contiguous parts of the scratch area: gives their offsets first, then the bytes to allocate for all of them. */
 export class Layout {
+  /** Bytes of all parts so far. */
   bytes = 0;
 
+  /** Adds a part, and returns its offset. */
   take(bytes: number): number {
     const start = this.bytes;
     this.bytes += aligned(bytes);
@@ -35,20 +37,22 @@ export class Layout {
   }
 }
 
-/** What may pass through a tile: a batch, as far as tiles are concerned. */
+/** What a tile needs to know about a batch that may pass through it. */
 export interface Passing {
   /** Elements in a row. */
   readonly size: number;
-  /** Whether kernels use it where it lies. */
+  /** Whether kernels use the elements in place. */
   readonly isInPlace: boolean;
-  /** Whether its rows pass through 16 bits of the scratch area. */
+  /** Whether its rows pass through the scratch area as 16-bit elements. */
   readonly needsBits: boolean;
 }
 
-/** What a tile comes to where nothing passes through it. */
+/** The tile of batches that are all used in place. */
 const NONE: Tile = { f32: 0, bits: 0 };
 
-/** Room for `rows` rows of any of the operands, one after the other; with `always`, even if all are used in place. */
+/**
+ * Takes a tile of `rows` rows, which the operands use one after another. With `always`, takes it even if all are in place.
+ */
 export function takeTile(
   layout: Layout,
   rows: number,
@@ -65,7 +69,7 @@ export function takeTile(
   return { f32, bits: needsBits ? layout.take(elements * 2) : 0 };
 }
 
-/** A tile of the scratch area that begins at `base`. */
+/** The addresses of a tile, for a scratch area that begins at `base`. */
 export function placed(tile: Tile, base: number): Tile {
   return tile === NONE ? NONE : { f32: base + tile.f32, bits: base + tile.bits };
 }

@@ -1,7 +1,6 @@
 /**
- * The public types. Everywhere a batch is `rows x size`, row-major: one row is one normalised vector of `size` (H)
- * elements. A tensor of any rank whose trailing axes are normalised is such a batch; `size` is the product of those
- * axes.
+ * The public types. A batch is always `rows x size`, row-major: one row is one normalised vector of `size` (H) elements. A
+ * tensor of any rank is such a batch if its last axes are normalised; `size` is the product of their lengths.
  */
 
 export type * from "./types/calls.js";

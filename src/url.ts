@@ -1,5 +1,6 @@
 /**
- * The package with its modules in files of their own, which are fetched: less to parse, and cached by themselves.
+ * The package with its modules in separate files, which it fetches: there is less JavaScript to parse, and the modules are
+ * cached separately.
  *
  * @module adanorm/url
  */
@@ -31,11 +32,11 @@ export type {
   SummedForward,
 } from "./types.js";
 
-/** Options of load by URL: those of the main entry, and where to fetch from. */
+/** Options of load in this entry: those of the main entry, and the URL to fetch from. */
 export interface UrlLoadOptions extends LoadOptions {
   /**
-   * Where the module is to be had: a URL, or one relative to the page. Default: adanorm.wasm beside this file, or
-   * adanorm.relaxed.wasm with relaxedSimd where the engine has that. A URL that is given stands for either. Where
+   * The URL of the module, absolute or relative to the page. Default: adanorm.wasm beside this file, or
+   * adanorm.relaxed.wasm if `relaxedSimd` is set and the engine has it. If a URL is given, it is used for both builds. If
    * `module` is given, nothing is fetched.
    */
   url?: string | URL | undefined;
@@ -43,13 +44,13 @@ export interface UrlLoadOptions extends LoadOptions {
 
 const URL_OPTIONS: ReadonlySet<string> = new Set([...LOAD_OPTIONS, "url"]);
 
-/** One module for each URL. A failure is not kept: the next call tries again. */
+/** One compiled module for each URL. Failures are removed, so that the next call tries again. */
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
 async function fetchModule(url: string): Promise<WebAssembly.Module> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`load: url: expected a module at ${url}, got status ${response.status}`);
-  // compileStreaming refuses every other type, and even this one with a parameter behind it.
+  // compileStreaming accepts only this content type, without any parameter.
   const type = response.headers.get("content-type")?.trim().toLowerCase();
   if (type === "application/wasm" && WebAssembly.compileStreaming) return WebAssembly.compileStreaming(response);
   return WebAssembly.compile(await response.arrayBuffer());
@@ -65,14 +66,13 @@ function compile(url: string): Promise<WebAssembly.Module> {
 }
 
 /**
- * Loads the kernels from a URL. Compiles once a page for each URL; each call gives an instance with a memory of its own.
- * A failure is not remembered: the next call tries again.
+ * Loads the kernels from a URL. Compiles only once in a page for each URL. Each call gives an instance with a linear memory
+ * of its own. After a failure, the next call tries again.
  *
  * @param options see {@link UrlLoadOptions}; all optional.
  * @returns a promise of the kernels.
- * @throws (rejects) TypeError where the URL cannot be reached, Error where it answers with a failure, its status in the
- * message, WebAssembly.CompileError where it answers with something else than a module, and as the main entry's load
- * does.
+ * @throws (rejects) TypeError if the URL cannot be reached; Error, with the status in its message, if the server answers
+ * with a failure; WebAssembly.CompileError if the answer is not a module; and the errors of the main entry's load.
  */
 export async function load(options: UrlLoadOptions = {}): Promise<Kernels> {
   const settings = readLoadOptions("load", options, URL_OPTIONS);

@@ -1,7 +1,7 @@
 /**
- * The package in Cloudflare Workers, where bytes cannot be compiled, or only while a Worker starts (compatibility dates from
- * 2025-06-01 on): modules are imported, and come compiled. Bundlers for this host resolve the "workerd" condition, and
- * leave the .wasm files to it.
+ * The entry for Cloudflare Workers. This host does not compile bytes, or only while a Worker starts (compatibility dates of
+ * 2025-06-01 or later). So this entry imports the modules, which the host compiles. Bundlers for this host resolve the
+ * "workerd" condition and leave the .wasm imports to the host.
  */
 import portable from "./adanorm.wasm";
 import { readLoadOptions } from "./kernels.js";
@@ -13,12 +13,12 @@ const modules: Modules = {
   relaxed: async () => (await import("./adanorm.relaxed.wasm")).default,
 };
 
-/** As in the main entry. */
+/** The same as in the main entry. */
 export async function load(options: LoadOptions = {}): Promise<Kernels> {
   return loadFrom(modules, readLoadOptions("load", options));
 }
 
-/** As in the main entry, without a limit on this host: nothing is left to compile. */
+/** The same as in the main entry. It always works on this host, because the module is compiled already. */
 export function loadSync(options: LoadOptions = {}): Kernels {
   return loadSyncFrom(() => portable, options);
 }

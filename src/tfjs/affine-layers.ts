@@ -5,18 +5,18 @@ import { checkBoolean } from "../checks.js";
 import type { NormName } from "../types.js";
 import { NormLayer, type NormLayerArgs } from "./layer.js";
 
-/** TensorFlow.js's arguments for the weights of its own layer normalization. */
+/** The arguments of TensorFlow.js's own layer normalization, which include those for weights. */
 type WeightArgs = NonNullable<Parameters<typeof layers.layerNormalization>[0]>;
 
-/** Arguments of LayerNorm and RMSNorm: those of every norm's layer, and those of their weights. All may be left out. */
+/** Arguments of LayerNorm and RMSNorm: those of all norm layers, and those for weights. All may be left out. */
 export interface AffineNormLayerArgs extends NormLayerArgs {
-  /** Whether there is a beta, which is added. Default true; RMSNorm: false. */
+  /** Whether the layer has a beta, which is added. Default true; false for RMSNorm. */
   center?: boolean | undefined;
-  /** Whether there is a gamma, which multiplies. Default true. */
+  /** Whether the layer has a gamma, which multiplies. Default true. */
   scale?: boolean | undefined;
-  /** What beta begins with: the name of an initializer, or one. Default `"zeros"`. */
+  /** The initializer of beta: its name, or the initializer itself. Default `"zeros"`. */
   betaInitializer?: WeightArgs["betaInitializer"] | undefined;
-  /** What gamma begins with: the name of an initializer, or one. Default `"ones"`. */
+  /** The initializer of gamma: its name, or the initializer itself. Default `"ones"`. */
   gammaInitializer?: WeightArgs["gammaInitializer"] | undefined;
   /** A regularizer for beta. Default: none. */
   betaRegularizer?: WeightArgs["betaRegularizer"] | undefined;
@@ -25,21 +25,21 @@ export interface AffineNormLayerArgs extends NormLayerArgs {
 }
 
 /**
- * TensorFlow.js's own layer with the same arguments: what reads and writes initializers and regularizers in all the ways
- * in which they can be given is exported by no other name.
+ * Makes TensorFlow.js's own layer normalization with the same arguments. It reads initializers and regularizers in all
+ * forms that they can have, and writes them for saved models. TensorFlow.js exports no function that does this.
  */
 function readWeightArgs(args: AffineNormLayerArgs) {
   const { betaInitializer, gammaInitializer, betaRegularizer, gammaRegularizer } = args;
   const given = { betaInitializer, gammaInitializer, betaRegularizer, gammaRegularizer } as WeightArgs;
-  // With a name, it takes none of those that are counted.
+  // Without a name, it would use up a number of TensorFlow.js's automatic layer names.
   return layers.layerNormalization({ name: "weights", ...given });
 }
 
-/** A norm with gamma and beta. */
+/** The layer of a norm that can have gamma and beta. */
 export abstract class AffineNormLayer extends NormLayer {
-  /** Whether there is a beta. */
+  /** Whether the layer has a beta. */
   readonly center: boolean;
-  /** Whether there is a gamma. */
+  /** Whether the layer has a gamma. */
   readonly scale: boolean;
   readonly #weightArgs: ReturnType<typeof readWeightArgs>;
   #gamma: LayerVariable | undefined;
@@ -47,7 +47,7 @@ export abstract class AffineNormLayer extends NormLayer {
 
   /**
    * @internal
-   * @param defaults those by which the norms differ.
+   * @param defaults the defaults in which the norms differ.
    */
   protected constructor(
     call: string,
@@ -63,10 +63,10 @@ export abstract class AffineNormLayer extends NormLayer {
   }
 
   /**
-   * Makes gamma and beta, in the shape of the axes that are normalised.
+   * Makes gamma and beta, with the shape of the normalised axes.
    *
-   * @param inputShape the shape of the input, null being a length that is not known yet.
-   * @throws RangeError where the axes are none of the input's, or their lengths are not known.
+   * @param inputShape the shape of the input; null is a length that is not yet known.
+   * @throws RangeError if the input does not have the axes, or their lengths are not known.
    */
   override build(inputShape: Shape | Shape[]): void {
     const shape = this.normalisedShape(inputShape);
@@ -80,7 +80,7 @@ export abstract class AffineNormLayer extends NormLayer {
     super.build(inputShape);
   }
 
-  /** What makes the same layer again. */
+  /** The arguments that make the same layer again. */
   override getConfig(): serialization.ConfigDict {
     const { center, scale } = this;
     const { betaInitializer, gammaInitializer, betaRegularizer, gammaRegularizer } = this.#weightArgs.getConfig();
@@ -95,8 +95,8 @@ export abstract class AffineNormLayer extends NormLayer {
 }
 
 /**
- * Layer normalization, in the place of `tf.layers.layerNormalization`: the same arguments make the same weights and, but for
- * rounding, the same outputs. Weights: gamma, beta.
+ * Layer normalization. It can replace `tf.layers.layerNormalization`: the same arguments give the same weights and, except
+ * for rounding, the same outputs. Weights: gamma, beta.
  */
 export class LayerNorm extends AffineNormLayer {
   /** The name in saved models. */
@@ -104,21 +104,21 @@ export class LayerNorm extends AffineNormLayer {
 
   /**
    * @param args see {@link AffineNormLayerArgs}; all optional. epsilon: default 1e-3, as in TensorFlow.js.
-   * @throws TypeError for an argument of a wrong kind, RangeError for one that is out of range.
+   * @throws TypeError if an argument is of the wrong kind; RangeError if one is out of range.
    */
   constructor(args: AffineNormLayerArgs = {}) {
     super("LayerNorm", "layerNorm", args, { center: true, epsilon: 1e-3 });
   }
 }
 
-/** RMS normalization: gamma x / sqrt(mean(x^2) + epsilon) + beta. Weights: gamma; with `center: true`, beta. */
+/** RMS normalization: gamma x / sqrt(mean(x^2) + epsilon) + beta. Weights: gamma and, with `center: true`, beta. */
 export class RMSNorm extends AffineNormLayer {
   /** The name in saved models. */
   static readonly className: string = "RMSNorm";
 
   /**
    * @param args see {@link AffineNormLayerArgs}; all optional. center: default false.
-   * @throws TypeError for an argument of a wrong kind, RangeError for one that is out of range.
+   * @throws TypeError if an argument is of the wrong kind; RangeError if one is out of range.
    */
   constructor(args: AffineNormLayerArgs = {}) {
     super("RMSNorm", "rmsNorm", args, { center: false, epsilon: 1e-5 });

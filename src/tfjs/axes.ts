@@ -1,11 +1,11 @@
-/** Norms over any axes: TensorFlow.js's layers name them as they like, the ops take the last ones. */
+/** Norms over any axes. Layers of TensorFlow.js can name any axes, but the ops normalise the last ones. */
 import { reshape, type Tensor, transpose } from "@tensorflow/tfjs-core";
 import { checkInteger, rangeError, typeError } from "../checks.js";
 
-/** Axes as layers are given them: one or several, those below 0 counted from the end. */
+/** The `axis` argument of layers: one axis or several. Negative ones count from the end. */
 export type Axis = number | number[];
 
-/** Checks what can be checked before a shape is known. */
+/** Makes the checks that need no shape. */
 export function checkAxis(call: string, axis: unknown): Axis {
   const all = Array.isArray(axis) ? axis : [axis];
   for (const one of all) {
@@ -16,13 +16,13 @@ export function checkAxis(call: string, axis: unknown): Axis {
   return axis as Axis;
 }
 
-/** The last `axes` axes. */
+/** The last `axes` axes, as negative numbers. */
 export function lastAxes(call: string, axes: unknown): Axis {
   checkInteger(call, "axes", axes, 1);
   return Array.from({ length: axes as number }, (_, i) => i - (axes as number));
 }
 
-/** The axes of a tensor of a rank, in the order in which they are named, counted from the start. */
+/** Converts axes to numbers that count from the start, for a tensor of a given rank. Keeps their order. */
 export function resolveAxis(call: string, axis: Axis, rank: number): number[] {
   const resolved = (Array.isArray(axis) ? axis : [axis]).map((one) => (one < 0 ? one + rank : one));
   const text = `[${axis}]`;
@@ -31,10 +31,10 @@ export function resolveAxis(call: string, axis: Axis, rank: number): number[] {
   return resolved;
 }
 
-/** An op over the last axes: of how many, and with gain and bias in their shape. */
+/** An op over the last `axes` axes. gain and bias have the shape of these axes. */
 type Op = (x: Tensor, axes: number, gain: Tensor | undefined, bias: Tensor | undefined) => Tensor;
 
-/** Applies an op over some axes; where they are not the last ones, to a transpose. */
+/** Applies an op over the given axes. If they are not the last ones, transposes x before and the result after. */
 export function overAxes(
   x: Tensor,
   axes: number[],
@@ -44,7 +44,7 @@ export function overAxes(
 ): Tensor {
   const sorted = [...axes].sort((a, b) => a - b);
   const shape = sorted.map((axis) => x.shape[axis] as number);
-  // Named in another order than they lie in, as TensorFlow.js does: the elements of gain and bias stay in theirs.
+  // If the axes are named in another order than their own, gain and bias are reshaped, not transposed, as in TensorFlow.js.
   const inShape = (param: Tensor | undefined) => (param && axes.length > 1 ? reshape(param, shape) : param);
   const count = sorted.length;
   if (sorted[0] === x.rank - count) return op(x, count, inShape(gain), inShape(bias));

@@ -1,6 +1,6 @@
 /**
- * As much of TensorFlow.js's wasm backend as is used here. None of it is documented: whether it is as described, and does
- * what it should, is found out by trying.
+ * The parts of TensorFlow.js's wasm backend that are used here. They are not documented, so the functions of this file test
+ * whether a backend has them, and whether they work as expected.
  */
 import { type DataType, engine, type KernelBackend, type Tensor, type TensorInfo } from "@tensorflow/tfjs-core";
 
@@ -15,7 +15,7 @@ export interface WasmBackend extends KernelBackend {
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 
-/** Whether a backend has all the parts that are used of the wasm backend. */
+/** Whether a backend has all parts of {@link WasmBackend}. */
 export function isWasmBackend(backend: KernelBackend): backend is WasmBackend {
   const { wasm, dataIdMap, makeOutput, disposeData } = backend as Partial<WasmBackend>;
   return (
@@ -26,19 +26,19 @@ export function isWasmBackend(backend: KernelBackend): backend is WasmBackend {
   );
 }
 
-/** The linear memory of the backend, where a module that does not share its memory between threads can import it. */
+/** The linear memory of the backend. Undefined if it is shared between threads: the kernels' module cannot import that. */
 export function importableMemory({ wasm }: WasmBackend): WebAssembly.Memory | undefined {
   const memory = Object.values(wasm?.asm ?? {}).find((value) => value instanceof WebAssembly.Memory);
   const isPlain = memory?.buffer instanceof ArrayBuffer && memory.buffer === wasm?.HEAPU8.buffer;
   return isPlain ? memory : undefined;
 }
 
-/** Where the data of a tensor lies in the backend's memory; data that lies on another backend is moved first. */
+/** The address of a tensor's data in the memory of the backend. Data of another backend is moved here first. */
 export function addressOf(backend: WasmBackend, { dataId }: TensorInfo): number {
   return backend.dataIdMap.get(dataId).memoryOffset;
 }
 
-/** Whether what is written at a tensor's address is what the backend reads from the tensor. */
+/** Tests whether the backend reads from a tensor what was written to its address in `buffer`. */
 export function isMemoryOfTensors(backend: WasmBackend, buffer: ArrayBufferLike): boolean {
   const values = [0.5, -3, 7.25];
   const probe = backend.makeOutput([values.length], "float32");
@@ -54,9 +54,9 @@ export function isMemoryOfTensors(backend: WasmBackend, buffer: ArrayBufferLike)
 }
 
 /**
- * A float32 tensor with nothing written to it yet.
+ * Makes a float32 tensor, uninitialized.
  *
- * @throws RangeError when the backend has no memory left.
+ * @throws RangeError if the memory of the backend is exhausted.
  */
 export function makeTensor(backend: WasmBackend, call: string, shape: number[]): Tensor {
   const tensor = engine().makeTensorFromTensorInfo(backend.makeOutput(shape, "float32"), backend);
@@ -68,12 +68,12 @@ export function makeTensor(backend: WasmBackend, call: string, shape: number[]):
 }
 
 /**
- * Runs `body` with `bytes` of memory that are its own until it returns, at an address that is a multiple of 8.
+ * Runs `body` with the address of `bytes` of scratch memory, a multiple of 8. The memory is freed when `body` returns.
  *
- * @throws RangeError when the backend has no memory left.
+ * @throws RangeError if the memory of the backend is exhausted.
  */
 export function withScratch<T>(backend: WasmBackend, call: string, bytes: number, body: (address: number) => T): T {
-  // To the engine this is no tensor: tf.memory() does not count it, and it is gone before anybody could ask.
+  // The engine of TensorFlow.js does not know this tensor, so tf.memory() does not count it.
   const block = backend.makeOutput([Math.ceil(bytes / 4) + 1], "int32");
   try {
     const address = addressOf(backend, block);

@@ -1,47 +1,48 @@
-/** What the ways of computing a norm have in common: a batch of rows comes in, gradients come out. */
+/** The types that all ways to compute a norm share. */
 import type { Rank, Tensor } from "@tensorflow/tfjs-core";
 import type { Settings } from "../options.js";
 
-/** A norm to be computed: `rows` rows of `size` elements in x, whatever its rank. */
+/** A norm to compute. x can have any rank; it holds `rows` rows of `size` elements. */
 export interface Batch {
   settings: Settings;
   rows: number;
   size: number;
   x: Tensor;
-  /** `size` elements each, where there are any. */
+  /** gain and bias have `size` elements each, if given. */
   gain: Tensor | undefined;
   bias: Tensor | undefined;
 }
 
-/** In the shapes of x, gain and bias; the last two where the batch has them. */
+/** The gradients, in the shapes of x, gain and bias. Those of gain and bias exist if the batch has gain and bias. */
 export interface Gradients {
   dx: Tensor;
   dGain: Tensor | undefined;
   dBias: Tensor | undefined;
 }
 
-/** What a forward pass leaves. */
+/** The result of a forward pass. */
 export interface Pass {
   y: Tensor<Rank>;
-  /** Tensors that backward needs beside those of the batch, for the caller to keep. */
+  /** Tensors that backward needs besides those of the batch. The caller must keep them. */
   saved: Tensor[];
   /**
-   * The gradients for a batch of the same tensors, or of clones of them.
+   * Computes the gradients.
    *
-   * @param saved as above, or clones of them.
+   * @param batch the batch of the forward pass, or one with clones of its tensors.
+   * @param saved the `saved` of this pass, or clones of them.
    */
   backward(dy: Tensor, batch: Batch, saved: Tensor[]): Gradients;
 }
 
-/** A way to compute norms by the kernels. */
+/** A way to compute norms with the kernels. */
 export interface Route {
-  /** @param taped whether backward may follow. */
+  /** @param taped whether backward may follow, so that statistics must be kept. */
   forward(batch: Batch, taped: boolean): Pass;
   /** @param stats mean and rstd of each row, as forward found them. */
   backward(dy: Tensor, batch: Batch, stats: Stats): Gradients;
 }
 
-/** One number a row, in double precision, outside of every backend: they are gone with the gradient that holds them. */
+/** The statistics of each row, in double precision. They are in no backend, so they need no disposal. */
 export interface Stats {
   mean: Float64Array;
   rstd: Float64Array;

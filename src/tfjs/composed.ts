@@ -1,7 +1,7 @@
 /**
- * The norms composed of TensorFlow.js's own operators, for backends that the kernels cannot work in, and for gradients of
- * gradients. Two passes over each row: the mean, then the squares about it. Backward is the one formula that the kernels
- * have.
+ * The norms composed of TensorFlow.js's own operators, for backends in which the kernels cannot work, and for gradients of
+ * gradients. They take two passes over each row: the mean, then the squares about it. The formula of backward is that of
+ * the kernels.
  */
 import {
   add,
@@ -26,17 +26,18 @@ import type { Batch, Gradients, Pass } from "./batch.js";
 
 type Hold = (tensor: Tensor) => Tensor;
 
-/** One number a row, in columns: undefined is a mean of 0. */
+/** The statistics of each row, as tensors of the shape [rows, 1]. */
 interface Statistics {
+  /** Undefined if it counts as 0: for rmsNorm. */
   mean: Tensor | undefined;
-  /** sqrt(V), without eps; undefined where nothing needs it. */
+  /** sqrt(V), without eps. Only needed, and only defined, for epsAt "std". */
   std: Tensor | undefined;
   rstd: Tensor;
 }
 
 const asIs: Hold = (tensor) => tensor;
 
-/** The same values, held constant in gradients. */
+/** The same values, but constant in gradients. */
 const constant: Hold = customGrad((tensor) => ({
   value: add(tensor as Tensor, 0),
   gradFunc: (dy: Tensor) => zerosLike(dy),
@@ -44,13 +45,13 @@ const constant: Hold = customGrad((tensor) => ({
 
 const rowsOf = (tensor: Tensor, { rows, size }: Batch): Tensor => reshape(tensor, [rows, size]);
 
-/** A parameter, as a row. */
+/** A gain or bias, as one row. */
 const rowOf = (tensor: Tensor, { size }: Batch): Tensor => reshape(tensor, [1, size]);
 
-/** What V divides by. */
+/** The divisor in the variance V. */
 const freedom = ({ name, ddof }: Settings, size: number): number => (name === "rmsNorm" ? size : size - ddof);
 
-/** x - mean, and what it is divided by. `hold` is applied to what the settings hold constant. */
+/** Computes t = x - mean and the statistics. Applies `hold` to those that the settings hold constant. */
 function standardize(batch: Batch, hold: Hold): { t: Tensor; statistics: Statistics } {
   const { settings, size } = batch;
   const x = rowsOf(batch.x, batch);
@@ -59,15 +60,15 @@ function standardize(batch: Batch, hold: Hold): { t: Tensor; statistics: Statist
   const variance = mul(sum(square(centred), 1, true), 1 / freedom(settings, size));
   const std = settings.epsAt === "std" ? sqrt(variance) : undefined;
   const rstd = std ? div(1, add(std, settings.eps)) : rsqrt(add(variance, settings.eps));
-  // A mean that is held constant is so where it is subtracted, not in the variance, which is a statistic by itself.
+  // detachMean holds only the subtracted mean constant. The gradient still passes through the variance, with its mean.
   const t = average && settings.detachMean && hold !== asIs ? sub(x, hold(average)) : centred;
   return { t, statistics: { mean: average, std, rstd: settings.detachStd ? hold(rstd) : rstd } };
 }
 
-/** C (1 - k z). */
+/** phi(z) = C (1 - k z). */
 const phi = ({ scale }: Settings, k: number, z: Tensor): Tensor => sub(scale, mul(z, scale * k));
 
-/** The result in the shape of x, of the normalised rows. */
+/** Computes y from the normalised rows z, in the shape of x. */
 function finish(batch: Batch, z: Tensor, hold: Hold): Tensor {
   const { settings, gain, bias, x } = batch;
   let y = z;
@@ -80,13 +81,13 @@ function finish(batch: Batch, z: Tensor, hold: Hold): Tensor {
   return reshape(y, x.shape);
 }
 
-/** y, differentiable as often as the operators are: what is detached is constant in every derivative. */
+/** Computes y so that it can be differentiated any number of times. Detached values are constant in every derivative. */
 function composed(batch: Batch): Tensor {
   const { t, statistics } = standardize(batch, constant);
   return finish(batch, mul(t, statistics.rstd), constant);
 }
 
-/** Forward by operators. */
+/** Computes forward with operators. */
 export function forwardByOps(batch: Batch): Pass {
   if (batch.rows === 0) return { y: zerosLike(batch.x), saved: [], backward: (dy, again) => backwardByOps(dy, again) };
   const { t, statistics } = standardize(batch, asIs);
@@ -102,10 +103,10 @@ export function forwardByOps(batch: Batch): Pass {
   };
 }
 
-/** Backward by operators: dx = rstd (dz - mean(dz) - s z). Statistics that are not given are found again. */
+/** Computes backward with operators: dx = rstd (dz - mean(dz) - s z). Finds the statistics again if they are not given. */
 export function backwardByOps(dy: Tensor, batch: Batch, given?: Statistics): Gradients {
   const { settings, rows, size, x, gain, bias } = batch;
-  // Operators differ in what they make of no rows at all: some backends leave a sum over them as they find it.
+  // Without rows, some backends return uninitialized memory as a sum over them.
   if (rows === 0) {
     return { dx: zerosLike(x), dGain: gain && zerosLike(gain), dBias: bias && zerosLike(bias) };
   }
@@ -119,15 +120,15 @@ export function backwardByOps(dy: Tensor, batch: Batch, given?: Statistics): Gra
     if (gain) dz = mul(dyRows, rowOf(gain, batch));
     if (settings.name === "adaNorm")
       dz = mul(dyRows, phi(settings, settings.detachScale ? settings.k : 2 * settings.k, z));
-    let h = dz;
-    if (average && !settings.detachMean) h = sub(h, mean(dz, 1, true));
+    let corrected = dz;
+    if (average && !settings.detachMean) corrected = sub(corrected, mean(dz, 1, true));
     if (!settings.detachStd) {
       let s = mul(sum(mul(dz, z), 1, true), 1 / freedom(settings, size));
-      // sigma / sqrt(V); a row without variance has no such term.
+      // kappa = sigma / sqrt(V), or 0 for a row without variance.
       if (std) s = mul(s, divNoNan(1, mul(rstd, std)));
-      h = sub(h, mul(s, z));
+      corrected = sub(corrected, mul(s, z));
     }
-    const dx = reshape(mul(h, rstd), x.shape);
+    const dx = reshape(mul(corrected, rstd), x.shape);
     const columns = (terms: Tensor, like: Tensor) => reshape(sum(terms, 0), like.shape);
     return [dx, ...(gain ? [columns(mul(dyRows, z), gain)] : []), ...(bias ? [columns(dyRows, bias)] : [])];
   });
@@ -136,7 +137,7 @@ export function backwardByOps(dy: Tensor, batch: Batch, given?: Statistics): Gra
   return { dx, dGain, dBias: bias && params.shift() };
 }
 
-/** Backward in operators that are themselves differentiated: TensorFlow.js records what is computed here. */
+/** Computes backward so that TensorFlow.js can differentiate it again: its tape records the operators. */
 export function backwardOnTape(dy: Tensor, batch: Batch): Gradients {
   const inputs = [batch.x, batch.gain, batch.bias].filter((tensor) => tensor !== undefined);
   const gradients = grads((...tensors: Tensor[]) => composed(withTensors(batch, tensors)))(inputs, dy);
@@ -145,7 +146,7 @@ export function backwardOnTape(dy: Tensor, batch: Batch): Gradients {
   return { dx, dGain, dBias: batch.bias && params.shift() };
 }
 
-/** The batch with other tensors in the places of x, gain and bias: as many as it has. */
+/** The batch with other tensors for x, gain and bias. `tensors` has one for each of them that the batch has. */
 export function withTensors(batch: Batch, tensors: readonly Tensor[]): Batch {
   const [x, ...params] = tensors as [Tensor, ...Tensor[]];
   const gain = batch.gain && params.shift();

@@ -1,6 +1,6 @@
 /**
- * The kernels in a memory of their own, for a backend whose memory they cannot import: that of TensorFlow.js's build with
- * threads is shared, say. Rows are copied between the two memories, a tile at a time.
+ * Runs the kernels in a memory of their own, for a backend whose memory they cannot import. For example, TensorFlow.js's
+ * build with threads has shared memory. Rows are copied between the two memories, tile by tile.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { createKernelsSync, readLoadOptions } from "../kernels.js";
@@ -48,9 +48,9 @@ export class CopyingRoute implements Route {
     return this.#kernels[name]({ ...options, size });
   }
 
-  /** What the tensors hold, as it lies in the backend's memory: good until that grows. */
+  /** Views of the tensors in the memory of the backend. They are valid until that memory grows. */
   #views(...tensors: (Tensor | undefined)[]): (Float32Array | undefined)[] {
-    // All of them before the first view: data that is moved here from another backend takes memory.
+    // All addresses come before the first view: moving data here from another backend may grow the memory.
     const addresses = tensors.map((tensor) => (tensor ? addressOf(this.#backend, tensor) : 0));
     const { buffer } = (this.#backend.wasm as { HEAPU8: Uint8Array }).HEAPU8;
     return tensors.map((tensor, i) => tensor && new Float32Array(buffer, addresses[i], tensor.size));

@@ -1,4 +1,4 @@
-/** What the layers have in common. */
+/** The base class of all layers, and their arguments. */
 import { type serialization, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { type LayerVariable, layers, type Shape } from "@tensorflow/tfjs-layers";
 import { rangeError, typeError } from "../checks.js";
@@ -10,36 +10,38 @@ import { normalize } from "./normalize.js";
 import type { AdaNormOptions } from "./options.js";
 import { savedSettingsOf } from "./settings.js";
 
-/** Arguments that every layer of TensorFlow.js takes: `name`, `inputShape`, `trainable` and others. */
+/** Arguments of every layer of TensorFlow.js: `name`, `inputShape`, `trainable` and others. */
 export type LayerArgs = NonNullable<ConstructorParameters<typeof layers.Layer>[0]>;
 
-/** Arguments of every norm's layer. TensorFlow.js's names and those of the ops stand for the same. */
+/** Arguments of all norm layers. Names of TensorFlow.js and names of the ops are both accepted. */
 export interface NormLayerArgs extends LayerArgs {
   /**
-   * The axis or axes that are normalised together; below 0, counted from the end. Default -1. Other axes than the last
-   * ones cost two transpositions.
+   * The axis or axes that are normalised together. Negative ones count from the end. Default -1. Axes other than the last
+   * ones take two transpositions.
    */
   axis?: number | number[] | undefined;
-  /** How many of the last axes, instead of `axis`: 2 is short for `axis: [-2, -1]`. */
+  /** The number of last axes that are normalised together, instead of `axis`: 2 means `axis: [-2, -1]`. */
   axes?: number | undefined;
-  /** Added to the variance, or to the standard deviation (see `epsAt`). Finite, 0 or more. Default 1e-5; LayerNorm: 1e-3. */
+  /**
+   * Added to the variance, or to the standard deviation (see `epsAt`). Finite, 0 or more. Default 1e-5; 1e-3 for LayerNorm.
+   */
   epsilon?: number | undefined;
   /** The same as `epsilon`. */
   eps?: number | undefined;
   /** `"variance"` (default): sigma = sqrt(var + epsilon). `"std"`: sigma = sqrt(var) + epsilon, as in the paper's code. */
   epsAt?: "variance" | "std" | undefined;
-  /** Subtracted from the number of elements in the variance: 0 (default) or 1. RMSNorm has no use for it. */
+  /** Is subtracted from the number of elements in the variance: 0 (default) or 1. No effect in RMSNorm. */
   ddof?: 0 | 1 | undefined;
-  /** Hold the mean constant in the gradient. Default false; true for DetachNorm. */
+  /** Whether the gradient holds the mean constant. Default false; true for DetachNorm. */
   detachMean?: boolean | undefined;
-  /** Hold the standard deviation constant in the gradient. Default false; true for DetachNorm. */
+  /** Whether the gradient holds the standard deviation constant. Default false; true for DetachNorm. */
   detachStd?: boolean | undefined;
 }
 
 /** @internal Arguments for weights. */
 export const WEIGHTS = ["center", "betaInitializer", "gammaInitializer", "betaRegularizer", "gammaRegularizer"];
 
-/** Arguments of TensorFlow.js's own layers, those of every norm's, and those that some refuse with more words. */
+/** The arguments of all layers. Layers without weights refuse those for weights later, with a better message. */
 const ARGUMENTS: ReadonlySet<string> = new Set([
   ...["name", "trainable", "inputShape", "batchInputShape", "batchSize", "dtype", "inputDType", "weights"],
   ...["axis", "axes", "epsilon", "eps", "epsAt", "ddof", "detachMean", "detachStd"],
@@ -47,7 +49,7 @@ const ARGUMENTS: ReadonlySet<string> = new Set([
 ]);
 const ADA_ARGUMENTS: ReadonlySet<string> = new Set([...ARGUMENTS, "k", "detachScale"]);
 
-/** Whether an argument was given. Saved models have null for what was not. */
+/** Whether an argument was given. Saved models have null for those that were not. */
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
 /** The one input of a layer. */
@@ -57,7 +59,10 @@ function onlyTensor(call: string, inputs: Tensor | Tensor[]): Tensor {
   return inputs[0] as Tensor;
 }
 
-/** @internal Refuses arguments for weights that a norm has not: a model that relies on them would be another one without a word. */
+/**
+ * @internal Throws if a layer without weights gets arguments for weights, because a model that relies on weights would
+ * silently compute something else.
+ */
 export function refuseWeights(call: string, args: object, names: string[]): void {
   for (const name of names) {
     const value = (args as Record<string, unknown>)[name] ?? false;
@@ -65,10 +70,10 @@ export function refuseWeights(call: string, args: object, names: string[]): void
   }
 }
 
-/** @internal The options of a norm that layers take by the names that the ops have for them. */
+/** @internal All arguments of norm layers, including those that only AdaNorm has. */
 type NormArgs = NormLayerArgs & Pick<AdaNormOptions, "scale" | "k" | "detachScale">;
 
-/** A norm as a layer of TensorFlow.js: the op of the same name, on the input and on the layer's weights. */
+/** The layer of a norm. It applies the op of the same name to its input and its weights. */
 export abstract class NormLayer extends layers.Layer {
   /** The axis or axes that are normalised together, as they were given. */
   readonly axis: number | number[];
@@ -77,7 +82,7 @@ export abstract class NormLayer extends layers.Layer {
 
   /**
    * @internal
-   * @param epsilon the default.
+   * @param epsilon the default of epsilon.
    */
   protected constructor(call: string, name: NormName, args: NormArgs, epsilon = 1e-5) {
     checkOptions(call, "args", args, name === "adaNorm" ? ADA_ARGUMENTS : ARGUMENTS, null);
@@ -94,11 +99,11 @@ export abstract class NormLayer extends layers.Layer {
   }
 
   /**
-   * Makes a layer of what {@link getConfig} gave, when a model is loaded.
+   * Makes a layer from the result of {@link getConfig}. TensorFlow.js calls this when it loads a model.
    *
-   * @typeParam T the class of the layer.
+   * @typeParam T the type of the layer.
    * @param cls the class of the layer.
-   * @param config its arguments, and what TensorFlow.js hands on beside them.
+   * @param config the arguments of the layer, and values that TensorFlow.js adds.
    */
   static override fromConfig<T extends serialization.Serializable>(
     cls: serialization.SerializableConstructor<T>,
@@ -114,10 +119,10 @@ export abstract class NormLayer extends layers.Layer {
   }
 
   /**
-   * Prepares the layer for its input, when it is applied first.
+   * Prepares the layer for its input. TensorFlow.js calls this when the layer is first applied.
    *
-   * @param inputShape the shape of the input, null being a length that is not known yet.
-   * @throws RangeError where the axes are none of the input's, or their lengths are not known.
+   * @param inputShape the shape of the input; null is a length that is not yet known.
+   * @throws RangeError if the input does not have the axes, or their lengths are not known.
    */
   override build(inputShape: Shape | Shape[]): void {
     this.normalisedShape(inputShape);
@@ -128,9 +133,9 @@ export abstract class NormLayer extends layers.Layer {
    * Normalises a batch.
    *
    * @param inputs one float32 tensor.
-   * @param kwargs what TensorFlow.js passes on; of no use here.
+   * @param kwargs arguments of TensorFlow.js, which have no effect here.
    * @returns a float32 tensor of the same shape.
-   * @throws TypeError for a tensor that is not of float32.
+   * @throws TypeError if the tensor is not float32.
    */
   override call(inputs: Tensor | Tensor[], kwargs: Parameters<layers.Layer["call"]>[1]): Tensor | Tensor[] {
     return tidy(() => {
@@ -145,18 +150,18 @@ export abstract class NormLayer extends layers.Layer {
     });
   }
 
-  /** What makes the same layer again: JSON, but for what TensorFlow.js itself adds. */
+  /** The arguments that make the same layer again, as JSON, except for values that TensorFlow.js adds. */
   override getConfig(): serialization.ConfigDict {
     const { eps, epsAt, ddof, detachMean, detachStd } = this.settings;
     return { ...super.getConfig(), axis: this.axis, epsilon: eps, epsAt, ddof, detachMean, detachStd };
   }
 
-  /** @internal The weights that there are. */
+  /** @internal The weights that the layer has. */
   protected weightsInUse(): { gamma?: LayerVariable | undefined; beta?: LayerVariable | undefined } {
     return {};
   }
 
-  /** @internal The lengths of the axes that are normalised, in the order in which they are named. */
+  /** @internal The lengths of the normalised axes, in the order of the `axis` argument. */
   protected normalisedShape(inputShape: Shape | Shape[]): number[] {
     const call = this.getClassName();
     const [first] = inputShape;

@@ -1,4 +1,4 @@
-/** The kernels' module, inlined and compiled once, in the background. */
+/** The module of the kernels, which this bundle contains. It is compiled once, in the background. */
 import bytes from "../../build/adanorm.wasm";
 
 let compiled: WebAssembly.Module | undefined;
@@ -8,15 +8,15 @@ async function compile(): Promise<void> {
   compiled = await WebAssembly.compile(bytes);
 }
 
-/** Resolves when the module is compiled; rejects where the host forbids that, or the engine has no WebAssembly SIMD. */
+/** Resolves when the module is compiled. Rejects if the host forbids that, or the engine has no WebAssembly SIMD. */
 export function whenCompiled(): Promise<void> {
   compiling ??= compile();
   return compiling;
 }
 
-/** The module where it is compiled already. The first call begins with that. */
+/** The module, or undefined until it is compiled. The first call starts the compilation. */
 export function compiledModule(): WebAssembly.Module | undefined {
-  // Whoever wants to know why it fails asks ready(): here there is another way.
+  // A failure is no error here, because operators can compute the norms. ready() reports it.
   if (!compiling) whenCompiled().catch(() => {});
   return compiled;
 }

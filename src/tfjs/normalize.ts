@@ -1,4 +1,4 @@
-/** One op, whichever norm it is: checks, the choice of a way, the gradient. */
+/** The common part of all ops: checks, the choice between kernels and operators, and the gradient. */
 import { customGrad, engine, type GradSaveFunc, type Rank, Tensor, tidy } from "@tensorflow/tfjs-core";
 import { describe, rangeError } from "../checks.js";
 import { checkOptions } from "../names.js";
@@ -10,7 +10,7 @@ import type { AdaNormOptions, AffineNormOptions } from "./options.js";
 import { currentRoute } from "./routes.js";
 import { checkAxes, OP_OPTIONS, savedSettingsOf } from "./settings.js";
 
-/** Refuses what is no float32 tensor, or one no more. */
+/** Throws unless the value is a float32 tensor that is not disposed. */
 function checkTensor(call: string, argument: string, value: unknown): Tensor {
   const refuse = (got: string) => new TypeError(`${call}: ${argument}: expected a float32 tensor, got ${got}`);
   if (!(value instanceof Tensor)) throw refuse(describe(value));
@@ -32,7 +32,7 @@ function checkParam(call: NormName, argument: string, value: unknown, shape: num
   return tensor;
 }
 
-/** Checks all arguments of an op. */
+/** Checks all arguments of an op, and makes a batch of them. */
 function batchOf(name: NormName, x: unknown, options: AffineNormOptions & AdaNormOptions): Batch {
   checkOptions(name, "options", options, OP_OPTIONS);
   const { axes: axesGiven, gain: gainGiven, bias: biasGiven } = options;
@@ -48,7 +48,7 @@ function batchOf(name: NormName, x: unknown, options: AffineNormOptions & AdaNor
   return { settings, rows: tensor.size / size, size, x: tensor, gain, bias };
 }
 
-/** By the kernels, where they have a way; by operators otherwise. */
+/** Computes forward with the kernels if they have a route, otherwise with operators. */
 function forward(batch: Batch, taped: boolean): Pass {
   const route = currentRoute();
   if (!route) return forwardByOps(batch);
@@ -56,7 +56,7 @@ function forward(batch: Batch, taped: boolean): Pass {
   return {
     ...pass,
     backward(dy, again, saved) {
-      // The backend may be another one by now.
+      // The backend may have changed since forward.
       const now = currentRoute();
       if (!now) return backwardByOps(dy, again);
       return now === route ? pass.backward(dy, again, saved) : forwardAndBackward(dy, again);
@@ -64,14 +64,14 @@ function forward(batch: Batch, taped: boolean): Pass {
   };
 }
 
-/** Backward of a batch whose forward pass is not at hand. */
+/** Computes backward on another route than forward: repeats the forward pass there first. */
 function forwardAndBackward(dy: Tensor, batch: Batch): Gradients {
   const { y, saved, backward } = forward(batch, true);
   y.dispose();
   return backward(dy, batch, saved);
 }
 
-/** An op: checks, computes, and tells TensorFlow.js what the gradient is. */
+/** Runs an op: checks its arguments, computes it, and registers its gradient with TensorFlow.js. */
 export function normalize<T extends Tensor>(name: NormName, x: T, options: AffineNormOptions & AdaNormOptions): T {
   const batch = batchOf(name, x, options);
   if (!engine().isTapeOn()) return tidy(() => forward(batch, false).y) as T;
@@ -84,7 +84,7 @@ export function normalize<T extends Tensor>(name: NormName, x: T, options: Affin
       value: pass.y,
       gradFunc(dy: Tensor<Rank>, kept: Tensor[]) {
         const again = withTensors(batch, kept.slice(0, inputs.length));
-        // A tape that still runs is that of a gradient of this gradient.
+        // If a tape is on during the gradient, a gradient of this gradient will follow.
         const gradients = engine().isTapeOn()
           ? backwardOnTape(dy, again)
           : pass.backward(dy, again, kept.slice(inputs.length));

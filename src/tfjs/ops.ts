@@ -1,4 +1,4 @@
-/** The norms as operators on tensors. */
+/** The norms as ops on tensors. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { normalize } from "./normalize.js";
 import type { AdaNormOptions, AffineNormOptions, NormOptions } from "./options.js";
@@ -6,12 +6,12 @@ import type { AdaNormOptions, AffineNormOptions, NormOptions } from "./options.j
 /**
  * Layer normalization over the last axes: gain (x - mean) / sigma + bias.
  *
- * @typeParam T the type of x, which is that of the result.
+ * @typeParam T the type of x and of the result.
  * @param x a float32 tensor of rank 1 or more.
  * @param options see {@link AffineNormOptions}; all optional.
  * @returns a float32 tensor of the shape of x.
- * @throws TypeError for an argument of a wrong kind (a tensor that is not of float32, or disposed); RangeError for one
- * whose value or shape is out of range.
+ * @throws TypeError if an argument is of the wrong kind, or a tensor is not float32 or is disposed; RangeError if a value
+ * or shape is out of range.
  */
 export function layerNorm<T extends Tensor>(x: T, options: AffineNormOptions = {}): T {
   return normalize("layerNorm", x, options);
@@ -20,24 +20,24 @@ export function layerNorm<T extends Tensor>(x: T, options: AffineNormOptions = {
 /**
  * Layer normalization without gain and bias: (x - mean) / sigma.
  *
- * @typeParam T the type of x, which is that of the result.
+ * @typeParam T the type of x and of the result.
  * @param x a float32 tensor of rank 1 or more.
  * @param options see {@link NormOptions}; all optional.
  * @returns a float32 tensor of the shape of x.
- * @throws as {@link layerNorm} does.
+ * @throws the same errors as {@link layerNorm}.
  */
 export function layerNormSimple<T extends Tensor>(x: T, options: NormOptions = {}): T {
   return normalize("layerNormSimple", x, options);
 }
 
 /**
- * As {@link layerNormSimple}, with mean and standard deviation held constant in the gradient.
+ * The same as {@link layerNormSimple}, but the gradient holds mean and standard deviation constant.
  *
- * @typeParam T the type of x, which is that of the result.
+ * @typeParam T the type of x and of the result.
  * @param x a float32 tensor of rank 1 or more.
  * @param options see {@link NormOptions}; all optional.
  * @returns a float32 tensor of the shape of x.
- * @throws as {@link layerNorm} does.
+ * @throws the same errors as {@link layerNorm}.
  */
 export function detachNorm<T extends Tensor>(x: T, options: NormOptions = {}): T {
   return normalize("detachNorm", x, options);
@@ -46,11 +46,11 @@ export function detachNorm<T extends Tensor>(x: T, options: NormOptions = {}): T
 /**
  * AdaNorm: C (1 - k z) z, where z = (x - mean) / sigma.
  *
- * @typeParam T the type of x, which is that of the result.
+ * @typeParam T the type of x and of the result.
  * @param x a float32 tensor of rank 1 or more.
  * @param options see {@link AdaNormOptions}; all optional.
  * @returns a float32 tensor of the shape of x.
- * @throws as {@link layerNorm} does.
+ * @throws the same errors as {@link layerNorm}.
  */
 export function adaNorm<T extends Tensor>(x: T, options: AdaNormOptions = {}): T {
   return normalize("adaNorm", x, options);
@@ -59,11 +59,11 @@ export function adaNorm<T extends Tensor>(x: T, options: AdaNormOptions = {}): T
 /**
  * RMS normalization: gain x / sigma + bias, where sigma = sqrt(mean(x^2) + eps).
  *
- * @typeParam T the type of x, which is that of the result.
+ * @typeParam T the type of x and of the result.
  * @param x a float32 tensor of rank 1 or more.
  * @param options see {@link AffineNormOptions}; all optional.
  * @returns a float32 tensor of the shape of x.
- * @throws as {@link layerNorm} does.
+ * @throws the same errors as {@link layerNorm}.
  */
 export function rmsNorm<T extends Tensor>(x: T, options: AffineNormOptions = {}): T {
   return normalize("rmsNorm", x, options);

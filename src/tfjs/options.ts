@@ -1,9 +1,9 @@
 /** The options of the ops. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-/** Options that every op takes. Those that are left out, or undefined, have the defaults named here. */
+/** Options of every op. An option that is left out, or undefined, has the default named here. */
 export interface NormOptions {
-  /** How many of the last axes of x are normalised together: an integer from 1 to the rank of x. Default 1. */
+  /** The number of last axes of x that are normalised together: an integer from 1 to the rank of x. Default 1. */
   axes?: number | undefined;
   /** Added to the variance, or to the standard deviation (see `epsAt`). Finite, 0 or more. Default 1e-5. */
   eps?: number | undefined;
@@ -12,11 +12,11 @@ export interface NormOptions {
    * `"std"`: sigma = sqrt(var) + eps, as in the paper's code.
    */
   epsAt?: "variance" | "std" | undefined;
-  /** Subtracted from the number of elements in the variance: 0 (default) or 1. rmsNorm has no use for it. */
+  /** Is subtracted from the number of elements in the variance: 0 (default) or 1. No effect in rmsNorm. */
   ddof?: 0 | 1 | undefined;
-  /** Hold the mean constant in the gradient. Default false; true for detachNorm. */
+  /** Whether the gradient holds the mean constant. Default false; true for detachNorm. */
   detachMean?: boolean | undefined;
-  /** Hold the standard deviation constant in the gradient. Default false; true for detachNorm. */
+  /** Whether the gradient holds the standard deviation constant. Default false; true for detachNorm. */
   detachStd?: boolean | undefined;
 }
 
@@ -24,16 +24,16 @@ export interface NormOptions {
 export interface AffineNormOptions extends NormOptions {
   /** Multiplies the normalised values: a float32 tensor with the shape of the last `axes` axes of x. Default: none. */
   gain?: Tensor | undefined;
-  /** Added after the gain: a float32 tensor with the shape of the last `axes` axes of x. Default: none. */
+  /** Is added after the gain: a float32 tensor with the shape of the last `axes` axes of x. Default: none. */
   bias?: Tensor | undefined;
 }
 
-/** Options of adaNorm: those of every op, and the shape of its adaptive scale C (1 - k z). */
+/** Options of adaNorm: those of every op, and three for its adaptive scale C (1 - k z). */
 export interface AdaNormOptions extends NormOptions {
   /** C, more than 0. Default 1. */
   scale?: number | undefined;
   /** k, 0 or more. Default 1/10. */
   k?: number | undefined;
-  /** Hold C (1 - k z) constant in the gradient, as the paper does. Default true; false differentiates it. */
+  /** Whether the gradient holds C (1 - k z) constant, as the paper does. Default true; false differentiates it. */
   detachScale?: boolean | undefined;
 }

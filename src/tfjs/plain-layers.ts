@@ -2,13 +2,13 @@
 import { serialization } from "@tensorflow/tfjs-core";
 import { NormLayer, type NormLayerArgs, refuseWeights, WEIGHTS } from "./layer.js";
 
-/** Arguments of AdaNorm: those of every norm's layer, and the shape of its adaptive scale C (1 - k z). */
+/** Arguments of AdaNorm: those of all norm layers, and three for its adaptive scale C (1 - k z). */
 export interface AdaNormLayerArgs extends NormLayerArgs {
-  /** C, a number of more than 0: not the `scale` of layer normalization, which is true or false. Default 1. */
+  /** C, a number more than 0. It is not the `scale` of layer normalization, which is true or false. Default 1. */
   scale?: number | undefined;
   /** k, 0 or more. Default 1/10. */
   k?: number | undefined;
-  /** Hold C (1 - k z) constant in the gradient, as the paper does. Default true; false differentiates it. */
+  /** Whether the gradient holds C (1 - k z) constant, as the paper does. Default true; false differentiates it. */
   detachScale?: boolean | undefined;
 }
 
@@ -19,7 +19,7 @@ export class LayerNormSimple extends NormLayer {
 
   /**
    * @param args see {@link NormLayerArgs}; all optional.
-   * @throws TypeError for an argument of a wrong kind, RangeError for one that is out of range.
+   * @throws TypeError if an argument is of the wrong kind; RangeError if one is out of range.
    */
   constructor(args: NormLayerArgs = {}) {
     super("LayerNormSimple", "layerNormSimple", args);
@@ -27,14 +27,14 @@ export class LayerNormSimple extends NormLayer {
   }
 }
 
-/** As {@link LayerNormSimple}, with mean and standard deviation held constant in the gradient. No weights. */
+/** The same as {@link LayerNormSimple}, but the gradient holds mean and standard deviation constant. No weights. */
 export class DetachNorm extends NormLayer {
   /** The name in saved models. */
   static readonly className: string = "DetachNorm";
 
   /**
    * @param args see {@link NormLayerArgs}; all optional.
-   * @throws TypeError for an argument of a wrong kind, RangeError for one that is out of range.
+   * @throws TypeError if an argument is of the wrong kind; RangeError if one is out of range.
    */
   constructor(args: NormLayerArgs = {}) {
     super("DetachNorm", "detachNorm", args);
@@ -49,14 +49,14 @@ export class AdaNorm extends NormLayer {
 
   /**
    * @param args see {@link AdaNormLayerArgs}; all optional.
-   * @throws TypeError for an argument of a wrong kind, RangeError for one that is out of range.
+   * @throws TypeError if an argument is of the wrong kind; RangeError if one is out of range.
    */
   constructor(args: AdaNormLayerArgs = {}) {
     super("AdaNorm", "adaNorm", args);
     refuseWeights("AdaNorm", args, WEIGHTS);
   }
 
-  /** What makes the same layer again. */
+  /** The arguments that make the same layer again. */
   override getConfig(): serialization.ConfigDict {
     const { scale, k, detachScale } = this.settings;
     return { ...super.getConfig(), scale, k, detachScale };

@@ -1,4 +1,4 @@
-/** The kernels in TensorFlow.js's own memory, on the tensors where they lie: nothing is copied but a row's statistics. */
+/** Runs the kernels in the memory of TensorFlow.js, on tensors in place: only the statistics of rows are copied. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { type Abi, columnsBytes } from "../abi.js";
 import {
@@ -16,7 +16,7 @@ import { aligned } from "../memory.js";
 import { addressOf, makeTensor, type WasmBackend, withScratch } from "./backend.js";
 import type { Batch, Gradients, Pass, Route, Stats } from "./batch.js";
 
-/** Where a call and what belongs to it lies, while it runs. */
+/** The addresses of the block of a call, its statistics and its column sums, while the call runs. */
 interface CallPlace {
   views: Views;
   call: number;
@@ -31,8 +31,8 @@ export class ResidentRoute implements Route {
   readonly #abi: Abi;
 
   /**
-   * @param memory that of the backend. The allocator that the kernels' module exports must never be called on it: it
-   * would take for its own what TensorFlow.js has allocated.
+   * @param memory the memory of the backend. Never call the allocator that the module exports: in this memory it would hand
+   * out what TensorFlow.js has allocated.
    */
   constructor(backend: WasmBackend, memory: WebAssembly.Memory, module: WebAssembly.Module) {
     this.#backend = backend;
@@ -96,11 +96,13 @@ export class ResidentRoute implements Route {
     return { dx, dGain, dBias };
   }
 
-  /** Runs `body` with a block for its call, which has the options already, the statistics of its rows, and sums. */
+  /**
+   * Runs `body` with memory for one call: a block that already has the options, the statistics of its rows, and its sums.
+   */
   #withCall<T>({ settings, rows, size }: Batch, sumsBytes: number, body: (place: CallPlace) => T): T {
     const bytes = aligned(CALL.bytes) + 2 * rows * 8 + sumsBytes;
     return withScratch(this.#backend, settings.name, bytes, (call) => {
-      // Good until the memory grows: nothing is allocated before they are dropped.
+      // Growth of the memory would detach these views, so `body` must not allocate.
       const { buffer } = this.#memory;
       const views = { u32: new Uint32Array(buffer), f64: new Float64Array(buffer) };
       const means = call + aligned(CALL.bytes);
@@ -111,7 +113,7 @@ export class ResidentRoute implements Route {
     });
   }
 
-  /** 0 stands for a tensor that is not there. */
+  /** The address of a tensor; 0 if it is undefined. */
   #addressOf(tensor: Tensor | undefined): number {
     return tensor ? addressOf(this.#backend, tensor) : 0;
   }

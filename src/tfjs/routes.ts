@@ -1,4 +1,4 @@
-/** How the kernels work on the tensors of the backend that is set. */
+/** Finds how the kernels can work on the tensors of the current backend. */
 import { engine, type KernelBackend } from "@tensorflow/tfjs-core";
 import { importableMemory, isMemoryOfTensors, isWasmBackend, type WasmBackend } from "./backend.js";
 import type { Route } from "./batch.js";
@@ -6,7 +6,7 @@ import { CopyingRoute } from "./copies.js";
 import { compiledModule } from "./module.js";
 import { ResidentRoute } from "./resident.js";
 
-/** The route of a backend, and what it was found for: a backend that has become another one gets another route. */
+/** The route of a backend, and the objects that it was found for. If these objects change, the route is found again. */
 interface Entry {
   wasm: object | null;
   asm: object | undefined;
@@ -15,13 +15,13 @@ interface Entry {
 
 const entries = new WeakMap<KernelBackend, Entry>();
 
-/** In the backend's own memory, or else by copies, or not at all where it is not what it looks like. */
+/** The resident route if it works, else the copying route. Undefined if the backend does not behave as expected. */
 function findRoute(backend: WasmBackend, module: WebAssembly.Module): Route | undefined {
   try {
     const memory = importableMemory(backend);
     if (memory && isMemoryOfTensors(backend, memory.buffer)) return new ResidentRoute(backend, memory, module);
   } catch {
-    // A memory that the module does not accept: one of 64-bit addresses, say.
+    // The module does not accept this memory: it may have 64-bit addresses.
   }
   try {
     const { buffer } = (backend.wasm as { HEAPU8: Uint8Array }).HEAPU8;
@@ -31,7 +31,7 @@ function findRoute(backend: WasmBackend, module: WebAssembly.Module): Route | un
   }
 }
 
-/** The way for the kernels; undefined where there is none, or none yet, and TensorFlow.js's operators do the work. */
+/** The route of the current backend. Undefined if there is none, or none yet: then operators compute the norms. */
 export function currentRoute(): Route | undefined {
   const { backend } = engine();
   if (!isWasmBackend(backend)) return undefined;

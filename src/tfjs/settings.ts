@@ -1,12 +1,12 @@
-/** The options of ops and the arguments of layers, as far as they say how a norm is computed. */
+/** Checks the options of ops and the arguments of layers that say what a norm computes. */
 import { checkInteger, rangeError } from "../checks.js";
 import { type Given, SETTINGS, type Settings, settingsOf } from "../options.js";
 import type { NormName } from "../types.js";
 
-/** The names of what ops take besides x. */
+/** The names of the options of ops. */
 export const OP_OPTIONS: ReadonlySet<string> = new Set([...SETTINGS, "axes", "gain", "bias"]);
 
-/** The same as {@link settingsOf}, with null for what was not given, as saved models have it. */
+/** The same as {@link settingsOf}, but null counts as not given: saved models have it. */
 export function savedSettingsOf(call: string, name: NormName, options: Given, epsName?: string): Settings {
   const given = SETTINGS.map((option) => [option, options[option] ?? undefined]);
   return settingsOf(call, name, Object.fromEntries(given), epsName);

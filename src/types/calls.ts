@@ -2,11 +2,11 @@ import type { HostArray } from "./elements.js";
 import type { Matrix } from "./matrix.js";
 
 /**
- * What forward found in each row, in double precision: what backward needs of it.
+ * The statistics of each row, in double precision. Forward returns them, and backward needs them.
  *
- * For matrices of a few dozen rows, both arrays may be views of one buffer, which results of other calls share: read
- * them as arrays, never as `mean.buffer`, and copy them (`mean.slice()`) before transferring that buffer to another
- * thread, for the transfer would empty those of the other calls too.
+ * For matrices of a few dozen rows, both arrays may be views of one buffer that the results of other calls share. So use
+ * the arrays, never `mean.buffer`. Before transferring that buffer to another thread, copy the arrays (`mean.slice()`): the
+ * transfer would also empty the arrays of the other calls.
  */
 export interface RowStats {
   /** The mean of each row, in the unit of x; all zero for rmsNorm. Length `rows`. */
@@ -16,10 +16,10 @@ export interface RowStats {
 }
 
 /**
- * The parameters of a norm that has them, `size` elements each; either may be left out, and each may be an array or a
- * matrix, whatever the batch is.
+ * The parameters of a norm that has them, `size` elements each. Either may be left out. Each may be an array or a matrix,
+ * for batches of both kinds.
  *
- * @typeParam _T has no effect: a batch of either kind takes either.
+ * @typeParam _T has no effect.
  */
 export interface Params<_T extends HostArray | Matrix = HostArray | Matrix> {
   /** Multiplies each normalised element. Default: none, as if all were 1. */
@@ -29,59 +29,62 @@ export interface Params<_T extends HostArray | Matrix = HostArray | Matrix> {
 }
 
 /**
- * From the start of one row to that of the next, in elements: an integer, `size` or more. One number for every batch that
- * the call is given, or one for each by name, those not named having rows one behind the other. Nothing between the rows
- * is read or written. An array may end with its last row; a matrix's `cols` are its rowStride.
+ * The number of elements from the start of one row to the start of the next: an integer, `size` or more. Give one number
+ * for all batches of the call, or one for each batch by name; the rows of batches that are not named are contiguous.
+ * Nothing between rows is read or written. An array may end with its last row. The `cols` of a matrix must equal its
+ * rowStride.
  *
  * @typeParam Name the batches of the call.
  */
 export type RowStride<Name extends string> = number | { readonly [Batch in Name]?: number | undefined };
 
 /**
- * What forward returns: the result, and the statistics for backward, which come with the caution of {@link RowStats}:
- * copy them before transferring their buffers.
+ * The result of forward: y, and the statistics for backward. Copy the statistics before you transfer their buffers: see
+ * {@link RowStats}.
  *
  * @typeParam T the kind of x: an array or {@link Matrix}.
  */
 export interface Forward<T> extends RowStats {
-  /** The result, `rows x size`, of the kind and shape of x; `out` itself where that was given. */
+  /** The output, `rows x size`, of the kind and shape of x: `out` itself if it was given. */
   y: T;
 }
 
 /**
- * What forward returns where there is a residual.
+ * The result of forward with a residual.
  *
  * @typeParam T the kind of x: an array or {@link Matrix}.
  */
 export interface SummedForward<T> extends Forward<T> {
-  /** x + residual, rounded to the dtype: `rows x size`, of the kind of x; `sum` of the options itself if that was given. */
+  /**
+   * x + residual, rounded to the dtype: `rows x size`, of the kind of x. It is the option `sum` itself if that was given.
+   */
   sum: T;
 }
 
 /**
- * What forward takes besides x. All may be left out.
+ * Options of forward. All may be left out.
  *
  * @typeParam T the kind of x.
- * @typeParam Stats `boolean` where the statistics may be left out.
+ * @typeParam Stats the type of `stats`: `boolean` if it may be false.
  */
 export interface ForwardOptions<T extends HostArray | Matrix, Stats extends boolean = true> extends Params<T> {
-  /** Where the result goes: of the kind and shape of x; x or the residual itself if wanted. Default: a new one. */
+  /** Where y goes: of the kind and shape of x; may be x or the residual itself. Default: a new array or matrix. */
   out?: T | undefined;
   /** Added to x before the norm, of its kind and shape. Default: none. */
   residual?: T | undefined;
-  /** Where x + residual goes: of their kind and shape, either of them if wanted. Default: a new one. */
+  /** Where x + residual goes: of their kind and shape; may be either of them. Default: a new array or matrix. */
   sum?: T | undefined;
   /**
-   * Whether the result has mean and rstd: default true. Those who only infer save two arrays a call by false. A prepared call
-   * has them in any case, as they cost nothing there.
+   * Whether the result has mean and rstd. Default true. `false` saves two arrays in each call, for programs that only
+   * infer. A prepared call has them always, because they cost nothing there.
    */
   stats?: Stats | undefined;
-  /** The rows' distances, where they do not follow one another. Default: `size`. */
+  /** The distances of rows that are not contiguous, in elements. Default: `size`. */
   rowStride?: RowStride<"x" | "residual" | "sum" | "out"> | undefined;
 }
 
 /**
- * What backward returns: gradients, `out`'s own arrays and matrices where those were given.
+ * The result of backward: gradients. They are the arrays and matrices of `out` if those were given.
  *
  * @typeParam T the kind of dy and x: an array or {@link Matrix}.
  */
@@ -89,35 +92,35 @@ export interface Backward<T> {
   /** The gradient with respect to x, `rows x size`, of the kind and shape of x. */
   dx: T;
   /**
-   * The gradient with respect to the gain: the sum over all rows, `size` elements. There where the gain was given or
-   * `out.dGain` asked for it.
+   * The gradient with respect to the gain: the sum over all rows, `size` elements. Present if the gain or `out.dGain` was
+   * given.
    */
   dGain?: Float32Array | Matrix;
   /**
-   * The gradient with respect to the bias: the sum over all rows, `size` elements. There where the bias was given or
-   * `out.dBias` asked for it.
+   * The gradient with respect to the bias: the sum over all rows, `size` elements. Present if the bias or `out.dBias` was
+   * given.
    */
   dBias?: Float32Array | Matrix;
 }
 
 /**
- * What backward takes besides dy, x and the statistics. All may be left out.
+ * Options of backward. All may be left out.
  *
  * @typeParam T the kind of dy and x.
  */
 export interface BackwardOptions<T extends HostArray | Matrix> extends Params<T> {
   /**
-   * Where the results go; dx may be dy, x or dSum itself. Asks for dGain and dBias too. Default: new arrays, or new
-   * matrices where dy and x are matrices.
+   * Where the results go. dx may be dy, x or dSum itself. A place for dGain or dBias also asks for that gradient. Default:
+   * new arrays, or new matrices if dy and x are matrices.
    */
   out?: Partial<Backward<T>> | undefined;
-  /** Add dGain and dBias onto what `out.dGain` and `out.dBias` hold. Default false. */
+  /** Whether dGain and dBias are added to what `out.dGain` and `out.dBias` hold. Default false. */
   accumulate?: boolean | undefined;
   /**
-   * The gradient that reaches x, the sum of a residual connection, from elsewhere: it is added to dx. Of the kind and
+   * Is added to dx: the gradient that reaches x by other ways, if x is the sum of a residual connection. Of the kind and
    * shape of dy. Default: none.
    */
   dSum?: T | undefined;
-  /** The rows' distances, where they do not follow one another. Default: `size`. */
+  /** The distances of rows that are not contiguous, in elements. Default: `size`. */
   rowStride?: RowStride<"dy" | "x" | "dSum" | "dx"> | undefined;
 }

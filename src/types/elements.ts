@@ -1,15 +1,15 @@
 /**
  * How elements are stored: `"f32"`, IEEE 754 binary32; `"f16"`, binary16 (5 bits of exponent, 10 of fraction); `"bf16"`,
- * bfloat16, the upper half of an f32. Arithmetic is in f32 or better whatever the storage, statistics are in double
- * precision, and a result is rounded once: to the nearest, ties to even, to infinity where it is too large.
+ * bfloat16, the upper half of an f32. For every storage, arithmetic is in f32 or better, and statistics are in double
+ * precision. A result is rounded once: to the nearest, ties to even; if it is too large, to infinity.
  */
 export type DType = "f32" | "f16" | "bf16";
 
-/** A `Float16Array` where the program's libraries declare it: those of ES2025 do. */
+/** `Float16Array` if the libraries of the program declare it, as those of ES2025 do. Otherwise `never`. */
 export type HalfArray = typeof globalThis extends {
   /** The constructor. */
   Float16Array: {
-    /** What its instances are. */
+    /** Has the type of the instances. */
     prototype: infer Half;
   };
 }
@@ -17,13 +17,13 @@ export type HalfArray = typeof globalThis extends {
   : never;
 
 /**
- * An array that the caller owns: `rows * size` elements, row after row, or the `size` elements of a gain or bias. f32 are in
- * a Float32Array; f16 are in a Float16Array, or as their bits in a Uint16Array; bf16 as their bits in a Uint16Array.
+ * An array that the caller owns: `rows * size` elements, row after row, or the `size` elements of a gain or bias. A
+ * Float32Array holds f32. A Float16Array holds f16. A Uint16Array holds the bits of f16 or bf16.
  */
 export type HostArray = Float32Array | Uint16Array | HalfArray;
 
 /**
- * The array that elements of a dtype are in: Float32Array, or Uint16Array with their bits.
+ * The array that holds elements of a dtype: Float32Array for f32, Uint16Array with the bits of f16 and bf16.
  *
  * @typeParam D the element type.
  */

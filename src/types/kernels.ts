@@ -5,8 +5,8 @@ import type { AdaNormOptions, StatsOptions } from "./options.js";
 import type { Rows } from "./rows.js";
 
 /**
- * One instance of the module, with a linear memory of its own. Its norms, reductions and matrices work with each other,
- * and with no other instance's. Nothing has to be closed: an instance that nobody holds is collected.
+ * One instance of the module, with a linear memory of its own. Its norms, reductions and matrices work with each other, but
+ * not with those of other instances. It needs no closing: an instance that nobody holds is collected.
  */
 export interface Kernels {
   /**
@@ -15,7 +15,8 @@ export interface Kernels {
    * Source: Ba, Kiros and Hinton, "Layer Normalization", 2016 (arXiv 1607.06450).
    *
    * @param options see {@link StatsOptions}; size is required.
-   * @throws TypeError or RangeError that names the option, what was expected and what came; so do the other norms.
+   * @throws TypeError or RangeError that names the option, what was expected and what was given. The other norms do the
+   * same.
    */
   layerNorm(options: StatsOptions): Norm;
   /**
@@ -28,13 +29,17 @@ export interface Kernels {
    */
   layerNormSimple(options: StatsOptions): Norm;
   /**
-   * DetachNorm: forward as {@link layerNormSimple}; backward holds mean and sigma constant. Source: the same.
+   * DetachNorm: forward is that of {@link layerNormSimple}; backward holds mean and sigma constant.
+   *
+   * Source: that of {@link layerNormSimple}.
    *
    * @param options see {@link StatsOptions}; size is required, detachMean and detachStd default to true.
    */
   detachNorm(options: StatsOptions): Norm;
   /**
-   * AdaNorm: y = C (1 - k z) z, z = (x - mean) / sigma; backward holds C (1 - k z) constant. Source: the same.
+   * AdaNorm: y = C (1 - k z) z, where z = (x - mean) / sigma; backward holds C (1 - k z) constant.
+   *
+   * Source: that of {@link layerNormSimple}.
    *
    * @param options see {@link AdaNormOptions}; size is required.
    */
@@ -52,61 +57,65 @@ export interface Kernels {
    *
    * @param size H, the length of one row: an integer, 1 or more.
    * @param options `dtype`, how x is stored: default `"f32"`.
-   * @throws TypeError or RangeError that names the argument, what was expected and what came.
+   * @throws TypeError or RangeError that names the argument, what was expected and what was given.
    */
   rows(size: number, options?: { dtype?: DType | undefined }): Rows;
 
   /**
-   * A batch of zeros in linear memory.
+   * Makes a batch of zeros in linear memory.
    *
    * @typeParam D the element type.
    * @param rows an integer, 0 or more.
    * @param cols an integer, 1 or more.
    * @param dtype how the elements are stored. Default `"f32"`.
-   * @throws TypeError when an argument is of the wrong kind; RangeError when one is out of range or memory runs out.
+   * @throws TypeError if an argument is of the wrong kind; RangeError if one is out of range or the memory is exhausted.
    */
   matrix<D extends DType = "f32">(rows: number, cols: number, dtype?: D): Matrix<D>;
   /**
-   * A copy of `source` in linear memory, `source.length / cols` rows: of f32.
+   * Copies `source`, which holds f32, into linear memory: `source.length / cols` rows.
    *
-   * @param source the elements, row after row; a multiple of cols of them.
+   * @param source the elements, row after row. Its length is a multiple of cols.
    * @param cols an integer, 1 or more.
-   * @throws TypeError when an argument is of the wrong kind; RangeError when one is out of range, the length of source no
-   * multiple of cols, or memory runs out.
+   * @throws TypeError if an argument is of the wrong kind; RangeError if one is out of range, if the length of source is
+   * not a multiple of cols, or if the memory is exhausted.
    */
   matrix(source: Float32Array, cols: number): Matrix<"f32">;
   /**
-   * A copy of `source` in linear memory, `source.length / cols` rows, converted to `dtype` where it is of another.
+   * Copies `source` into linear memory: `source.length / cols` rows, converted if `dtype` is not that of source.
    *
    * @typeParam D the element type.
-   * @param source the elements, row after row; a multiple of cols of them. Those of a Uint16Array are bits of the dtype.
+   * @param source the elements, row after row. Its length is a multiple of cols. A Uint16Array holds bits of `dtype`.
    * @param cols an integer, 1 or more.
-   * @param dtype how the elements are to be stored.
-   * @throws as without `dtype`; TypeError also where a Uint16Array is to become f32, for its bits might be f16 or bf16.
+   * @param dtype how the matrix stores the elements.
+   * @throws the same errors as without `dtype`; also TypeError if source is a Uint16Array and dtype is `"f32"`, because its
+   * bits could be f16 or bf16.
    */
   matrix<D extends DType>(source: HostArray, cols: number, dtype: D): Matrix<D>;
   /**
-   * A copy of `source` in linear memory, `source.length / cols` rows.
+   * Copies `source` into linear memory: `source.length / cols` rows.
    *
-   * @param source the elements, row after row; a multiple of cols of them.
+   * @param source the elements, row after row. Its length is a multiple of cols.
    * @param cols an integer, 1 or more.
-   * @param dtype how the elements are to be stored. Default: as in source, `"f32"` or `"f16"`; required for a Uint16Array.
-   * @throws as above.
+   * @param dtype how the matrix stores the elements. Default: that of source, `"f32"` or `"f16"`. Required for a
+   * Uint16Array.
+   * @throws the same errors as with `dtype`.
    */
   matrix(source: HostArray, cols: number, dtype?: DType): Matrix;
 
-  /** Which build runs: `"relaxed-simd"` where that was asked for and the engine has it. */
+  /** Which build runs: `"relaxed-simd"` if it was asked for and the engine has it, otherwise `"simd128"`. */
   readonly simd: "simd128" | "relaxed-simd";
-  /** How much memory is taken, at the time of asking. */
+  /** How much memory is in use now. */
   readonly memory: {
-    /** Bytes that live matrices hold. */
+    /** Total bytes of live matrices. */
     used: number;
-    /** Size of the linear memory in bytes: it grows with matrices and the length of rows, and never shrinks. */
+    /** Bytes of the linear memory. It grows with matrices and with the length of rows, and never shrinks. */
     size: number;
   };
 }
 
-/** A `WebAssembly.Module` where the program's libraries declare it: those of the DOM and of workers do, Node's do not. */
+/**
+ * `WebAssembly.Module` if the libraries of the program declare it, as those of the DOM and of workers do, but not Node's.
+ */
 export type WasmModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } }
   ? Module & object
   : object;
@@ -114,15 +123,16 @@ export type WasmModule = typeof globalThis extends { WebAssembly: { Module: { pr
 /** Options of load and loadSync. All may be left out. */
 export interface LoadOptions {
   /**
-   * Use fused multiply-add where the engine has it: faster, and no longer the same bytes on every engine. Default false.
-   * Where the engine lacks it, and in loadSync, which has only the portable build at hand, the portable build runs.
+   * Whether to use fused multiply-add if the engine has it. It is faster, but results are no longer the same bytes on every
+   * engine. Default false. The portable build runs if the engine lacks it, and always in loadSync, which has no other
+   * build.
    */
   relaxedSimd?: boolean | undefined;
   /**
-   * A cap on the linear memory, in bytes, rounded down to whole pages of 65,536: one page or more, at most 4 GiB. An
-   * allocation past it throws RangeError and nothing is lost. Default: as far as the engine goes.
+   * The limit of the linear memory, in bytes, rounded down to whole pages of 65,536: one page or more, at most 4 GiB. An
+   * allocation beyond it throws RangeError and changes nothing. Default: the limit of the engine.
    */
   maximumBytes?: number | undefined;
-  /** The compiled module or its bytes, for hosts that supply their own. Default: the one that came with this package. */
+  /** The compiled module or its bytes, for hosts that must supply it. Default: the module of this package. */
   module?: WasmModule | ArrayBuffer | ArrayBufferView | undefined;
 }

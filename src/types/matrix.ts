@@ -2,7 +2,7 @@
 import type { DType, ElementArray } from "./elements.js";
 
 /**
- * A batch in the module's linear memory: calls on it copy nothing. Made by `kernels.matrix`.
+ * A batch in the linear memory of the kernels, so that calls do not copy it. `kernels.matrix` makes it.
  *
  * @typeParam D the element type.
  */
@@ -14,26 +14,26 @@ export interface Matrix<D extends DType = DType> {
   /** How the elements are stored. */
   readonly dtype: D;
   /**
-   * The elements, `rows * cols` of them, as a live view: writing to it writes to the matrix. Read it afresh after every
-   * call that may allocate: when the memory grows, views taken before are detached and read as empty. A view keeps its
-   * matrix from being collected; a subarray of it does not.
+   * A live view of the `rows * cols` elements: writing to it writes to the matrix. Read `data` again after every call that
+   * may allocate: when the memory grows, earlier views are detached and read as empty. A view keeps its matrix from being
+   * collected; a subarray of a view does not.
    *
-   * @throws TypeError when the matrix was freed.
+   * @throws TypeError if the matrix was freed.
    */
   readonly data: ElementArray<D>;
   /**
-   * A copy of the elements that the caller owns.
+   * Copies the elements into an array that the caller owns.
    *
-   * @throws TypeError when the matrix was freed.
+   * @throws TypeError if the matrix was freed.
    */
   toArray(): ElementArray<D>;
   /**
-   * A copy of the elements as floats, for the caller to own: exact, as f32 holds every f16 and bf16.
+   * Copies the elements as f32 into an array that the caller owns. This is exact, because f32 holds every f16 and bf16.
    *
-   * @throws TypeError when the matrix was freed; RangeError when memory runs out.
+   * @throws TypeError if the matrix was freed; RangeError if the memory is exhausted.
    */
   toFloat32(): Float32Array;
-  /** Gives the memory back. Every later use of the matrix throws; a second `free()` does nothing. */
+  /** Frees the memory. Every later use of the matrix throws, but a second `free()` does nothing. */
   free(): void;
   /** The same as {@link free}, for `using m = kernels.matrix(...)`. */
   [Symbol.dispose](): void;

@@ -3,45 +3,45 @@ import type { Backward, BackwardOptions, Forward, ForwardOptions, RowStats, Summ
 import type { HostArray } from "./elements.js";
 import type { Matrix } from "./matrix.js";
 
-/** A norm bound to its options. It keeps nothing between calls: what backward needs is what forward returned. */
+/** A norm with its options. It keeps no state between calls: pass the statistics that forward returned to backward. */
 export interface Norm {
   /** H, the length of one row. */
   readonly size: number;
   /**
    * Normalises every row of x + residual.
    *
-   * An array gives an array, a {@link Matrix} gives a Matrix.
+   * If x is an array, so are the results; if x is a {@link Matrix}, so are the results.
    *
-   * @typeParam T the kind of x, and so of y and sum: an array or {@link Matrix}.
+   * @typeParam T the kind of x, y and sum: an array or {@link Matrix}.
    * @param x `rows x size` elements.
    * @param options see {@link ForwardOptions}; here with a residual.
-   * @returns y, the mean and rstd of each row, which backward takes as its `stats`, and sum = x + residual, rounded to the
-   * dtype, which is what backward takes as its x: y is what forward gives for it.
-   * @throws TypeError when an argument is of the wrong kind, freed, or a matrix of other kernels; RangeError when shapes
-   * disagree, when an output overlaps an input in part, or when memory runs out. Nothing has been written then.
+   * @returns y; mean and rstd of each row, which are the `stats` of backward; and sum = x + residual, rounded to the dtype,
+   * which is the x of backward. y is exactly the result of forward for that sum.
+   * @throws TypeError if an argument is of the wrong kind, freed, or a matrix of other kernels; RangeError if shapes
+   * disagree, if an output partly overlaps an input, or if the memory is exhausted. No result has been written then.
    */
   forward<T extends HostArray | Matrix>(x: T, options: ForwardOptions<T> & { residual: T }): SummedForward<T>;
   /**
-   * The same for those who only infer: without statistics.
+   * Normalises every row of x + residual and returns no statistics, for programs that only infer.
    *
-   * @typeParam T the kind of x, and so of y and sum: an array or {@link Matrix}.
+   * @typeParam T the kind of x, y and sum: an array or {@link Matrix}.
    * @param x `rows x size` elements.
    * @param options see {@link ForwardOptions}; here with a residual and `stats: false`.
    * @returns y and sum.
-   * @throws as with statistics.
+   * @throws the same errors as with statistics.
    */
   forward<T extends HostArray | Matrix>(
     x: T,
     options: ForwardOptions<T, boolean> & { residual: T; stats: false },
   ): Omit<SummedForward<T>, keyof RowStats>;
   /**
-   * Normalises every row of x, for those who only infer: without statistics.
+   * Normalises every row of x and returns no statistics, for programs that only infer.
    *
-   * @typeParam T the kind of x, and so of y: an array or {@link Matrix}.
+   * @typeParam T the kind of x and y: an array or {@link Matrix}.
    * @param x `rows x size` elements.
    * @param options see {@link ForwardOptions}; here with `stats: false`.
    * @returns y.
-   * @throws as with statistics.
+   * @throws the same errors as with statistics.
    */
   forward<T extends HostArray | Matrix>(
     x: T,
@@ -50,29 +50,28 @@ export interface Norm {
   /**
    * Normalises every row of x.
    *
-   * @typeParam T the kind of x, and so of y: an array or {@link Matrix}.
+   * @typeParam T the kind of x and y: an array or {@link Matrix}.
    * @param x `rows x size` elements.
    * @param options see {@link ForwardOptions}.
-   * @returns y, and the mean and rstd of each row, which backward takes as its `stats`.
-   * @throws as with a residual.
+   * @returns y, and mean and rstd of each row, which are the `stats` of backward.
+   * @throws the same errors as with a residual.
    */
   forward<T extends HostArray | Matrix>(x: T, options?: ForwardOptions<T>): Forward<T>;
   /**
-   * The gradient with respect to x, and to the parameters that are given.
+   * Computes the gradients with respect to x and to the given parameters.
    *
-   * @typeParam T the kind of dy and x, and so of dx: an array or {@link Matrix}.
-   * @param dy the gradient with respect to what forward returned, `rows x size`.
-   * @param x what forward was given, or the sum that it returned, `rows x size`.
-   * @param stats what forward returned with it. Default: found again from x, to the same bytes.
-   * @param options see {@link BackwardOptions}; gain and bias are those that forward was given.
-   * @returns dx, which with a residual is the gradient of x and of the residual alike; dGain and dBias where they were
-   * asked for.
-   * @throws TypeError and RangeError as {@link forward} does; TypeError also where `accumulate` is set and there is nothing
-   * to add onto.
+   * @typeParam T the kind of dy, x and dx: an array or {@link Matrix}.
+   * @param dy the upstream gradient, with respect to the y of forward: `rows x size`.
+   * @param x the x of forward or, with a residual, the sum that forward returned: `rows x size`.
+   * @param stats mean and rstd, which forward returned. Default: found again from x, to the same bytes.
+   * @param options see {@link BackwardOptions}; gain and bias are those of forward.
+   * @returns dx, and dGain and dBias if asked for. With a residual, dx is the gradient of x and also that of the residual.
+   * @throws TypeError and RangeError as {@link forward} does; also TypeError if `accumulate` is set and there is no array
+   * or matrix to add to.
    */
   backward<T extends HostArray | Matrix>(dy: T, x: T, stats?: RowStats, options?: BackwardOptions<T>): Backward<T>;
   /**
-   * Prepares forward with a residual: see {@link prepareForward} without.
+   * Prepares forward with a residual: see {@link prepareForward} without one.
    *
    * @param x `rows x size` elements.
    * @param options see {@link ForwardOptions}; here with a residual.
@@ -82,25 +81,25 @@ export interface Norm {
     options: ForwardOptions<Matrix, boolean> & { residual: Matrix },
   ): Prepared<SummedForward<Matrix>>;
   /**
-   * Prepares forward on matrices, for many runs: arguments are checked, and results get their places, once. A run is the
-   * kernel and little else. The statistics stay in linear memory.
+   * Prepares forward on matrices, for many runs. It checks the arguments and makes the results only once, so a run does
+   * little more than the kernel. The statistics stay in linear memory.
    *
    * @param x `rows x size` elements, which every run reads.
-   * @param options see {@link ForwardOptions}; gain and bias have to be matrices too.
+   * @param options see {@link ForwardOptions}; gain and bias must be matrices too.
    * @returns the prepared call. It holds memory: see {@link Prepared.free}.
-   * @throws as {@link forward} does.
+   * @throws the same errors as {@link forward}.
    */
   prepareForward(x: Matrix, options?: ForwardOptions<Matrix, boolean>): Prepared<Forward<Matrix>>;
   /**
    * Prepares backward on matrices: see {@link prepareForward}.
    *
-   * @param dy the gradient with respect to what forward returned, `rows x size`.
-   * @param x what forward was given, or the sum that it returned, `rows x size`.
-   * @param stats a prepared forward of as many rows, or its result: its statistics are read where they lie, at every run.
-   * Those of another forward are copied once. Default: found again from x by every run.
-   * @param options see {@link BackwardOptions}; gain and bias have to be matrices too. With `accumulate`, every run adds.
+   * @param dy the upstream gradient, with respect to the y of forward: `rows x size`.
+   * @param x the x of forward or, with a residual, the sum that forward returned: `rows x size`.
+   * @param stats a prepared forward with the same number of rows, or its result: every run reads the statistics in place.
+   * Or the statistics of an ordinary forward: they are copied once. Default: every run finds them again from x.
+   * @param options see {@link BackwardOptions}; gain and bias must be matrices too. With `accumulate`, every run adds.
    * @returns the prepared call. It holds memory: see {@link Prepared.free}.
-   * @throws as {@link backward} does.
+   * @throws the same errors as {@link backward}.
    */
   prepareBackward(
     dy: Matrix,
@@ -111,28 +110,29 @@ export interface Norm {
 }
 
 /**
- * A call on matrices that was checked and laid out once. One that nobody holds is collected, with what it holds.
+ * A prepared call on matrices. If nobody holds it, it is collected, and its memory is freed.
  *
- * @typeParam R what the call gives.
+ * @typeParam R the type of the result.
  */
 export interface Prepared<R> {
   /**
-   * Runs the call on what the matrices hold now.
+   * Runs the call on the present elements of the matrices.
    *
-   * @param rows on so many of the first rows: an integer, 0 or more. Default: all of them. The others are not written.
+   * @param rows the number of rows to run on, from the first: an integer from 0 to the number of all rows. Default: all
+   * rows. The other rows are not written.
    * @returns {@link result}.
-   * @throws TypeError when the call was freed, one of its matrices, or the prepared forward whose statistics it reads;
-   * TypeError or RangeError when `rows` is no such number. Nothing has been written then. Calls on 16-bit matrices pass through
-   * memory that they share, and throw RangeError when there is none to be had.
+   * @throws TypeError if the call was freed, or one of its matrices, or the prepared forward whose statistics it reads;
+   * TypeError or RangeError if `rows` is wrong. No result has been written then. Calls on 16-bit matrices need memory that
+   * they share with other calls, and throw RangeError if that cannot be allocated.
    */
   run(rows?: number): R;
   /**
-   * The results: the same object after every run. mean and rstd are live views of the linear memory, made anew at each read:
-   * read them again after every call that may allocate. They throw TypeError when the call was freed.
+   * The results: the same object after every run. mean and rstd are getters, which make live views of the linear memory:
+   * read them again after every call that may allocate. They throw TypeError if the call was freed.
    */
   readonly result: R;
   /**
-   * Gives back what the call holds: its memory, and the matrices that it made for results, not those that it was given. A
+   * Frees the memory of the call, and the matrices that it made for results. It does not free matrices that it was given. A
    * second `free()` does nothing.
    */
   free(): void;

@@ -2,11 +2,11 @@ import type { HostArray } from "./elements.js";
 import type { Matrix } from "./matrix.js";
 
 /**
- * Reductions over each row of a batch x, `rows x size`: one double a row, summed in double precision, in a new array of
- * length `rows`. Made by `kernels.rows`.
+ * Reductions over each row of a batch x, `rows x size`. Each returns a new array of length `rows`, one double for each row,
+ * summed in double precision. `kernels.rows` makes them.
  *
- * Each throws TypeError when x is of the wrong kind, freed, or a matrix of other kernels, and RangeError when its shape
- * disagrees with the size or ddof is neither 0 nor 1.
+ * All throw TypeError if x is of the wrong kind, freed, or a matrix of other kernels, and RangeError if the shape of x does
+ * not fit the size, or ddof is neither 0 nor 1.
  */
 export interface Rows {
   /** sum x */
@@ -16,7 +16,7 @@ export interface Rows {
   /**
    * sum (x - mean)^2 / (size - ddof)
    *
-   * @param options `ddof`, what is subtracted from the size: 0 (default) or 1.
+   * @param options `ddof` is subtracted from the size: 0 (default) or 1.
    */
   variance(x: HostArray | Matrix, options?: { ddof?: 0 | 1 | undefined }): Float64Array;
   /**
@@ -33,12 +33,12 @@ export interface Rows {
   l2(x: HostArray | Matrix): Float64Array;
   /** sum x^2 */
   sumSquare(x: HostArray | Matrix): Float64Array;
-  /** The smallest element; NaN where there is one. */
+  /** The smallest element; NaN if the row holds one. */
   min(x: HostArray | Matrix): Float64Array;
-  /** The largest element; NaN where there is one. */
+  /** The largest element; NaN if the row holds one. */
   max(x: HostArray | Matrix): Float64Array;
   /**
-   * Mean and variance of each row, from one look at x.
+   * Mean and variance of each row, in one call.
    *
    * @param options `ddof` as in {@link variance}.
    */
