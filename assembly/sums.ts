@@ -1,7 +1,7 @@
 /**
- * Sums and extremes of a row. Type arguments choose the lanes (single or double precision), the centring and the term.
+ * Sums along a row, written once over lanes (single or double precision), centring and term; and the extremes of one.
  *
- * A tail, shorter than a vector, is handled as a vector too, but only the lanes of the row are read and summed.
+ * Tails are handled in vectors of which only the row's own lanes are read and summed.
  */
 
 import { Call } from "./call";
@@ -11,36 +11,36 @@ import { Dz } from "./formulas/gradients";
 import { Double, Single, sumLanes } from "./lanes";
 import { Precision } from "./precision";
 
-/** The results of the last sum: the sum of the terms, the sum of each term times t and, for a gradient, the largest t^2. */
+/** What the last sum of this file found: that of the terms, that of each term times t and, of a gradient, the largest t^2. */
 export let sum0: f64 = 0;
 export let sum1: f64 = 0;
 export let largestSquare: f64 = 0;
 
-/** Vectors in one turn of the loop, which are added to each other first: PAIR for gradients, QUAD for all other terms. */
+/** Vectors of a gradient that are added to each other first; and vectors of anything else. */
 const PAIR: usize = 2;
 export const QUAD: usize = 4;
 /** Elements of a row that fill no quad: this many at most. */
 export const REST: i32 = 15;
 /**
- * Vectors that are summed in single precision before the sum is added in double precision. No square goes through more than
- * three additions in single precision.
+ * Vectors that are added up in single precision before double precision takes over: no square goes through more than three
+ * additions.
  */
 const LONG_BLOCK: usize = 8;
 /**
- * The same for rows shorter than LONG: two additions. Their means may be further from 0, in units of sigma, which magnifies
- * rounding errors. In the second pass for statistics it is one addition, because there x - mean has been rounded too.
+ * The same in rows below LONG, whose means may be further off, which magnifies what rounding adds: two additions. One in
+ * second passes for statistics, where x - mean has been rounded too.
  */
 const SHORT_BLOCK: usize = 4;
 const LONG: i32 = 256;
-/** The same for blocks in double precision. The rounding errors of adding the blocks are summed as well. */
+/** The same where blocks are in double precision, and added with what rounding takes from their sum. */
 const EXACT_BLOCK: usize = 64;
 
-/** Vectors in a block, for a row of this size in single precision. */
+/** Vectors in a block of a row in single precision. */
 export function blockOf(size: i32): usize {
   return size < LONG ? SHORT_BLOCK : LONG_BLOCK;
 }
 
-/** The steps of a sum for one vector: t = x - mean, and the term made of t and of dy and gain in the same columns. */
+/** One vector of a sum: t of x, and the term of t and the elements of the same columns. */
 @unmanaged
 @final
 class At<L, C, T> {
@@ -54,7 +54,7 @@ class At<L, C, T> {
     const upstream = term.usesUpstream() ? lanes.load(dy) : none;
     return term.of<L>(t, upstream, term.usesGain() ? lanes.load(gain) : none, factor, slope);
   }
-  /** The exact rounding error of sum = a + b, for both f64 lanes (Knuth's two-sum). */
+  /** What rounding took from sum = a + b, exactly: two f64. */
   @inline roundedOff(a: v128, b: v128, sum: v128): v128 {
     const bRounded = f64x2.sub(sum, a);
     return f64x2.add(f64x2.sub(a, f64x2.sub(sum, bRounded)), f64x2.sub(b, bRounded));
@@ -62,11 +62,11 @@ class At<L, C, T> {
 }
 
 /**
- * Sets sum0 to the sum of the terms of one row, and sum1 to the sum of each term times t, where t = x - mean.
- * A gradient needs the call, the number of the row and its rstd, to find its scalars, dy and gain. Other terms ignore them.
+ * sum0 = sum of the terms and sum1 = sum of each term times t over one row of x, where t = x - mean.
+ * A gradient finds its scalars, dy and gain by the call, the row's number and rstd; other terms need none of them.
  *
- * Each block is summed in the precision of the lanes. The blocks are added in double precision, so that the error does not
- * grow with the length of the row.
+ * Blocks are added in the lanes' own precision and combined in double precision, so that the error does not grow with
+ * the length of the row.
  */
 function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, rstd: f64): void {
   const lanes = changetype<L>(0);
@@ -84,7 +84,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
 
   let sums = none;
   let products = none;
-  // The rounding errors of adding to sums and products, for lanes in double precision.
+  // What the additions above have rounded off, in double precision.
   let sumsLost = none;
   let productsLost = none;
   let most = none;
@@ -94,8 +94,8 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
   const isSecond = centre.isCentred() && !term.usesUpstream();
   const block = step * (lanes.isExact() ? EXACT_BLOCK : isSecond ? SHORT_BLOCK : blockOf(size));
   while (x < unitsEnd) {
-    let blockSum = none;
-    let blockProducts = none;
+    let v = none;
+    let w = none;
     const blockEnd = min(x + block, unitsEnd);
     if (term.usesUpstream()) {
       do {
@@ -120,31 +120,31 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
         const term1 = at.term(t1, 0, 0, none, none);
         const term2 = at.term(t2, 0, 0, none, none);
         const term3 = at.term(t3, 0, 0, none, none);
-        const products01 = lanes.madd(term1, t1, lanes.mul(term0, t0));
-        const products23 = lanes.madd(term3, t3, lanes.mul(term2, t2));
-        blockSum = lanes.add(blockSum, lanes.add(lanes.add(term0, term1), lanes.add(term2, term3)));
+        const w01 = lanes.madd(term1, t1, lanes.mul(term0, t0));
+        const w23 = lanes.madd(term3, t3, lanes.mul(term2, t2));
+        v = lanes.add(v, lanes.add(lanes.add(term0, term1), lanes.add(term2, term3)));
         if (isSecond && !lanes.isExact()) {
-          products = f64x2.add(products, lanes.widen(products01));
-          blockProducts = products23;
+          products = f64x2.add(products, lanes.widen(w01));
+          w = w23;
         } else {
-          blockProducts = lanes.add(blockProducts, lanes.add(products01, products23));
+          w = lanes.add(w, lanes.add(w01, w23));
         }
         x += step * QUAD;
       } while (x < blockEnd);
     }
-    blockSum = lanes.widen(blockSum);
-    blockProducts = lanes.widen(blockProducts);
+    v = lanes.widen(v);
+    w = lanes.widen(w);
     const sumsBefore = sums;
     const productsBefore = products;
-    sums = f64x2.add(sums, blockSum);
-    products = f64x2.add(products, blockProducts);
+    sums = f64x2.add(sums, v);
+    products = f64x2.add(products, w);
     if (lanes.isExact()) {
-      sumsLost = f64x2.add(sumsLost, at.roundedOff(sumsBefore, blockSum, sums));
-      productsLost = f64x2.add(productsLost, at.roundedOff(productsBefore, blockProducts, products));
+      sumsLost = f64x2.add(sumsLost, at.roundedOff(sumsBefore, v, sums));
+      productsLost = f64x2.add(productsLost, at.roundedOff(productsBefore, w, products));
     }
   }
 
-  // The rest is shorter than one turn of the loop: at most a pair of vectors, one vector and a tail.
+  // Less than that is left: a pair, a vector, and the lanes that belong to the row.
   let rest = none;
   let restProducts = none;
   if (!term.usesUpstream() && end - x >= step * PAIR) {
@@ -157,8 +157,8 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
     x += step * PAIR;
   }
   if (x < end) {
-    let tailSum = none;
-    let tailProducts = none;
+    let v = none;
+    let w = none;
     const vectorsEnd = end - ((end - x) % step);
     if (x < vectorsEnd) {
       const t = at.t(x, high, low);
@@ -179,21 +179,21 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
       w = lanes.madd(last, t, w);
       if (term.usesUpstream()) most = lanes.pmax(most, lanes.mul(t, t));
     }
-    rest = f64x2.add(rest, lanes.widen(tailSum));
-    restProducts = f64x2.add(restProducts, lanes.widen(tailProducts));
+    rest = f64x2.add(rest, lanes.widen(v));
+    restProducts = f64x2.add(restProducts, lanes.widen(w));
   }
 
   sum0 = sumLanes(sums) + sumLanes(rest);
   sum1 = sumLanes(products) + sumLanes(restProducts);
   if (lanes.isExact()) {
-    // The rounding error of an infinite sum is NaN, not a correction.
+    // Infinity has lost nothing.
     if (abs(sum0) < Infinity) sum0 += sumLanes(sumsLost);
     if (abs(sum1) < Infinity) sum1 += sumLanes(productsLost);
   }
   if (term.usesUpstream()) largestSquare = lanes.largest(most);
 }
 
-/** Sums one row of x. Its terms use nothing but t = x - mean. */
+/** The sums over one row of x, whose terms use nothing but t = x - mean. */
 export function sumElements<L, C, T>(x: usize, size: i32, mean: f64): void {
   sumRow<L, C, T>(x, size, mean, changetype<Call>(0), 0, 0);
 }
@@ -225,7 +225,7 @@ export function sumGradient<G>(call: Call, row: i32, rstd: f64, precision: Preci
   else sumRow<Double, Whole, Dz<G>>(x, size, mean, call, row, rstd);
 }
 
-/** The smallest or largest element of one row; NaN if the row holds one. */
+/** The smallest or largest element of one row; NaN where there is one. */
 export function extremeRow<L, M>(x: usize, size: i32): f64 {
   const lanes = changetype<L>(0);
   const extreme = changetype<M>(0);
@@ -249,7 +249,7 @@ export function extremeRow<L, M>(x: usize, size: i32): f64 {
   return <f64>f32x4.extract_lane(m0, 0);
 }
 
-/** The largest |x - mean| of a row without NaN. */
+/** How far the element that is farthest from the mean is off. For rows of numbers. */
 export function farthest(x: usize, mean: f64, size: i32): f64 {
   const lanes = changetype<Single>(0);
   const step = lanes.bytes() * <usize>lanes.width();
