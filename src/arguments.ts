@@ -33,7 +33,8 @@ export function takeLike(
 export function takeParam(context: NormContext, argument: string, value: unknown): Operand | undefined {
   if (value === undefined) return undefined;
   checkHasParams(context, argument, value);
-  return Operand.column(isFloat(value) ? single(context) : context, argument, value);
+  const isSingle = context.dtype !== "f32" && isFloat(value);
+  return Operand.column(isSingle ? single(context) : context, argument, value);
 }
 
 /** Takes an optional place for the gradient of gain or bias, which is f32. */

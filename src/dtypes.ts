@@ -35,7 +35,7 @@ export function arraysOf(dtype: DType): string {
 /** Whether the value is an array that can hold the dtype. Arrays of other realms (a frame, a vm context) count. */
 export function holds(value: unknown, dtype: DType): value is HostArray {
   const kind = kindOf(value);
-  return kind !== undefined && ARRAYS[dtype].includes(kind);
+  return dtype === "f32" ? kind === "Float32Array" : kind !== undefined && ARRAYS[dtype].includes(kind);
 }
 
 /**

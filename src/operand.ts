@@ -2,7 +2,7 @@ import { bufferOf, byteOffsetOf, copyInto, kindOf, lengthOf, makeArray } from ".
 import { writeTransfer } from "./call.js";
 import { rangeError, typeError } from "./checks.js";
 import type { CallContext } from "./context.js";
-import { arraysOf, BYTES, CODES, type Elements, elementsOf } from "./dtypes.js";
+import { arraysOf, BYTES, CODES, type Elements, elementsOf, holds } from "./dtypes.js";
 import { checkPlace, inheritOwner, isDisguised, type LinearMatrix, placeOf } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
 import type { Occupant, Span } from "./overlap.js";
@@ -241,7 +241,8 @@ export function addressOf(operand: Operand | undefined): number {
 
 /** The elements of an argument that is not a matrix. */
 function arrayOf({ call, dtype }: CallContext, argument: string, value: unknown): Elements {
-  if (isDisguised(value)) {
+  // What else it may be is asked only if it is no array: that takes time.
+  if (!holds(value, dtype) && isDisguised(value)) {
     throw new TypeError(
       `${call}: ${argument}: expected a Matrix itself, got a Proxy of one, as reactive frameworks make`,
     );

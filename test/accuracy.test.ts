@@ -1,7 +1,9 @@
 /** The promised accuracy, on a part of the cases of `npm run accuracy`; and the oracle of both. */
 import { loadSync } from "adanorm";
 import { describe, expect, it, test } from "vitest";
+import { ulpAt } from "./accuracy/bounds.ts";
 import { dot, type Pair, sum, twoProd, twoSum } from "./accuracy/double-double.ts";
+import { ExactRow } from "./accuracy/exact.ts";
 import { FAMILIES } from "./accuracy/families.ts";
 import { ColumnSums, gradient, momentsOf, quotient } from "./accuracy/oracle.ts";
 import { DEFAULT_SEED, describeViolation, perform, planFor, violations } from "./accuracy/plan.ts";
@@ -24,6 +26,80 @@ test("a climbing search finds nothing beyond them", () => {
 
 test.each([1, 2, 7, 255, 4096, 1_000_000])("row reductions of %i elements hold theirs", (size) => {
   expect(missedReductions(measureReductions(size, 2000, DEFAULT_SEED))).toEqual([]);
+});
+
+describe("rows that broke a bound once", () => {
+  const kernels = loadSync();
+
+  /** The error of 1 / sigma, in ulp of f32. */
+  function rstdError(x: Float32Array): number {
+    const size = x.length;
+    const exact = new ExactRow(size);
+    exact.set(x, { size, eps: 0, epsAt: "variance", ddof: 0, scale: 1, k: 0.1, detachScale: true, dtype: "f32" });
+    const [rstd] = kernels.layerNormSimple({ size, eps: 0 }).forward(x).rstd;
+    return Math.abs(((rstd as number) - exact.rstd) / ulpAt(exact.rstd));
+  }
+
+  it("one element stands out of a row that alternates: 1 / sigma is within 2 ulp, wherever it stands", () => {
+    for (let at = 0; at < 64; at++) {
+      const x = Float32Array.from({ length: 512 }, (_, i) => (i === at ? 5799 : i % 2 ? 1 : -1));
+      expect(rstdError(x), `at ${at}`).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it("one element stands out, and every addition to its square loses half an ulp: 1 / sigma is within 2 ulp", () => {
+    let worst = 0;
+    for (let i = 0; i < 256; i++) {
+      const x = Float32Array.from({ length: 512 }, (_, j) => {
+        if (j === 0) return 5799 + i / 256;
+        // Squares are added in vectors of 4: to the first that of the second, then the sums of two, four, and eight more.
+        const vector = (j >> 2) & 15;
+        const magnitude = vector === 1 ? Math.SQRT2 : vector < 4 ? 1 : Math.SQRT1_2;
+        return (j % 2 ? -0.999 : 0.999) * magnitude;
+      });
+      worst = Math.max(worst, rstdError(x));
+    }
+    expect(worst).toBeLessThanOrEqual(2);
+    // Else the rows are not what they are meant to be.
+    expect(worst).toBeGreaterThan(1.9);
+  });
+
+  /** adaNorm's dx by the formula in doubles, of one row for the statistics that backward is given. */
+  function gradientOf(dy: Float32Array, x: Float32Array, k: number, detached: boolean, [mean, rstd]: [number, number]) {
+    const y = Float64Array.from(x, (value) => (value - mean) * rstd);
+    const e = Float64Array.from(dy, (value, i) => value * (1 - k * (y[i] as number)));
+    const dx = new Float64Array(x.length);
+    const held = { detachMean: detached, detachStd: detached };
+    gradient(dx, e, y, { rstd, kappa: 1, freedom: x.length, ...held });
+    return { dx, unit: 2 ** -23 * rstd * Math.max(...e.map(Math.abs)) };
+  }
+
+  it.each([false, true])(
+    "dy is where k y is near 1: dx is as exact as 1 - k y, statistics detached: %s",
+    (detached) => {
+      for (const size of [64, 65, 256, 1024]) {
+        for (const at of [0, 19, 45, 63]) {
+          const x = Float32Array.from({ length: size }, (_, i) => Math.sin(i * i + at));
+          const dy = new Float32Array(size);
+          dy[at] = 1;
+          const stats = kernels.layerNormSimple({ size }).forward(x);
+          const given = [stats.mean[0] as number, stats.rstd[0] as number] as [number, number];
+          const y = ((x[at] as number) - given[0]) * given[1];
+          if (y <= 0.1) continue;
+          for (const near of [0.99, 0.9999, 1.01]) {
+            const k = near / y;
+            const norm = kernels.adaNorm({ size, k, detachMean: detached, detachStd: detached });
+            const { dx } = norm.backward(dy, x, stats);
+            const want = gradientOf(dy, x, k, detached, given);
+            dx.forEach((value, i) => {
+              const off = Math.abs(value - (want.dx[i] as number)) / want.unit;
+              if (!(off <= 3)) expect.fail(`size ${size}, k y ${near}: dx[${i}] is ${off} units off`);
+            });
+          }
+        }
+      }
+    },
+  );
 });
 
 /** Binary places of the integers that represent numbers here: more than any double, or its square, needs. */

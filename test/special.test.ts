@@ -141,6 +141,19 @@ describe.each(centred)("%s, constant rows", (name) => {
   });
 });
 
+describe("adaNorm, constant rows", () => {
+  it("have dx of 0 where dy is constant, however large k is and small eps", () => {
+    for (const { eps, k, detachScale } of combinations({
+      eps: [5e-324, 1e-300, 1e-5],
+      k: [1, 1e200, 1e300],
+      detachScale: [false, true],
+    })) {
+      const { dx } = kernels.adaNorm({ size, eps, k, detachScale }).backward(filled(2), filled(7));
+      expect(Array.from(dx, Math.abs), `eps ${eps}, k ${k}`).toEqual(Array.from(filled(0)));
+    }
+  });
+});
+
 describe("rmsNorm, rows of zeros", () => {
   it("give exactly 0 (+ bias) for eps > 0 and NaN for eps = 0", () => {
     expect(kernels.rmsNorm({ size }).forward(filled(0), { gain, bias }).y).toEqual(bias);

@@ -43,8 +43,8 @@ const NAMESPACE = "__stryker__";
 const EARLIER_MS = 500;
 const LEAST_MS = 2000;
 
-/** What one test may take, whatever the others have left: ten times as long as the longest takes on two processors. */
-const TEST_MS = 5000;
+/** What one test may take, whatever the others have left: twenty times as long as the longest takes with nothing else on the machine. */
+const TEST_MS = 10_000;
 
 /** What tells a mutant from all others. `range` is where it lies: its file, lines and columns. */
 export function keyOfMutant(range: string, mutator: string, replacement: string): string {
