@@ -1,7 +1,7 @@
 import type { Abi } from "./abi.js";
 import { bufferOf, byteOffsetOf, lengthOf } from "./arrays.js";
 import { type Block, Blocks } from "./blocks.js";
-import type { Elements } from "./dtypes.js";
+import { BYTES, type Elements } from "./dtypes.js";
 import { CALL, TRANSFER } from "./layout.js";
 import type { DType } from "./types.js";
 
@@ -50,6 +50,8 @@ export class LinearMemory {
   #f64: Float64Array;
   #u16: Uint16Array;
   #u32: Uint32Array;
+  #part: Elements = new Float32Array(0);
+  #partAt = 0;
   #scratch = 0;
   #scratchBytes = 0;
 
@@ -97,6 +99,17 @@ export class LinearMemory {
   /** All of the memory as elements of a dtype, valid as long as {@link f32}. */
   elements(dtype: DType): Elements {
     return dtype === "f32" ? this.f32 : this.u16;
+  }
+
+  /** A part of the memory, to copy from at once. Calls of one shape ask for the same part again: the last one is kept. */
+  part(dtype: DType, pointer: number, length: number): Elements {
+    const last = this.#part;
+    const isSame = last.length === length && last.BYTES_PER_ELEMENT === BYTES[dtype] && this.#partAt === pointer;
+    if (!isSame) {
+      this.#part = this.view(dtype, pointer, length);
+      this.#partAt = pointer;
+    }
+    return this.#part;
   }
 
   /** A new view of a part of the memory, for the caller. */

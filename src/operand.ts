@@ -213,15 +213,16 @@ export class Operand implements Occupant, Passing {
   /** Copies rows from linear memory into the caller's array. */
   #fetch(row: number, count: number, from: number): void {
     const { size, stride } = this;
+    const memory = this.#memory;
+    const dtype = this.#dtype;
     const elements = this.#elements as Elements;
-    const place = this.#memory.elements(this.#dtype);
-    const at = from / BYTES[this.#dtype];
     if (stride === size) {
-      copyInto(elements, place.subarray(at, at + count * size), row * size);
+      copyInto(elements, memory.part(dtype, from, count * size), row * size);
       return;
     }
+    const rowBytes = size * BYTES[dtype];
     for (let i = 0; i < count; i++) {
-      copyInto(elements, place.subarray(at + i * size, at + (i + 1) * size), (row + i) * stride);
+      copyInto(elements, memory.view(dtype, from + i * rowBytes, size), (row + i) * stride);
     }
   }
 
