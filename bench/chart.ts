@@ -9,9 +9,12 @@ import { median, type Result, seriesOf } from "./result.ts";
 const PEERS: Record<string, { series: (norm: string) => string; colour: string }> = {
   "memory.copy": { series: () => "copy", colour: "#8a8f98" },
   adanorm: { series: (norm) => `adanorm ${norm}`, colour: "#3566c8" },
+  "adanorm, arrays": { series: (norm) => `adanorm ${norm} arrays`, colour: "#8fb0ea" },
+  "native C": { series: (norm) => `native ${norm}`, colour: "#222831" },
   "onnxruntime-node (kernel)": { series: () => "onnxruntime-node layerNorm", colour: "#2f9e6e" },
   "onnxruntime-web (kernel)": { series: () => "onnxruntime-web layerNorm", colour: "#9350d8" },
   "TensorFlow.js (wasm)": { series: (norm) => `tfjs ${norm}`, colour: "#d99a00" },
+  "plain loops, tuned": { series: (norm) => `tuned ${norm}`, colour: "#f0948a" },
   "plain loops": { series: (norm) => `plain ${norm}`, colour: "#e0523f" },
 };
 
@@ -51,7 +54,7 @@ export function chart(result: Result): string | undefined {
   const figure = Plot.plot({
     document,
     width: 1000,
-    height: 130 + 118 * shapes.length,
+    height: 130 + 165 * shapes.length,
     marginLeft: 180,
     marginRight: 90,
     marginTop: 40,

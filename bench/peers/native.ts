@@ -1,6 +1,7 @@
 /**
  * The norms in C (native/norms.c), compiled for the machine they run on by the compiler that is there: the yardstick. They
  * run, and are timed, in a program of their own, native/program.c, which says what is written to it and what it answers.
+ * The variant "narrow" has vectors of 128 bits.
  */
 import { execFile, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
@@ -14,6 +15,8 @@ const folder = fileURLToPath(new URL("../native/", import.meta.url));
 const COMPILERS = ["clang", "cc"];
 /** As one compiles for speed, on one machine alone. */
 const FAST = ["-O3", "-march=native", "-ffast-math"];
+/** The same in vectors as wide as WebAssembly's: what is left is what the language, the engine and exactness take. */
+const NARROW = "-mprefer-vector-width=128";
 const NEWLINE = 10;
 
 const execute = promisify(execFile);
@@ -31,13 +34,17 @@ async function findCompiler(): Promise<[command: string, version: string]> {
   throw new Error(`no C compiler (${COMPILERS.join(", ")}) is there`);
 }
 
-/** Compiles the program; returns its path. */
-async function build(compiler: string): Promise<string> {
+/** Compiles the norms with these options, and the program around them; returns its path. */
+async function build(compiler: string, options: string[], name: string): Promise<string> {
   mkdirSync(`${folder}build`, { recursive: true });
-  const compile = (...options: string[]) => execute(compiler, ["-std=c11", ...options], { cwd: folder });
-  await compile(...FAST, "-c", "norms.c", "-o", "build/norms.o");
-  await compile("-O1", "-D_POSIX_C_SOURCE=200809L", "program.c", "build/norms.o", "-lm", "-o", "build/program");
-  return `${folder}build/program`;
+  const compile = (...words: string[]) =>
+    execute(compiler, ["-std=c11", ...words], { cwd: folder }).catch(({ stderr, message }) => {
+      throw new Error(`${compiler}: ${String(stderr || message).split("\n")[0]}`);
+    });
+  const [norms, program] = [`build/${name}-norms.o`, `build/${name}`];
+  await compile(...options, "-c", "norms.c", "-o", norms);
+  await compile("-O1", "-D_POSIX_C_SOURCE=200809L", "program.c", norms, "-lm", "-o", program);
+  return `${folder}${program}`;
 }
 
 /** The running program. One request at a time. */
@@ -139,8 +146,9 @@ async function prepare(program: Program, job: Job): Promise<TimedTask> {
   };
 }
 
-export async function open() {
+export async function open(variant: string | undefined) {
   const [compiler, version] = await findCompiler();
-  const program = new Program(await build(compiler));
-  return { version: `(${[version, ...FAST].join(" ")})`, prepare: (job: Job) => prepare(program, job) };
+  const options = variant === "narrow" ? [...FAST, NARROW] : FAST;
+  const program = new Program(await build(compiler, options, variant ?? "native"));
+  return { version: `(${[version, ...options].join(" ")})`, prepare: (job: Job) => prepare(program, job) };
 }

@@ -1,7 +1,7 @@
 /**
  * The norms as plain JavaScript loops that are tuned for V8: what one gets to without the package who measures. Beside
- * plain.ts: sums in four accumulators, so that additions do not wait for one another; four elements a turn; a function for
- * the whole batch, of arrays and numbers, without objects and closures.
+ * plain.ts: sums in two or four accumulators, so that additions do not wait for one another; as many elements a turn; a
+ * function for the whole batch, of arrays and numbers, without objects and closures.
  */
 import { type BackwardJob, EPS, type ForwardJob, type Job, K, SCALE, type Task } from "../job.ts";
 import { batchOf, taskOf } from "./batch.ts";
