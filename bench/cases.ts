@@ -53,7 +53,7 @@ const PLACES: Place[] = ["prepared", "arrays", "new arrays"];
 const NATIVE: NormName[] = ["layerNorm", "adaNorm", "rmsNorm"];
 
 /** Batches from which it shows when the package begins to pay: up to so many elements, and the rows that are tried. */
-export const PAYS = { sizes: [16, 64, 256, 768], rows: [1, 2, 4, 8, 16, 32, 64], elements: 2048 };
+export const PAYS = { sizes: [16, 64, 256, 768], rows: [1, 2, 4, 8, 16, 32, 64, 128], elements: 2048 };
 
 export const NORMS: NormName[] = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"];
 export const REDUCTIONS: Reduction[] = ["sum", "moments", "l2", "max"];
