@@ -48,11 +48,17 @@ export const LARGE = 2 ** 22;
 
 /** Where batches lie beside matrices, which need no word for it. */
 const PLACES: Place[] = ["prepared", "arrays", "new arrays"];
+/** layerNormSimple does the least beside copying. */
+const FORWARD_PLACES: Partial<Record<NormName, Place[]>> = {
+  layerNorm: PLACES,
+  adaNorm: PLACES,
+  layerNormSimple: ["arrays"],
+};
 
 /** The norms of native/norms.c, in vectors as wide as the machine has them and, native128, as wide as WebAssembly's. */
 const NATIVE: NormName[] = ["layerNorm", "adaNorm", "rmsNorm"];
 
-/** Batches from which it shows when the package begins to pay: up to so many elements, and the rows that are tried. */
+/** The batches that show from when on the package pays: rows and sizes that are tried, up to so many elements a batch. */
 export const PAYS = { sizes: [16, 64, 256, 768], rows: [1, 2, 4, 8, 16, 32, 64, 128], elements: 2048 };
 
 export const NORMS: NormName[] = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"];
@@ -79,8 +85,8 @@ function forwardCase(rows: number, size: number, ours: NormName[], theirs: NormN
   const contenders = [copy(rows, size)];
   for (const norm of ours) {
     contenders.push(contender("adanorm", job(norm), norm));
-    if (norm === "rmsNorm") continue;
-    for (const on of PLACES) contenders.push(contender("adanorm", { ...job(norm), on }, `${norm} ${on}`));
+    for (const on of FORWARD_PLACES[norm] ?? [])
+      contenders.push(contender("adanorm", { ...job(norm), on }, `${norm} ${on}`));
   }
   for (const peer of ["native", "native128"]) {
     for (const norm of NATIVE) contenders.push(contender(peer, job(norm), norm));

@@ -4,7 +4,7 @@ import { type Result, ratio, seriesOf } from "./result.ts";
 
 /** The ways to call the package, and the loops, by the words for them. */
 const OURS = { "arrays with `out`": "arrays", "prepared matrices": "prepared" };
-const THEIRS = { "plain loops": "plain", "plain loops, tuned": "tuned" };
+const THEIRS = { "plain loops": "plain", "tuned loops": "tuned" };
 
 export interface Pays {
   ours: keyof typeof OURS;
@@ -26,8 +26,8 @@ function least(measured: { amount: number; pays: boolean }[]): number {
 export function paysFrom(result: Result): Pays[] {
   const ways = Object.keys(OURS) as Pays["ours"][];
   const loops = Object.keys(THEIRS) as Pays["theirs"][];
-  return loops.flatMap((theirs) =>
-    ways.flatMap((ours): Pays[] => {
+  return ways.flatMap((ours) =>
+    loops.flatMap((theirs): Pays[] => {
       const measured = result.cases.flatMap(({ id, rows, size }) => {
         const ns = (name: string) => (id.startsWith("pays ") ? seriesOf(result, id, name) : undefined);
         const times = ratio(ns(`${THEIRS[theirs]} layerNorm`), ns(`adanorm layerNorm ${OURS[ours]}`));

@@ -85,17 +85,24 @@ export function about(result: Result): string {
   return `${result.machine}; ${engines}; ${versions.join(", ")}; ${result.date}`;
 }
 
-const amount = (value: number) => (Number.isNaN(value) ? "-" : value === Infinity ? "more" : `${value}`);
+/** Rows of each size of PAYS, in figures: infinite where it takes more than were tried. */
+const rowsTried = (rows: number[]) =>
+  PAYS.sizes.map((size, i) => amount(rows[i] as number, Math.floor(PAYS.elements / size)));
+
+function amount(value: number, tried: number): string {
+  if (Number.isNaN(value)) return "-";
+  return value === Number.POSITIVE_INFINITY ? `over ${tried}` : `${value}`;
+}
 
 /** From how many rows on it pays to use the package; nothing where that was not measured. */
 export function paysTable(result: Result): string {
   const found = paysFrom(result);
   if (found.length === 0) return "";
-  const head = ["the package pays from so many rows on", ...PAYS.sizes.map((size) => `of ${size}`), "elements"];
+  const head = ["the package is faster from so many rows on", ...PAYS.sizes.map((size) => `of ${size}`), "elements"];
   const lines = found.map(({ ours, theirs, rows, elements }) => [
     `${ours}, beside ${theirs}`,
-    ...rows.map(amount),
-    amount(elements),
+    ...rowsTried(rows),
+    amount(elements, PAYS.elements),
   ]);
   return `${table([head, ...lines])}\n\n`;
 }
@@ -104,10 +111,7 @@ const list = (words: string[]) => `${words.slice(0, -1).join(", ")} and ${words.
 
 /** The same as a sentence. */
 function paysLine(found: Pays[]): string {
-  const parts = found.map(
-    ({ ours, theirs, rows, elements }) =>
-      `${ours} beside ${theirs} ${list(rows.map(amount))} (${amount(elements)} elements)`,
-  );
+  const parts = found.map(({ ours, theirs, rows }) => `${ours} beside ${theirs} ${list(rowsTried(rows))}`);
   const sizes = list(PAYS.sizes.map(String));
   return `The package is faster from so many rows of ${sizes} elements on (layerNorm): ${parts.join("; ")}.`;
 }
@@ -147,9 +151,9 @@ const LINES: [id: string, what: string, title: string][] = [
   ["backward 1024x768", "layerNorm dx dGain dBias", "layerNorm, 1024 x 768, backward with dGain and dBias"],
 ];
 
-const MEANINGS = `A call on *matrices*, in the memory of the kernels; the same *prepared*; on *arrays* with \`out\`; and on arrays without,
-which makes *new arrays*. *Native C* ([bench/native](bench/native)) is compiled for this machine alone and has no care for hard rows: the
-yardstick. *Plain loops* are JavaScript as one writes it, and *tuned* for V8: sums in four parts, no objects, no closures.`;
+const MEANINGS = `The time of a call: on *matrices*, in the memory of the kernels; on the same, *prepared*; on *arrays* with \`out\`; on arrays
+without \`out\`, which makes *new arrays*. *Native C* ([bench/native](bench/native)) is the yardstick: compiled for this machine alone, and
+without care for hard rows. *Plain loops* are JavaScript as one writes it; *tuned* loops are for V8: several sums at a time, no objects.`;
 
 /** The README's part. */
 export function markdown(result: Result): string {
