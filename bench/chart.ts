@@ -23,6 +23,9 @@ const NORMS = ["layerNorm", "adaNorm"];
 /** Two significant digits. */
 const figures = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(2));
 
+/** What is too long for one line: the machine and the engines, and below them the versions. */
+const lines = (about: string) => about.replace(/^([^;]*;[^;]*;) /, "$1\n");
+
 interface Point {
   peer: string;
   norm: string;
@@ -58,7 +61,7 @@ export function chart(result: Result): string | undefined {
     marginLeft: 180,
     marginRight: 90,
     marginTop: 40,
-    marginBottom: 80,
+    marginBottom: 95,
     style: { fontSize: "12px", fontFamily: "sans-serif", background: "white" },
     color: { domain: Object.keys(PEERS), range: Object.values(PEERS).map(({ colour }) => colour) },
     fx: { label: null, domain: NORMS, padding: 0.05 },
@@ -78,7 +81,7 @@ export function chart(result: Result): string | undefined {
       Plot.ruleY(shown, { ...place, x1: Math.min(...ns) / 1.5, x2: "ns", stroke: "#dcdfe4" }),
       Plot.dot(shown, { ...place, x: "ns", fill: "peer", r: 5 }),
       Plot.text(shown, { ...place, x: "ns", text: (point: Point) => figures(point.ns), textAnchor: "start", dx: 9 }),
-      Plot.text([`ONNX has no adaNorm: its layerNorm stands in both columns. ${about(result)}`], {
+      Plot.text([`ONNX has no adaNorm: its layerNorm stands in both columns.\n${lines(about(result))}`], {
         facet: "super",
         frameAnchor: "bottom-left",
         lineAnchor: "top",

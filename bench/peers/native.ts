@@ -21,12 +21,12 @@ const NEWLINE = 10;
 
 const execute = promisify(execFile);
 
-/** The compiler, and the first line of what it says of itself. */
+/** The compiler, and its version. */
 async function findCompiler(): Promise<[command: string, version: string]> {
   for (const command of COMPILERS) {
     try {
       const { stdout } = await execute(command, ["--version"]);
-      return [command, stdout.split("\n")[0] as string];
+      return [command, stdout.match(/\d+(\.\d+)+/)?.[0] ?? ""];
     } catch {
       // The next one, then.
     }
@@ -150,5 +150,5 @@ export async function open(variant: string | undefined) {
   const [compiler, version] = await findCompiler();
   const options = variant === "narrow" ? [...FAST, NARROW] : FAST;
   const program = new Program(await build(compiler, options, variant ?? "native"));
-  return { version: `(${[version, ...options].join(" ")})`, prepare: (job: Job) => prepare(program, job) };
+  return { version: `(${[compiler, version, ...options].join(" ")})`, prepare: (job: Job) => prepare(program, job) };
 }
