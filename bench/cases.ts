@@ -1,8 +1,8 @@
-/** The cases of the benchmark: what is compared with what. */
-import type { ForwardJob, Job, NormName, Reduction } from "./job.ts";
+/** What is measured beside what. */
+import type { ForwardJob, Job, NormName, Place, Reduction } from "./job.ts";
 
 export interface Contender {
-  /** "onnxruntime-node layerNorm": the peer, then what distinguishes it in this case. */
+  /** "onnxruntime-node layerNorm": the peer, then what sets it apart in this case. */
   name: string;
   peer: string;
   job: Job;
@@ -24,24 +24,47 @@ export interface Case {
   derived: Derived[];
 }
 
-export const SIZES: [rows: number, size: number][] = [
+/** Those of a quick run are what users meet most: a row, a token, heads, short batches, whole sequences. */
+const QUICK: [rows: number, size: number][] = [
+  [1, 64],
   [8, 64],
+  [12, 64],
+  [64, 64],
+  [1, 768],
   [32, 768],
-  [128, 768],
   [1024, 768],
+  [8192, 768],
+];
+export const SIZES: [rows: number, size: number][] = [
+  ...QUICK,
+  [128, 768],
   [512, 1023],
   [512, 1024],
   [4096, 4096],
   [1, 1_000_000],
 ];
-const QUICK = ["8x64", "32x768", "1024x768"];
-/** With more elements than this, a call of some peers takes tenths of a second: fewer rounds, fewer norms. */
+/** With more elements than this, a call takes tenths of a second with some: fewer rounds, fewer norms. */
 export const LARGE = 2 ** 22;
+
+/** Where batches lie beside matrices, which need no word for it. */
+const PLACES: Place[] = ["prepared", "arrays", "new arrays"];
+/** layerNormSimple does the least beside copying. */
+const FORWARD_PLACES: Partial<Record<NormName, Place[]>> = {
+  layerNorm: PLACES,
+  adaNorm: PLACES,
+  layerNormSimple: ["arrays"],
+};
+
+/** The norms of native/norms.c, in vectors as wide as the machine has them and, native128, as wide as WebAssembly's. */
+const NATIVE: NormName[] = ["layerNorm", "adaNorm", "rmsNorm"];
+
+/** The batches that show from when on the package pays: rows and sizes that are tried, up to so many elements a batch. */
+export const PAYS = { sizes: [16, 64, 256, 768], rows: [1, 2, 4, 8, 16, 32, 64, 128], elements: 2048 };
 
 export const NORMS: NormName[] = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"];
 export const REDUCTIONS: Reduction[] = ["sum", "moments", "l2", "max"];
 
-/** The peers of process.ts that run on Node 24, and the build with relaxed SIMD there. */
+/** Those of process.ts that run on Node 24, and the build with relaxed SIMD there. */
 export const ON_24 = { adanorm: "adanorm (Node 24)", relaxed: "adanorm relaxed (Node 24)", copy: "copy (Node 24)" };
 
 const contender = (peer: string, job: Job, what: string): Contender => ({ name: `${peer} ${what}`, peer, job });
@@ -53,16 +76,25 @@ const copy = (rows: number, size: number, peer = "copy"): Contender => ({
 });
 
 /**
- * The forward passes of all peers. "kernel" of ONNX Runtime is the time that each further node adds to a call; "call" is
- * the time from an array to an array.
+ * The forward passes of all peers. A kernel of ONNX Runtime is what each further node adds to a call; a call is what takes
+ * an array and gives one.
  */
 function forwardCase(rows: number, size: number, ours: NormName[], theirs: NormName[]): Case {
   const nodes = rows * size > LARGE ? 3 : 9;
   const job = (norm: NormName): ForwardJob => ({ kind: "forward", norm, rows, size });
-  const contenders = [copy(rows, size), ...ours.map((norm) => contender("adanorm", job(norm), norm))];
+  const contenders = [copy(rows, size)];
+  for (const norm of ours) {
+    contenders.push(contender("adanorm", job(norm), norm));
+    for (const on of FORWARD_PLACES[norm] ?? [])
+      contenders.push(contender("adanorm", { ...job(norm), on }, `${norm} ${on}`));
+  }
+  for (const peer of ["native", "native128"]) {
+    for (const norm of NATIVE) contenders.push(contender(peer, job(norm), norm));
+  }
   const derived: Derived[] = [];
   for (const norm of theirs) {
-    contenders.push(contender("plain", job(norm), norm), contender("tfjs", job(norm), norm));
+    contenders.push(contender("plain", job(norm), norm), contender("tuned", job(norm), norm));
+    contenders.push(contender("tfjs", job(norm), norm));
     contenders.push(contender("tfjs", { ...job(norm), on: "new arrays" }, `${norm} call`));
     if (norm !== "layerNorm" && norm !== "rmsNorm") continue;
     for (const peer of ["onnxruntime-node", "onnxruntime-web"]) {
@@ -75,30 +107,47 @@ function forwardCase(rows: number, size: number, ours: NormName[], theirs: NormN
   return { id: `forward ${rows}x${size}`, rows, size, contenders, derived };
 }
 
-/** dx alone, and with dGain and dBias. TensorFlow.js runs forward too: its time of backward is the difference. */
+/** dx alone, and with dGain and dBias. TensorFlow.js runs forward on the way: its backward is what is left without that. */
 function backwardCase(rows: number, size: number): Case {
   const contenders = [copy(rows, size)];
   const derived: Derived[] = [];
-  const add = (peer: string, norm: NormName, params: boolean) => {
+  const add = (peer: string, norm: NormName, params: boolean, places: Place[] = []) => {
     const what = params ? `${norm} dx dGain dBias` : `${norm} dx`;
-    const whole = contender(peer, { kind: "backward", norm, params, rows, size }, what);
-    if (peer !== "tfjs") return contenders.push(whole);
-    const forward = contender(
-      peer,
-      { kind: "forward", norm: params ? norm : norm === "layerNorm" ? "layerNormSimple" : norm, rows, size },
-      `${norm} forward`,
-    );
-    whole.name += " with forward";
-    derived.push({ name: `${peer} ${what}`, of: whole.name, less: forward.name, by: 1 });
-    return contenders.push(forward, whole);
+    const job = { kind: "backward", norm, params, rows, size } as const;
+    contenders.push(contender(peer, job, what));
+    for (const on of places) contenders.push(contender(peer, { ...job, on }, `${what} ${on}`));
   };
-  for (const norm of NORMS) add("adanorm", norm, false);
-  for (const norm of ["layerNorm", "rmsNorm"] as const) add("adanorm", norm, true);
-  for (const peer of ["plain", "tfjs"]) {
+  for (const norm of NORMS) add("adanorm", norm, false, norm === "adaNorm" ? PLACES : []);
+  add("adanorm", "layerNorm", true, PLACES);
+  add("adanorm", "rmsNorm", true);
+  const held = { kind: "backward", norm: "layerNorm", params: true, sums: false, rows, size } as const;
+  add("kernel", "layerNorm", true);
+  contenders.push(contender("kernel", held, "layerNorm dx, with a gain"));
+  for (const peer of ["native", "native128", "plain", "tuned"]) {
     for (const norm of ["adaNorm", "layerNormSimple"] as const) add(peer, norm, false);
     add(peer, "layerNorm", true);
   }
+  for (const norm of ["adaNorm", "layerNormSimple", "layerNorm"] as const) {
+    const params = norm === "layerNorm";
+    const what = params ? `${norm} dx dGain dBias` : `${norm} dx`;
+    const forward = contender("tfjs", { kind: "forward", norm, rows, size }, `${norm} forward`);
+    const whole = contender("tfjs", { kind: "backward", norm, params, rows, size }, `${what} with forward`);
+    contenders.push(forward, whole);
+    derived.push({ name: `tfjs ${what}`, of: whole.name, less: forward.name, by: 1 });
+  }
   return { id: `backward ${rows}x${size}`, rows, size, contenders, derived };
+}
+
+/** The package beside plain loops, on batches as small as they come. */
+function paysCase(rows: number, size: number): Case {
+  const job: ForwardJob = { kind: "forward", norm: "layerNorm", rows, size };
+  const contenders = [
+    contender("adanorm", { ...job, on: "arrays" }, "layerNorm arrays"),
+    contender("adanorm", { ...job, on: "prepared" }, "layerNorm prepared"),
+    contender("plain", job, "layerNorm"),
+    contender("tuned", job, "layerNorm"),
+  ];
+  return { id: `pays ${rows}x${size}`, rows, size, contenders, derived: [] };
 }
 
 function rowsCase(rows: number, size: number): Case {
@@ -119,24 +168,20 @@ function tensorFlowCase(rows: number, size: number): Case {
   return { id: `tfjs ${rows}x${size}`, rows, size, contenders: [copy(rows, size), ...contenders], derived: [] };
 }
 
-/** Where x and y lie. */
-function placeCase(id: string, rows: number, size: number, places: Record<string, Partial<ForwardJob>>): Case {
+/** What it is worth to write y where x is. */
+function inPlaceCase(rows: number, size: number): Case {
   const contenders = [copy(rows, size)];
   for (const norm of ["layerNorm", "layerNormSimple", "adaNorm"] as const) {
-    for (const [what, place] of Object.entries(places)) {
-      const job: ForwardJob = { kind: "forward", norm, rows, size, ...place };
+    for (const [what, inPlace] of [
+      ["in place", true],
+      ["out of place", false],
+    ] as const) {
+      const job: ForwardJob = { kind: "forward", norm, rows, size, inPlace };
       contenders.push(contender("adanorm", job, `${norm} ${what}`));
     }
   }
-  return { id: `${id} ${rows}x${size}`, rows, size, contenders, derived: [] };
+  return { id: `in place ${rows}x${size}`, rows, size, contenders, derived: [] };
 }
-
-const HOST: Record<string, Partial<ForwardJob>> = {
-  matrices: {},
-  arrays: { on: "arrays" },
-  "new arrays": { on: "new arrays" },
-};
-const IN_PLACE: Record<string, Partial<ForwardJob>> = { "in place": { inPlace: true }, "out of place": {} };
 
 /** 16-bit storage beside f32, and beside plain loops that convert; and what a residual costs. */
 function storageCase(rows: number, size: number): Case {
@@ -174,19 +219,22 @@ function engineCase(rows: number, size: number): Case {
   return { id: `engines ${rows}x${size}`, rows, size, contenders, derived: [] };
 }
 
-/** A quick run leaves out only the sizes and norms without a target. */
+/** A quick run leaves out no target, but the sizes and norms that have none. */
 export function allCases(quick: boolean): Case[] {
   const few: NormName[] = ["layerNorm", "adaNorm"];
-  const sizes = SIZES.filter(([rows, size]) => !quick || QUICK.includes(`${rows}x${size}`));
+  // Forward, detachNorm is layerNormSimple.
+  const forward = NORMS.filter((norm) => norm !== "detachNorm");
   const cases = [
-    ...sizes.map(([rows, size]) => {
-      const all = !quick && size === 768;
-      // In forward, detachNorm is the same as layerNormSimple.
-      return forwardCase(rows, size, quick ? few : NORMS, all ? NORMS.filter((norm) => norm !== "detachNorm") : few);
+    ...(quick ? QUICK : SIZES).map(([rows, size]) => {
+      const all = !quick && size === 768 && rows > 1 && rows <= 1024;
+      return forwardCase(rows, size, forward, all ? forward : few);
     }),
+    ...PAYS.sizes.flatMap((size) =>
+      PAYS.rows.filter((rows) => rows * size <= PAYS.elements).map((rows) => paysCase(rows, size)),
+    ),
+    backwardCase(32, 768),
     backwardCase(1024, 768),
-    placeCase("host", 1024, 768, HOST),
-    placeCase("in place", 4096, 4096, IN_PLACE),
+    inPlaceCase(4096, 4096),
     storageCase(1024, 768),
     oddCase(),
     engineCase(32, 768),
@@ -194,13 +242,5 @@ export function allCases(quick: boolean): Case[] {
     tensorFlowCase(2048, 512),
   ];
   if (quick) return cases;
-  return [
-    ...cases,
-    backwardCase(8, 64),
-    backwardCase(32, 768),
-    rowsCase(32, 768),
-    rowsCase(1024, 768),
-    placeCase("host", 32, 768, HOST),
-    placeCase("in place", 1024, 768, IN_PLACE),
-  ];
+  return [...cases, backwardCase(8, 64), rowsCase(32, 768), rowsCase(1024, 768), inPlaceCase(1024, 768)];
 }

@@ -9,9 +9,12 @@ import { median, type Result, seriesOf } from "./result.ts";
 const PEERS: Record<string, { series: (norm: string) => string; colour: string }> = {
   "memory.copy": { series: () => "copy", colour: "#8a8f98" },
   adanorm: { series: (norm) => `adanorm ${norm}`, colour: "#3566c8" },
+  "adanorm, arrays": { series: (norm) => `adanorm ${norm} arrays`, colour: "#8fb0ea" },
+  "native C": { series: (norm) => `native ${norm}`, colour: "#222831" },
   "onnxruntime-node (kernel)": { series: () => "onnxruntime-node layerNorm", colour: "#2f9e6e" },
   "onnxruntime-web (kernel)": { series: () => "onnxruntime-web layerNorm", colour: "#9350d8" },
   "TensorFlow.js (wasm)": { series: (norm) => `tfjs ${norm}`, colour: "#d99a00" },
+  "plain loops, tuned": { series: (norm) => `tuned ${norm}`, colour: "#f0948a" },
   "plain loops": { series: (norm) => `plain ${norm}`, colour: "#e0523f" },
 };
 
@@ -19,6 +22,9 @@ const NORMS = ["layerNorm", "adaNorm"];
 
 /** Two significant digits. */
 const figures = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(2));
+
+/** What is too long for one line: the machine and the engines, and below them the versions. */
+const lines = (about: string) => about.replace(/^([^;]*;[^;]*;) /, "$1\n");
 
 interface Point {
   peer: string;
@@ -51,11 +57,11 @@ export function chart(result: Result): string | undefined {
   const figure = Plot.plot({
     document,
     width: 1000,
-    height: 130 + 118 * shapes.length,
+    height: 130 + 165 * shapes.length,
     marginLeft: 180,
     marginRight: 90,
     marginTop: 40,
-    marginBottom: 80,
+    marginBottom: 95,
     style: { fontSize: "12px", fontFamily: "sans-serif", background: "white" },
     color: { domain: Object.keys(PEERS), range: Object.values(PEERS).map(({ colour }) => colour) },
     fx: { label: null, domain: NORMS, padding: 0.05 },
@@ -75,7 +81,7 @@ export function chart(result: Result): string | undefined {
       Plot.ruleY(shown, { ...place, x1: Math.min(...ns) / 1.5, x2: "ns", stroke: "#dcdfe4" }),
       Plot.dot(shown, { ...place, x: "ns", fill: "peer", r: 5 }),
       Plot.text(shown, { ...place, x: "ns", text: (point: Point) => figures(point.ns), textAnchor: "start", dx: 9 }),
-      Plot.text([`ONNX has no adaNorm: its layerNorm stands in both columns. ${about(result)}`], {
+      Plot.text([`ONNX has no adaNorm: its layerNorm stands in both columns.\n${lines(about(result))}`], {
         facet: "super",
         frameAnchor: "bottom-left",
         lineAnchor: "top",

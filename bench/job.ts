@@ -1,4 +1,4 @@
-/** What is measured, as data that processes can send to each other, and what a peer must be able to do. */
+/** What there is to measure, as data that goes from process to process, and what a peer has to be able to do. */
 
 export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
 
@@ -9,29 +9,36 @@ interface Shape {
   size: number;
 }
 
+/**
+ * Where the batches lie, and gain and bias with them: in the peer's own memory, there with the call prepared beforehand, or in
+ * arrays of the caller's; "new arrays" where those for the results are made by the peer. Default: matrices.
+ */
+export type Place = "matrices" | "prepared" | "arrays" | "new arrays";
+
 /** layerNorm with gain and bias, rmsNorm with gain, the others have none. */
 export interface ForwardJob extends Shape {
   kind: "forward";
   norm: NormName;
-  /**
-   * Where x and y lie: in the peer's own memory, or in arrays of the caller; with "new arrays" the peer makes y. ONNX
-   * Runtime always takes and makes arrays.
-   */
-  on?: "matrices" | "arrays" | "new arrays";
+  /** ONNX Runtime always takes and makes arrays. */
+  on?: Place;
+  /** On matrices alone. */
   inPlace?: boolean;
   /** How x and y are stored. Default f32. */
   dtype?: "f16" | "bf16";
-  /** A residual is added, and the sum goes to a separate place or replaces x. Default: none. */
+  /** A residual is added, and the sum goes to a place of its own, or where x is. Default: none. */
   residual?: "own sum" | "sum in place";
-  /** How many times in sequence, each on the result of the one before. Default 1. */
+  /** How many times over, each on the result of the one before. Default 1. */
   nodes?: number;
 }
 
-/** The gradient with respect to x; with `params`, gain and bias are given, and their gradients are computed too. */
+/** The gradient with respect to x; with `params` also those with respect to gain and bias, which are there only then. */
 export interface BackwardJob extends Shape {
   kind: "backward";
   norm: NormName;
   params: boolean;
+  on?: Place;
+  /** False: with `params`, the gradient with respect to x alone. */
+  sums?: false;
 }
 
 export interface ReduceJob extends Shape {
@@ -49,19 +56,37 @@ export type Job = ForwardJob | BackwardJob | ReduceJob | CopyJob;
 export type Numbers = Float32Array | Float64Array;
 
 /** A job with its arrays in place. */
-export interface Task {
-  /** What is timed. */
-  run(): void | Promise<void>;
-  /** The results of a run on the original arrays, in one or several parts. */
+interface AnyTask {
+  /** The results of a run on the arrays as they came, in one or several parts. */
   result(): Numbers[] | Promise<Numbers[]>;
   free(): void | Promise<void>;
+}
+
+export interface Task extends AnyTask {
+  /** What is timed. */
+  run(): void | Promise<void>;
+}
+
+/** One that runs outside of its peer's process, and is timed there. */
+export interface TimedTask extends AnyTask {
+  time(calls: number): Promise<Timing>;
+}
+
+/** How long a number of calls took, and what disturbed them. */
+export interface Timing {
+  /** Nanoseconds a call. */
+  ns: number;
+  /** The share of the time in which they had a core. */
+  running: number;
+  /** How long a fixed piece of arithmetic took before or after them, relative to the least it ever took. */
+  shared: number;
 }
 
 /** One of those that are compared. */
 export interface Peer {
   version: string;
   /** @throws Error when the peer has no such thing. */
-  prepare(job: Job): Task | Promise<Task>;
+  prepare(job: Job): Task | TimedTask | Promise<Task | TimedTask>;
 }
 
 /** What each file in peers/ exports as `open`. */
@@ -90,7 +115,7 @@ function random(seed: number): () => number {
 
 const made = new Map<string, Float32Array>();
 
-/** N(mean, std^2), the same in every process. Long arrays repeat, because making them would take longer than measuring. */
+/** N(mean, std^2), the same in every process; long arrays repeat, for they would take longer to make than to measure. */
 function normal(length: number, seed: number, mean = 0, std = 1): Float32Array {
   const key = `${length} ${seed}`;
   const known = made.get(key);

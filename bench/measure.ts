@@ -1,23 +1,20 @@
-/** Measures the contenders of a case in turns, each in the process of its peer, after it has checked that they agree. */
+/** Measures the contenders of a case in turns, each in the process of its peer, after a check that they agree. */
 import { setTimeout } from "node:timers/promises";
 import type { Case, Contender } from "./cases.ts";
-import type { ForwardJob, Job, Numbers } from "./job.ts";
+import type { Job, Numbers } from "./job.ts";
 import type { PeerProcess } from "./process.ts";
 import type { CaseResult, Series } from "./result.ts";
 
 /** Rounds that are not counted. */
 const WARM_UPS = 2;
-/**
- * The previous process may still have work to do (collecting garbage), which would slow the next one down: cores share
- * units.
- */
+/** What the process before has left to do besides (collecting garbage) would slow the next one down: cores share units. */
 const SETTLE_MS = 5;
-/** The tolerance of results, relative for results of 1 and more. Some peers sum in f32, which is less exact for longer rows. */
+/** Of the results, relative to those of 1 and more. Some peers sum in f32, which for longer rows is less exact. */
 const TOLERANCE = 1e-4;
 const LONG = 1024;
 
-/** Finds the process of a peer, or the reason why it cannot run. */
-export type FindProcess = (peer: string) => PeerProcess | string;
+/** The processes of the peers that run, by their names; adanorm is among them. */
+export type Peers = ReadonlyMap<string, PeerProcess>;
 
 /** Why they disagree; undefined when they do not. */
 function disagreement(actual: Numbers[], expected: Numbers[], size: number): string | undefined {
@@ -34,15 +31,19 @@ function disagreement(actual: Numbers[], expected: Numbers[], size: number): str
   return undefined;
 }
 
-/** The job on x alone: the residuals are zeros. */
-function withoutResidual({ residual: _, ...job }: ForwardJob): ForwardJob {
-  return job;
+/** The job on matrices, out of place, without a residual (they are zeros), and with all results: these say what is right. */
+function plainJob(job: Job): Job {
+  if (job.kind === "forward") {
+    const { on: _, inPlace: __, residual: ___, ...plain } = job;
+    return plain;
+  }
+  if (job.kind !== "backward") return job;
+  const { on: _, sums: __, ...plain } = job;
+  return plain;
 }
 
-/** The results of adanorm for a job: always on matrices, out of place and without a residual. */
 async function expectation(adanorm: PeerProcess, job: Job): Promise<Numbers[]> {
-  const plain = job.kind === "forward" ? { ...withoutResidual(job), on: "matrices" as const, inPlace: false } : job;
-  await adanorm.ask({ do: "prepare", id: "expected", job: plain });
+  await adanorm.ask({ do: "prepare", id: "expected", job });
   const numbers = await adanorm.ask({ do: "result", id: "expected" });
   await adanorm.ask({ do: "free", id: "expected" });
   return numbers;
@@ -53,25 +54,20 @@ interface Ready {
   process: PeerProcess;
 }
 
-/** The contenders that run and agree; the reasons against the others go to `notes`. */
-async function prepareAll({ contenders }: Case, find: FindProcess, notes: string[]): Promise<Ready[]> {
+/** Those that run and agree; what became of the others goes to `notes`. */
+async function prepareAll({ contenders }: Case, peers: Peers, notes: string[]): Promise<Ready[]> {
   const ready: Ready[] = [];
-  const adanorm = find("adanorm");
-  if (typeof adanorm === "string") throw new Error(adanorm);
+  const adanorm = peers.get("adanorm") as PeerProcess;
   const expectations = new Map<string, Numbers[]>();
   for (const contender of contenders) {
     const { name, peer, job } = contender;
-    const process = find(peer);
-    if (typeof process === "string") {
-      const note = `${peer}: not run: ${process}`;
-      if (!notes.includes(note)) notes.push(note);
-      continue;
-    }
+    const process = peers.get(peer) as PeerProcess;
     try {
-      const { on, inPlace, residual, ...same } = { on: undefined, inPlace: undefined, residual: undefined, ...job };
-      const of = JSON.stringify(same);
-      const expected = expectations.get(of) ?? (await expectation(adanorm, job));
-      expectations.set(of, expected);
+      const plain = plainJob(job);
+      const of = JSON.stringify(plain);
+      const all = expectations.get(of) ?? (await expectation(adanorm, plain));
+      expectations.set(of, all);
+      const expected = job.kind === "backward" && job.sums === false ? all.slice(0, 1) : all;
       await process.ask({ do: "prepare", id: name, job });
       const problem = disagreement(await process.ask({ do: "result", id: name }), expected, job.size);
       if (problem === undefined) ready.push({ contender, process });
@@ -86,13 +82,14 @@ async function prepareAll({ contenders }: Case, find: FindProcess, notes: string
   return ready;
 }
 
-export async function measure(one: Case, find: FindProcess, rounds: number): Promise<CaseResult> {
+/** @param one a case whose contenders all have their peer in `peers`. */
+export async function measure(one: Case, peers: Peers, rounds: number): Promise<CaseResult> {
   const notes: string[] = [];
-  const ready = await prepareAll(one, find, notes);
+  const ready = await prepareAll(one, peers, notes);
   for (const { contender, process } of ready) await process.ask({ do: "warm", id: contender.name });
   const series: Series = Object.fromEntries(ready.map(({ contender }) => [contender.name, []]));
   for (let round = -WARM_UPS; round < rounds; round++) {
-    // Each contender starts some of the rounds, and follows each of the others.
+    // Each starts a round once in a while, and each follows another.
     const first = (round + WARM_UPS) % Math.max(1, ready.length);
     for (const { contender, process } of [...ready.slice(first), ...ready.slice(0, first)]) {
       await setTimeout(SETTLE_MS);
@@ -105,7 +102,7 @@ export async function measure(one: Case, find: FindProcess, rounds: number): Pro
   return { id: one.id, rows: one.rows, size: one.size, series, notes };
 }
 
-/** Adds the series that are not measured but are the difference of two others. */
+/** Adds what is not measured by itself but as the difference of two others. */
 function derive({ derived }: Case, series: Series): void {
   for (const { name, of, less, by } of derived) {
     const [long, short] = [series[of], series[less]];

@@ -1,8 +1,9 @@
-/** What a run found, in words: every figure, the targets, and the table of the README. */
+/** What a run found, in words: every figure, the targets, and the tables of the README. */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { markdownTable, replacePart } from "../scripts/markdown.ts";
-import { ON_24, SIZES } from "./cases.ts";
+import { ON_24, PAYS, SIZES } from "./cases.ts";
+import { type Pays, paysFrom } from "./pays.ts";
 import { type CaseResult, median, quantile, type Result, ratio, seriesOf } from "./result.ts";
 import { isMet, TARGETS } from "./targets.ts";
 
@@ -30,8 +31,9 @@ function table(rows: string[][]): string {
 export function caseTable({ id, rows, size, series, notes }: CaseResult): string {
   const lines = [[id, "a call", "quartiles", "ns/element", "in copies", "to adanorm"]];
   for (const [name, ns] of Object.entries(series)) {
-    const what = name.slice(name.indexOf(" ") + 1).replace(/ (call|x\d+|with forward)$/, "");
-    const ours = name.startsWith("adanorm ") || what.endsWith("forward") ? undefined : series[`adanorm ${what}`];
+    const what = name.slice(name.indexOf(" ") + 1).replace(/ (call|x\d+|with forward|prepared|(new )?arrays)$/, "");
+    const isOurs = name === `adanorm ${what}` || what.endsWith("forward");
+    const ours = isOurs ? undefined : series[`adanorm ${what}`];
     lines.push([
       name,
       duration(median(ns)),
@@ -83,17 +85,58 @@ export function about(result: Result): string {
   return `${result.machine}; ${engines}; ${versions.join(", ")}; ${result.date}`;
 }
 
-/** The columns of the README's table: each with the name of the series of a norm. */
-const PEERS: [title: string, series: (what: string) => string][] = [
-  // ONNX has no adaNorm: its layerNorm is compared instead.
+/** Rows of each size of PAYS, in figures: infinite where it takes more than were tried. */
+const rowsTried = (rows: number[]) =>
+  PAYS.sizes.map((size, i) => amount(rows[i] as number, Math.floor(PAYS.elements / size)));
+
+function amount(value: number, tried: number): string {
+  if (Number.isNaN(value)) return "-";
+  return value === Number.POSITIVE_INFINITY ? `over ${tried}` : `${value}`;
+}
+
+/** From how many rows on it pays to use the package; nothing where that was not measured. */
+export function paysTable(result: Result): string {
+  const found = paysFrom(result);
+  if (found.length === 0) return "";
+  const head = ["the package is faster from so many rows on", ...PAYS.sizes.map((size) => `of ${size}`), "elements"];
+  const lines = found.map(({ ours, theirs, rows, elements }) => [
+    `${ours}, beside ${theirs}`,
+    ...rowsTried(rows),
+    amount(elements, PAYS.elements),
+  ]);
+  return `${table([head, ...lines])}\n\n`;
+}
+
+const list = (words: string[]) => `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+
+/** The same as a sentence. */
+function paysLine(found: Pays[]): string {
+  const parts = found.map(({ ours, theirs, rows }) => `${ours} beside ${theirs} ${list(rowsTried(rows))}`);
+  const sizes = list(PAYS.sizes.map(String));
+  return `The package is faster from so many rows of ${sizes} elements on (layerNorm): ${parts.join("; ")}.`;
+}
+
+/** The columns of the README's first table: how long a call takes, by whom. */
+const CALLS: [title: string, series: (what: string) => string][] = [
+  ["matrices", (what) => `adanorm ${what}`],
+  ["prepared", (what) => `adanorm ${what} prepared`],
+  ["arrays", (what) => `adanorm ${what} arrays`],
+  ["new arrays", (what) => `adanorm ${what} new arrays`],
+  ["native C", (what) => `native ${what}`],
+  ["plain loops", (what) => `plain ${what}`],
+  ["plain loops, tuned", (what) => `tuned ${what}`],
+];
+
+/** Those of the second: how many times as long as on matrices the others take. */
+const OTHERS: [title: string, series: (what: string) => string][] = [
+  // ONNX has no adaNorm: its layerNorm is what there is to compare with.
   ["onnxruntime-node, kernel", (what) => `onnxruntime-node ${what.replace("adaNorm", "layerNorm")}`],
   ["onnxruntime-node, call", (what) => `onnxruntime-node ${what.replace("adaNorm", "layerNorm")} call`],
   ["onnxruntime-web, kernel", (what) => `onnxruntime-web ${what.replace("adaNorm", "layerNorm")}`],
   ["TensorFlow.js, wasm", (what) => `tfjs ${what}`],
-  ["plain loops", (what) => `plain ${what}`],
 ];
 
-/** The lines of that table: the case, the series in it, and the title. */
+/** The lines of both: a case, what of it, and how that is called. */
 const LINES: [id: string, what: string, title: string][] = [
   ...["layerNorm", "adaNorm"].flatMap((norm) =>
     SIZES.map(([rows, size]): [string, string, string] => [
@@ -102,39 +145,57 @@ const LINES: [id: string, what: string, title: string][] = [
       `${norm}, ${rows} x ${size}`,
     ]),
   ),
+  ["backward 32x768", "adaNorm dx", "adaNorm, 32 x 768, backward"],
   ["backward 1024x768", "adaNorm dx", "adaNorm, 1024 x 768, backward"],
+  ["backward 32x768", "layerNorm dx dGain dBias", "layerNorm, 32 x 768, backward with dGain and dBias"],
   ["backward 1024x768", "layerNorm dx dGain dBias", "layerNorm, 1024 x 768, backward with dGain and dBias"],
 ];
 
-/** The README's part: the times of the others, relative to adanorm. */
+const MEANINGS = `The time of a call: on *matrices*, in the memory of the kernels; on the same, *prepared*; on *arrays* with \`out\`; on arrays
+without \`out\`, which makes *new arrays*. *Native C* ([bench/native](bench/native)) is the yardstick: compiled for this machine alone, and
+without care for hard rows. *Plain loops* are JavaScript as one writes it; *tuned* loops are for V8: several sums at a time, no objects.`;
+
+/** The README's part. */
 export function markdown(result: Result): string {
   const lines = LINES.flatMap(([id, what, title]) => {
-    const ours = seriesOf(result, id, `adanorm ${what}`);
+    const of = (name: string) => seriesOf(result, id, name);
+    const ours = of(`adanorm ${what}`);
     if (!ours) return [];
-    const others = PEERS.map(([, series]) => times(ratio(seriesOf(result, id, series(what)), ours)));
-    const copies = times(ratio(ours, seriesOf(result, id, "copy")));
-    return [[title, duration(median(ours)), copies, ...others]];
+    const calls = CALLS.map(([, series]) => of(series(what))).map((ns) => (ns ? duration(median(ns)) : "-"));
+    const others = ["copy", ...OTHERS.map(([, series]) => series(what))].map((name) => of(name));
+    const [copies, ...rest] = others;
+    return [{ title, calls, others: [times(ratio(ours, copies)), ...rest.map((ns) => times(ratio(ns, ours)))] }];
   });
   const start = Object.entries(result.startUp).map(([name, { first }]) => `${name} ${duration(median(first) * 1e6)}`);
+  const pays = paysFrom(result);
+  const isFigure = (column: number) => column > 0;
   return [
     markdownTable(
-      ["norm, rows x size", "adanorm", "in `memory.copy`s", ...PEERS.map(([title]) => title)],
-      lines,
-      (column) => column > 0,
+      ["norm, rows x size", ...CALLS.map(([title]) => title)],
+      lines.map(({ title, calls }) => [title, ...calls]),
+      isFigure,
     ),
     "",
-    `The columns of the others say how many times as long they take for the same rows: medians of ${result.rounds} interleaved rounds, one thread each.`,
-    "A kernel of ONNX Runtime is what one more node in a graph costs, without the call around it. ONNX has no adaNorm: its layerNorm is",
-    "compared instead. The backward of TensorFlow.js excludes the forward pass that it runs too.",
-    ...(start.length
-      ? [`Time from the imported package to the first result, in a fresh process: ${start.join(", ")}.`]
-      : []),
+    MEANINGS,
+    ...(pays.length > 0 ? ["", paysLine(pays)] : []),
+    "",
+    markdownTable(
+      ["norm, rows x size", "in `memory.copy`s", ...OTHERS.map(([title]) => title)],
+      lines.map(({ title, others }) => [title, ...others]),
+      isFigure,
+    ),
+    "",
+    `How many copies of x a call on matrices takes, and how many times as long the others take for the same rows. Both tables:`,
+    `medians of ${result.rounds} interleaved rounds, one thread each.`,
+    "A kernel of ONNX Runtime is what one node more in a graph costs, without the call around it; for adaNorm, which ONNX has",
+    "not, it is that of layerNorm. The backward of TensorFlow.js is without the forward pass that it runs on the way.",
+    ...(start.length ? [`From the imported package to the first result in a fresh process: ${start.join(", ")}.`] : []),
     "",
     `Measured on ${about(result)}.`,
   ].join("\n");
 }
 
-/** Puts the table between the markers of a file. */
+/** Puts that between the markers of a file. */
 export function insertMarkdown(file: string, result: Result): void {
   writeFileSync(file, replacePart(readFileSync(file, "utf8"), "bench", markdown(result)));
 }

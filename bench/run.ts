@@ -1,8 +1,9 @@
 /**
  * The benchmarks: adanorm beside its peers. Prints every figure and what became of the targets; writes JSON and a chart.
  *
- *   --quick            fewer sizes; under a minute
+ *   --quick            fewer sizes; under three minutes
  *   --only PATTERN     the cases whose name the regular expression matches, "startup" being one
+ *   --peers A,B        these peers alone, beside adanorm itself; adanorm, copy, native, plain and tuned need no installation
  *   --rounds N         rounds a case, 9 or more (default 15; quick: 9)
  *   --json FILE        where the figures go (default bench/out/bench.json); the chart goes beside it
  *   --from FILE        the figures of an earlier run, instead of measuring
@@ -16,11 +17,12 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { allCases, LARGE, ON_24 } from "./cases.ts";
 import { chart } from "./chart.ts";
+import { install } from "./install.ts";
 import { measure } from "./measure.ts";
 import { NODE_24, PeerProcess } from "./process.ts";
-import { about, caseTable, insertMarkdown, startUpTable, targetTable } from "./report.ts";
+import { about, caseTable, insertMarkdown, paysTable, startUpTable, targetTable } from "./report.ts";
 import type { Result } from "./result.ts";
-import { measureStartUp } from "./startup.ts";
+import { measureStartUp, START_UP } from "./startup.ts";
 
 const LEAST_ROUNDS = 9;
 
@@ -28,6 +30,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     only: { type: "string" },
+    peers: { type: "string" },
     rounds: { type: "string" },
     json: { type: "string", default: fileURLToPath(new URL("out/bench.json", import.meta.url)) },
     from: { type: "string" },
@@ -40,26 +43,40 @@ interface Program {
   node: string;
   file: string;
   variant?: string;
+  /** Needs what install.ts installs. */
+  installed?: true;
 }
 
 const here = process.execPath;
 const PROGRAMS: Record<string, Program> = {
   adanorm: { node: here, file: "adanorm" },
+  kernel: { node: here, file: "kernel" },
   copy: { node: here, file: "copy" },
+  native: { node: here, file: "native" },
+  native128: { node: here, file: "native", variant: "narrow" },
   plain: { node: here, file: "plain" },
+  tuned: { node: here, file: "tuned" },
   converting: { node: here, file: "converting" },
-  tfjs: { node: here, file: "tfjs" },
-  "adanorm/tfjs": { node: here, file: "tfjs", variant: "adanorm" },
-  "onnxruntime-node": { node: here, file: "onnxruntime-node" },
-  "onnxruntime-web": { node: here, file: "onnxruntime-web" },
-  [ON_24.adanorm]: { node: NODE_24, file: "adanorm" },
-  [ON_24.relaxed]: { node: NODE_24, file: "adanorm", variant: "relaxed" },
-  [ON_24.copy]: { node: NODE_24, file: "copy" },
+  tfjs: { node: here, file: "tfjs", installed: true },
+  "adanorm/tfjs": { node: here, file: "tfjs", variant: "adanorm", installed: true },
+  "onnxruntime-node": { node: here, file: "onnxruntime-node", installed: true },
+  "onnxruntime-web": { node: here, file: "onnxruntime-web", installed: true },
+  [ON_24.adanorm]: { node: NODE_24, file: "adanorm", installed: true },
+  [ON_24.relaxed]: { node: NODE_24, file: "adanorm", variant: "relaxed", installed: true },
+  [ON_24.copy]: { node: NODE_24, file: "copy", installed: true },
 };
+/** Those that are no one's package: their version says nothing, or is adanorm's. */
+const UNVERSIONED = ["kernel", "copy", "plain", "tuned", "converting"];
 
-/** Starts the peers; what keeps one from running is kept in its place. */
-async function startAll(names: Set<string>, result: Result): Promise<Map<string, PeerProcess | string>> {
-  const started = new Map<string, PeerProcess | string>();
+const chosen = options.peers?.split(",").map((name) => name.trim());
+for (const name of chosen ?? []) {
+  if (!(name in PROGRAMS)) throw new Error(`--peers: no peer ${name}; there are ${Object.keys(PROGRAMS).join(", ")}`);
+}
+const isChosen = (name: string) => chosen?.includes(name) ?? true;
+
+/** Starts the peers; says which do not run. */
+async function startAll(names: Set<string>, result: Result): Promise<Map<string, PeerProcess>> {
+  const started = new Map<string, PeerProcess>();
   for (const name of names) {
     const { node, file, variant } = PROGRAMS[name] as Program;
     try {
@@ -67,9 +84,10 @@ async function startAll(names: Set<string>, result: Result): Promise<Map<string,
       const { process, about } = await PeerProcess.start(node, file, variant);
       started.set(name, process);
       if (node === NODE_24) result.node24 = about.node;
-      else if (!["copy", "plain", "converting"].includes(file) && !variant) result.versions[name] = about.version;
+      else if (!UNVERSIONED.includes(file) && !variant) result.versions[name] = about.version;
     } catch (error) {
-      started.set(name, (error as Error).message);
+      if (name === "adanorm") throw error;
+      console.log(`! ${name}: not run: ${(error as Error).message}`);
     }
   }
   return started;
@@ -88,20 +106,25 @@ async function run(rounds: number): Promise<Result> {
   };
   const pattern = new RegExp(options.only ?? "");
   const cases = allCases(options.quick).filter(({ id }) => pattern.test(id));
-  const names = new Set(cases.flatMap(({ contenders }) => ["adanorm", ...contenders.map(({ peer }) => peer)]));
-  const peers = await startAll(names, result);
+  const names = new Set(cases.flatMap(({ contenders }) => contenders.map(({ peer }) => peer)).filter(isChosen));
+  const startUps = pattern.test("startup") ? START_UP.filter(isChosen) : [];
+  if ([...names, ...startUps].some((name) => PROGRAMS[name]?.installed)) install();
+  // It says what is right, whoever is measured.
+  const peers = await startAll(names.add("adanorm"), result);
   try {
     for (const one of cases) {
+      const contenders = one.contenders.filter(({ peer }) => peers.has(peer) && isChosen(peer));
+      if (contenders.length === 0) continue;
       const turns = one.rows * one.size > LARGE ? LEAST_ROUNDS : rounds;
-      const found = await measure(one, (name) => peers.get(name) ?? `no peer ${name}`, turns);
+      const found = await measure({ ...one, contenders }, peers, turns);
       result.cases.push(found);
       console.log(`${caseTable(found)}\n`);
     }
   } finally {
-    for (const peer of peers.values()) if (typeof peer !== "string") peer.close();
+    for (const peer of peers.values()) peer.close();
   }
-  if (pattern.test("startup")) {
-    const { startUp, notes } = await measureStartUp(options.quick ? 5 : LEAST_ROUNDS);
+  if (startUps.length > 0) {
+    const { startUp, notes } = await measureStartUp(startUps, options.quick ? 5 : LEAST_ROUNDS);
     result.startUp = startUp;
     console.log([startUpTable(result), ...notes, ""].join("\n"));
   }
@@ -120,6 +143,6 @@ if (svg) writeFileSync(`${(options.from ?? options.json).replace(/\.json$/, "")}
 if (options.markdown) insertMarkdown(options.markdown, result);
 
 const { text, missed } = targetTable(result);
-console.log(`${text}\n\n${about(result)}`);
+console.log(`${paysTable(result)}${text}\n\n${about(result)}`);
 console.log(`medians of ${result.rounds} interleaved rounds, ${Math.round((performance.now() - start) / 1000)} s`);
 if (options.assert && missed > 0) process.exitCode = 1;

@@ -46,6 +46,9 @@ const PROGRAMS: Record<string, Program> = {
   },
 };
 
+/** The peers that have it. */
+export const START_UP = Object.keys(PROGRAMS);
+
 const source = ({ load, first }: Program) => `
   const model = Buffer.from(process.argv[1], "base64");
   const x = Float32Array.from({ length: ${ROWS * SIZE} }, (_, i) => Math.sin(i));
@@ -72,17 +75,20 @@ function reasonOf({ message }: Error): string {
   return message.split("\n").find((line) => /^\w*Error/.test(line)) ?? message.slice(0, 200);
 }
 
-/** Each peer in turn, `runs` times; the gain of 1 and bias of 0 that ONNX asks for change nothing. */
-export async function measureStartUp(runs: number): Promise<{ startUp: Result["startUp"]; notes: string[] }> {
+/** Each of these peers in turn, `runs` times; the gain of 1 and bias of 0 that ONNX asks for change nothing. */
+export async function measureStartUp(
+  peers: string[],
+  runs: number,
+): Promise<{ startUp: Result["startUp"]; notes: string[] }> {
   const ones = { gain: new Float32Array(SIZE).fill(1), bias: new Float32Array(SIZE) };
   const bytes = Buffer.from(model({ kind: "forward", norm: "layerNorm", rows: ROWS, size: SIZE }, ones));
   const startUp: Record<string, StartUp> = {};
   const notes: string[] = [];
   for (let run = 0; run < runs; run++) {
-    for (const [name, program] of Object.entries(PROGRAMS)) {
+    for (const name of peers) {
       if (notes.some((note) => note.startsWith(`${name}:`))) continue;
       try {
-        const [imported, first] = await once(program, bytes.toString("base64"));
+        const [imported, first] = await once(PROGRAMS[name] as Program, bytes.toString("base64"));
         startUp[name] ??= { import: [], first: [] };
         startUp[name].import.push(imported);
         startUp[name].first.push(first);

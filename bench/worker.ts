@@ -3,7 +3,7 @@
  * other down. When a WebAssembly memory grows, an ArrayBuffer is detached; from then on V8 checks every access to every
  * typed array of the process. And the garbage of one peer would be collected in the time of another.
  */
-import type { Job, Numbers, OpenPeer, Peer, Task } from "./job.ts";
+import type { Job, Numbers, OpenPeer, Peer, Task, TimedTask, Timing } from "./job.ts";
 
 export type Request =
   | { do: "open"; peer: string; variant: string | undefined }
@@ -42,17 +42,7 @@ const COMPARED = 2 ** 20;
 const STRIDE = 61;
 
 let peer: Peer;
-const tasks = new Map<string, { task: Task; calls: number; ms: number }>();
-
-/** Nanoseconds a call. */
-async function time(task: Task, calls: number): Promise<number> {
-  const start = process.hrtime.bigint();
-  for (let i = 0; i < calls; i++) {
-    const pending = task.run();
-    if (pending) await pending;
-  }
-  return Number(process.hrtime.bigint() - start) / calls;
-}
+const tasks = new Map<string, { task: Task | TimedTask; calls: number; ms: number }>();
 
 let fastestProbe = Number.POSITIVE_INFINITY;
 
@@ -72,6 +62,20 @@ function probe(): number {
   const ns = Number(process.hrtime.bigint() - start) + (a + b + c + d > 1e9 ? 1 : 0);
   fastestProbe = Math.min(fastestProbe, ns);
   return ns / fastestProbe;
+}
+
+async function time(task: Task | TimedTask, calls: number): Promise<Timing> {
+  if ("time" in task) return task.time(calls);
+  const sharedBefore = probe();
+  const before = process.cpuUsage();
+  const start = process.hrtime.bigint();
+  for (let i = 0; i < calls; i++) {
+    const pending = task.run();
+    if (pending) await pending;
+  }
+  const ns = Number(process.hrtime.bigint() - start);
+  const { user, system } = process.cpuUsage(before);
+  return { ns: ns / calls, running: ((user + system) * 1e3) / ns, shared: Math.max(sharedBefore, probe()) };
 }
 
 function entry(id: string) {
@@ -102,7 +106,7 @@ const handlers = {
     const warmed = entry(id);
     for (let i = 0; i < PROBES; i++) probe();
     for (let spent = 0; spent < WARM_MS; spent += warmed.ms * warmed.calls) {
-      warmed.ms = (await time(warmed.task, warmed.calls)) / 1e6;
+      warmed.ms = (await time(warmed.task, warmed.calls)).ns / 1e6;
       warmed.calls = Math.max(1, Math.round(ROUND_MS / warmed.ms));
     }
   },
@@ -112,13 +116,8 @@ const handlers = {
     let best = { ns: 0, disturbance: Number.POSITIVE_INFINITY };
     const start = performance.now();
     do {
-      const sharedBefore = probe();
       if (ms < UNCACHED_MS) await time(task, 1);
-      const before = process.cpuUsage();
-      const ns = await time(task, calls);
-      const { user, system } = process.cpuUsage(before);
-      const shared = Math.max(sharedBefore, probe());
-      const running = ((user + system) * 1e3) / (ns * calls);
+      const { ns, running, shared } = await time(task, calls);
       const disturbance = Math.max(shared / SHARED, RUNNING / running);
       if (disturbance < best.disturbance) best = { ns, disturbance };
     } while (best.disturbance > 1 && performance.now() - start < PATIENCE_MS);

@@ -1,4 +1,4 @@
-/** adanorm itself, on matrices unless the job says otherwise; the variant "relaxed" is the build with relaxed SIMD. */
+/** adanorm itself, where the job has its batches; the variant "relaxed" is the build with relaxed SIMD. */
 import { type Kernels, load, type Matrix } from "adanorm";
 import {
   type BackwardJob,
@@ -14,6 +14,7 @@ import {
 import { versionOf } from "./version.ts";
 
 type Batch = Float32Array | Matrix;
+type Dtype = NonNullable<ForwardJob["dtype"]> | "f32";
 
 function numbersOf(batch: Batch): Float32Array {
   return batch instanceof Float32Array ? batch.slice() : batch.toFloat32();
@@ -25,11 +26,23 @@ function makeNorm(kernels: Kernels, job: ForwardJob | BackwardJob) {
   return norm === "adaNorm" ? kernels.adaNorm({ size, dtype, scale: SCALE, k: K }) : kernels[norm]({ size, dtype });
 }
 
+/** Makes batches where the job has them. All are matrices by their type, so that the compiler takes a call on either. */
+function batchesOn(kernels: Kernels, { on = "matrices", size }: ForwardJob | BackwardJob) {
+  const resident = on === "matrices" || on === "prepared";
+  return {
+    from: (source: Float32Array, dtype: Dtype = "f32") =>
+      (resident ? kernels.matrix(source, size, dtype) : source.slice()) as Matrix,
+    zeros: (rows: number, dtype: Dtype = "f32") =>
+      (resident ? kernels.matrix(rows, size, dtype) : new Float32Array(rows * size)) as Matrix,
+  };
+}
+
 /** The gain and bias that the norm has. */
-function paramsOf(kernels: Kernels, job: ForwardJob): { gain?: Matrix; bias?: Matrix } {
+function paramsOf(kernels: Kernels, job: ForwardJob | BackwardJob): { gain?: Matrix; bias?: Matrix } {
   if (job.norm !== "layerNorm" && job.norm !== "rmsNorm") return {};
-  const gain = kernels.matrix(inputs.gain(job), job.size);
-  return job.norm === "rmsNorm" ? { gain } : { gain, bias: kernels.matrix(inputs.bias(job), job.size) };
+  const { from } = batchesOn(kernels, job);
+  const gain = from(inputs.gain(job));
+  return job.norm === "rmsNorm" ? { gain } : { gain, bias: from(inputs.bias(job)) };
 }
 
 function free(...batches: (Batch | undefined)[]): void {
@@ -37,51 +50,62 @@ function free(...batches: (Batch | undefined)[]): void {
 }
 
 function forward(kernels: Kernels, job: ForwardJob): Task {
-  const { size, rows, on = "matrices", nodes = 1, dtype = "f32", residual } = job;
+  const { rows, on, nodes = 1, dtype, residual } = job;
   const norm = makeNorm(kernels, job);
   const params = paramsOf(kernels, job);
   const source = inputs.x(job);
-  const x: Batch = on === "matrices" ? kernels.matrix(source, size, dtype) : source.slice();
-  const y: Batch = job.inPlace ? x : on === "matrices" ? kernels.matrix(rows, size, dtype) : source.slice();
-  // A residual of zeros, so that x stays the same however often the residual is added in place.
-  const added = residual && kernels.matrix(rows, size, dtype);
-  const sum = residual === "own sum" ? kernels.matrix(rows, size, dtype) : residual && (x as Matrix);
+  const batches = batchesOn(kernels, job);
+  const x = batches.from(source, dtype);
+  const y = job.inPlace ? x : batches.zeros(rows, dtype);
+  // A residual of zeros, so that x stays what it is however often it is added in place.
+  const added = residual && batches.zeros(rows, dtype);
+  const sum = residual === "own sum" ? batches.zeros(rows, dtype) : residual && x;
   const out = on === "new arrays" ? {} : { out: y };
   const options = added ? { ...params, ...out, residual: added, sum } : { ...params, ...out };
-  let last = norm.forward(x, options).y;
+  const prepared = on === "prepared" ? norm.prepareForward(x, options) : undefined;
+  let last: Batch = y;
+  const run = () => {
+    last = norm.forward(x, options).y;
+    for (let node = 1; node < nodes; node++) norm.forward(y, options);
+  };
   return {
-    run() {
-      last = norm.forward(x, options).y;
-      for (let node = 1; node < nodes; node++) norm.forward(y, options);
-    },
+    run: prepared ? () => void prepared.run() : run,
     result() {
-      if (job.inPlace) (x instanceof Float32Array ? x : (x as Matrix<"f32">).data).set(source);
+      if (job.inPlace) x.data.set(source);
       this.run();
       return [numbersOf(last)];
     },
-    free: () => free(x, y, added, sum, params.gain, params.bias),
+    free() {
+      prepared?.free();
+      free(x, y, added, sum, params.gain, params.bias);
+    },
   };
 }
 
 function backward(kernels: Kernels, job: BackwardJob): Task {
-  const { size, rows } = job;
+  const { rows, on } = job;
   const norm = makeNorm(kernels, job);
-  const params = job.params ? paramsOf(kernels, { ...job, kind: "forward" }) : {};
-  const x = kernels.matrix(inputs.x(job), size);
-  const dy = kernels.matrix(inputs.dy(job), size);
-  const dx = kernels.matrix(rows, size);
-  const sums = job.params ? [kernels.matrix(1, size), kernels.matrix(1, size)] : [];
-  const [dGain, dBias] = sums;
+  const params = job.params ? paramsOf(kernels, job) : {};
+  const batches = batchesOn(kernels, job);
+  const [x, dy, dx] = [batches.from(inputs.x(job)), batches.from(inputs.dy(job)), batches.zeros(rows)];
+  const sums = job.params ? { dGain: batches.zeros(1), dBias: batches.zeros(1) } : {};
   const stats = norm.forward(x, { ...params, out: dx });
-  const options = { ...params, out: dGain && dBias ? { dx, dGain, dBias } : { dx } };
-  const run = () => void norm.backward(dy, x, stats, options);
+  const options = on === "new arrays" ? params : { ...params, out: { dx, ...sums } };
+  const prepared = on === "prepared" ? norm.prepareBackward(dy, x, stats, options) : undefined;
+  let last: { [name in "dx" | "dGain" | "dBias"]?: Batch } = { dx, ...sums };
+  const run = () => {
+    last = norm.backward(dy, x, stats, options);
+  };
   return {
-    run,
+    run: prepared ? () => void prepared.run() : run,
     result() {
-      run();
-      return [dx, ...sums].map(numbersOf);
+      this.run();
+      return [last.dx, ...(job.params ? [last.dGain, last.dBias] : [])].map((batch) => numbersOf(batch as Batch));
     },
-    free: () => free(x, dy, dx, ...sums, params.gain, params.bias),
+    free() {
+      prepared?.free();
+      free(x, dy, dx, sums.dGain, sums.dBias, params.gain, params.bias);
+    },
   };
 }
 
@@ -108,7 +132,7 @@ export async function open(variant: string | undefined) {
       if (job.kind === "forward") return forward(kernels, job);
       if (job.kind === "backward") return backward(kernels, job);
       if (job.kind === "reduce") return reduce(kernels, job);
-      // Used as the reference for a copy; it copies nothing itself.
+      // Copies nothing by itself: this is what a copy is compared with.
       return { run() {}, result: () => [inputs.x(job)], free() {} };
     },
   };

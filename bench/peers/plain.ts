@@ -1,35 +1,9 @@
 /**
- * The norms as plain JavaScript loops: what one would write without the package. Float32Array in and out, sums in double
- * precision, two passes for the variance, one function for each norm, nothing allocated.
+ * The norms as plain JavaScript loops, as one writes them without the package. Float32Array in and out, sums in double
+ * precision, two passes for the variance, one function for each norm, nothing allocated. See tuned.ts for faster ones.
  */
-import {
-  type BackwardJob,
-  EPS,
-  type ForwardJob,
-  inputs,
-  type Job,
-  K,
-  type Numbers,
-  type ReduceJob,
-  SCALE,
-  type Task,
-} from "../job.ts";
-
-interface Batch {
-  size: number;
-  /** `rows x size` each. */
-  x: Float32Array;
-  dy: Float32Array;
-  out: Float32Array;
-  /** One number a row each. */
-  mean: Float64Array;
-  rstd: Float64Array;
-  /** `size` numbers each. */
-  gain: Float32Array;
-  bias: Float32Array;
-  dGain: Float32Array;
-  dBias: Float32Array;
-}
+import { type BackwardJob, EPS, type ForwardJob, type Job, K, type ReduceJob, SCALE, type Task } from "../job.ts";
+import { type Batch, batchOf, taskOf } from "./batch.ts";
 
 function rowSum(x: Float32Array, start: number, size: number): number {
   let sum = 0;
@@ -83,90 +57,62 @@ const FORWARD = {
   rmsNorm: rmsNormRow,
 };
 
-// Backward is dx = rstd (dz - a - s z) with dz = dL/dz, a = mean(dz) and s = mean(dz z).
+// Backward is dx = rstd (e - a - s z) with e the gradient with respect to z, a = mean(e) and s = mean(e z).
 
-/** dz = dy */
+/** e = dy */
 function simpleGradient({ size, x, dy, out }: Batch, start: number, mean: number, rstd: number): void {
-  let sumDz = 0;
-  let sumDzZ = 0;
+  let sumE = 0;
+  let sumEZ = 0;
   for (let i = start; i < start + size; i++) {
-    const dz = dy[i] as number;
-    sumDz += dz;
-    sumDzZ += dz * ((x[i] as number) - mean) * rstd;
+    const e = dy[i] as number;
+    sumE += e;
+    sumEZ += e * ((x[i] as number) - mean) * rstd;
   }
-  const a = sumDz / size;
-  const s = sumDzZ / size;
+  const a = sumE / size;
+  const s = sumEZ / size;
   for (let i = start; i < start + size; i++) {
     out[i] = rstd * ((dy[i] as number) - a - s * ((x[i] as number) - mean) * rstd);
   }
 }
 
-/** dz = C (1 - k z) dy */
+/** e = C (1 - k z) dy */
 function adaNormGradient({ size, x, dy, out }: Batch, start: number, mean: number, rstd: number): void {
-  let sumDz = 0;
-  let sumDzZ = 0;
+  let sumE = 0;
+  let sumEZ = 0;
   for (let i = start; i < start + size; i++) {
     const z = ((x[i] as number) - mean) * rstd;
-    const dz = SCALE * (1 - K * z) * (dy[i] as number);
-    sumDz += dz;
-    sumDzZ += dz * z;
+    const e = SCALE * (1 - K * z) * (dy[i] as number);
+    sumE += e;
+    sumEZ += e * z;
   }
-  const a = sumDz / size;
-  const s = sumDzZ / size;
+  const a = sumE / size;
+  const s = sumEZ / size;
   for (let i = start; i < start + size; i++) {
     const z = ((x[i] as number) - mean) * rstd;
     out[i] = rstd * (SCALE * (1 - K * z) * (dy[i] as number) - a - s * z);
   }
 }
 
-/** dz = gain dy; adds to dGain and dBias. */
+/** e = gain dy; adds to dGain and dBias. */
 function affineGradient(batch: Batch, start: number, mean: number, rstd: number): void {
   const { size, x, dy, out, gain, dGain, dBias } = batch;
-  let sumDz = 0;
-  let sumDzZ = 0;
+  let sumE = 0;
+  let sumEZ = 0;
   for (let i = 0; i < size; i++) {
-    const dyi = dy[start + i] as number;
+    const u = dy[start + i] as number;
     const z = ((x[start + i] as number) - mean) * rstd;
-    dGain[i] = (dGain[i] as number) + dyi * z;
-    dBias[i] = (dBias[i] as number) + dyi;
-    const dz = dyi * (gain[i] as number);
-    sumDz += dz;
-    sumDzZ += dz * z;
+    dGain[i] = (dGain[i] as number) + u * z;
+    dBias[i] = (dBias[i] as number) + u;
+    const e = u * (gain[i] as number);
+    sumE += e;
+    sumEZ += e * z;
   }
-  const a = sumDz / size;
-  const s = sumDzZ / size;
+  const a = sumE / size;
+  const s = sumEZ / size;
   for (let i = 0; i < size; i++) {
     const z = ((x[start + i] as number) - mean) * rstd;
     out[start + i] = rstd * ((dy[start + i] as number) * (gain[i] as number) - a - s * z);
   }
-}
-
-function batchOf(job: Job): Batch {
-  const { rows, size } = job;
-  return {
-    size,
-    x: inputs.x(job),
-    dy: job.kind === "backward" ? inputs.dy(job) : new Float32Array(0),
-    out: new Float32Array(rows * size),
-    mean: new Float64Array(rows),
-    rstd: new Float64Array(rows),
-    gain: inputs.gain(job),
-    bias: inputs.bias(job),
-    dGain: new Float32Array(size),
-    dBias: new Float32Array(size),
-  };
-}
-
-function taskOf(run: () => void, ...results: Numbers[]): Task {
-  return {
-    run,
-    result() {
-      run();
-      return results.map((numbers) => numbers.slice());
-    },
-    // The collector takes it.
-    free() {},
-  };
 }
 
 function forward(job: ForwardJob): Task {
