@@ -1,29 +1,45 @@
-/**
- * `npm run bench:kernels -- --before <adanorm.wasm>`: the kernels of this build beside those of another commit's module, called
- * directly on prepared calls, in alternating rounds of one process. Prints the ratio of their times, this build's first.
- */
-import { readFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import { type Abi, columnsBytes } from "../src/abi.ts";
-import { writeCall } from "../test/call.ts";
+/** The kernels of two modules beside each other, called directly on blocks that are written once, in alternating rounds. */
+import { type Abi, columnsBytes } from "../../src/abi.ts";
+import { writeCall } from "../../test/call.ts";
 
 const SHAPES = [
   [8, 64],
+  [12, 64],
+  [64, 64],
   [1, 768],
   [32, 768],
   [1024, 768],
+  [8192, 768],
 ] as const;
-const NORMS = ["layerNorm", "adaNorm", "rmsNorm"] as const;
 const PASSES = ["forward", "backward", "backward, columns"] as const;
+/** What is measured of each norm; "rows" are the row reductions. */
+const WHAT: Record<string, readonly string[]> = {
+  layerNorm: PASSES,
+  adaNorm: ["forward", "backward"],
+  rmsNorm: PASSES,
+  rows: ["sum", "max"],
+};
 
 /** Pairs of instances, each with a memory of its own: where a batch happens to lie is worth a per cent or two. */
 const PAIRS = 5;
-const ROUNDS = 60;
-/** Of one measurement: long beside the clock's resolution, short beside what disturbs it. */
-const ROUND_US = 150;
 const WARM_UP_MS = 30;
+
+/** How an engine measures. */
+export interface Clock {
+  /** Of one measurement: long beside the clock's resolution, short beside what disturbs it. */
+  roundUs: number;
+  rounds: number;
+}
+
+/** Regular expressions for what is wanted, as "layerNorm forward", and for shapes, as "8x64". */
+export interface Wanted {
+  only: string;
+  shape: string;
+}
+
+/** One pass of a norm on batches in a memory of its own. */
+export type Run = () => unknown;
+export type Prepare = (module: WebAssembly.Module, norm: string, pass: string, rows: number, size: number) => Run;
 
 /** Numbers that are nearly normal, the same in every run. */
 function normal(length: number, seed: number): Float32Array {
@@ -38,10 +54,6 @@ function normal(length: number, seed: number): Float32Array {
     return sum;
   });
 }
-
-/** One pass of a norm on batches in a memory of its own, prepared. */
-export type Run = () => unknown;
-export type Prepare = (module: WebAssembly.Module, norm: string, pass: string, rows: number, size: number) => Run;
 
 /** Where everything lies, at the same places for every module, and what is there. */
 export function place(rows: number, size: number) {
@@ -78,21 +90,27 @@ const prepare: Prepare = (module, norm, pass, rows, size) => {
     ...(norm === "layerNorm" && { bias }),
     ...(pass === "backward, columns" && { columns }),
   });
+  if (pass === "sum") return () => abi.rowSum(x, means, rows, size);
+  if (pass === "max") return () => abi.rowMax(x, means, rows, size);
   abi.statistics(call, 0, rows);
   return pass === "forward" ? () => abi.forward(call, 0, rows) : () => abi.backward(call, 0, rows);
 };
 
 /** Microseconds of one call, over so many. */
 function time(run: Run, calls: number): number {
-  const start = process.hrtime.bigint();
+  const start = performance.now();
   for (let i = 0; i < calls; i++) run();
-  return Number(process.hrtime.bigint() - start) / 1000 / calls;
+  return ((performance.now() - start) * 1000) / calls;
 }
 
-function warmUp(run: Run): number {
+function warmUp(run: Run, roundUs: number): number {
   const end = performance.now() + WARM_UP_MS;
   let calls = 1;
-  while (performance.now() < end) calls = Math.max(1, Math.round(ROUND_US / time(run, calls)));
+  while (performance.now() < end) {
+    // A coarse clock may have found no time at all.
+    const us = Math.max(time(run, calls), 0.001);
+    calls = Math.max(1, Math.round(Math.min(roundUs / us, calls * 10)));
+  }
   return calls;
 }
 
@@ -100,12 +118,12 @@ const quantile = (values: number[], q: number) =>
   values.sort((a, b) => a - b)[Math.floor(q * (values.length - 1))] as number;
 
 /** The ratio of two programs' times, and the time of the first in microseconds: of low quantiles, the median over pairs. */
-function compare(makeNew: () => Run, makeOld: () => Run): { ratio: number; us: number } {
+function compare(makeNew: () => Run, makeOld: () => Run, { roundUs, rounds }: Clock): { ratio: number; us: number } {
   const found = Array.from({ length: PAIRS }, () => {
     const [now, before] = [makeNew(), makeOld()];
-    const calls = Math.max(warmUp(before), warmUp(now));
+    const calls = Math.max(warmUp(before, roundUs), warmUp(now, roundUs));
     const [nows, befores]: [number[], number[]] = [[], []];
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       // Each goes first every other time.
       if (round % 2) nows.push(time(now, calls));
       befores.push(time(before, calls));
@@ -114,48 +132,36 @@ function compare(makeNew: () => Run, makeOld: () => Run): { ratio: number; us: n
     const us = quantile(nows, 0.1);
     return { us, ratio: us / quantile(befores, 0.1) };
   });
-  return {
-    ratio: quantile(
-      found.map((one) => one.ratio),
-      0.5,
-    ),
-    us: quantile(
-      found.map((one) => one.us),
-      0.5,
-    ),
-  };
+  const middle = (of: (one: (typeof found)[number]) => number) => quantile(found.map(of), 0.5);
+  return { ratio: middle(({ ratio }) => ratio), us: middle(({ us }) => us) };
 }
 
-/** Prints the table. */
-export function run(prepareOld: Prepare = prepare): void {
-  const { values } = parseArgs({
-    options: {
-      before: { type: "string" },
-      now: { type: "string", default: "build/adanorm.wasm" },
-      only: { type: "string", default: "" },
-      shape: { type: "string", default: "" },
-    },
-  });
-  if (!values.before) throw new Error("--before <path to another commit's adanorm.wasm> is missing");
-  const compiled = (path: string) => new WebAssembly.Module(Uint8Array.from(readFileSync(path)));
-  const [now, before] = [compiled(values.now), compiled(values.before)];
-  console.log(`this build / ${values.before}, Node ${process.versions.node}, ${cpus()[0]?.model.trim()}`);
-  const shapes = SHAPES.filter((shape) => shape.join("x").match(values.shape));
-  console.log(`${"".padEnd(28)}${shapes.map((shape) => shape.join("x").padStart(18)).join("")}`);
-  for (const norm of NORMS) {
-    for (const pass of PASSES) {
-      if (norm === "adaNorm" && pass === "backward, columns") continue;
-      if (!`${norm} ${pass}`.match(values.only)) continue;
+/**
+ * The table of ratios, this build's time first, as lines.
+ *
+ * @param prepareOld how the other module is called; as this one if left out.
+ */
+export function* contest(
+  now: WebAssembly.Module,
+  before: WebAssembly.Module,
+  { only, shape }: Wanted,
+  clock: Clock,
+  prepareOld: Prepare = prepare,
+): Generator<string> {
+  const shapes = SHAPES.filter((one) => one.join("x").match(shape));
+  yield `${"".padEnd(28)}${shapes.map((one) => one.join("x").padStart(20)).join("")}`;
+  for (const [norm, passes] of Object.entries(WHAT)) {
+    for (const pass of passes) {
+      if (!`${norm} ${pass}`.match(only)) continue;
       const cells = shapes.map(([rows, size]) => {
         const { ratio, us } = compare(
           () => prepare(now, norm, pass, rows, size),
           () => prepareOld(before, norm, pass, rows, size),
+          clock,
         );
         return `${ratio.toFixed(3)} ${us.toFixed(2).padStart(9)} us`;
       });
-      console.log(`${`${norm} ${pass}`.padEnd(28)}${cells.map((cell) => cell.padStart(18)).join("")}`);
+      yield `${`${norm} ${pass}`.padEnd(28)}${cells.map((cell) => cell.padStart(20)).join("")}`;
     }
   }
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) run();
