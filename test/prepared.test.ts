@@ -222,6 +222,26 @@ describe("after memory was freed", () => {
     },
   );
 
+  test.each(["y", "sum"] as const)("a run of forward refuses a result that was made for it: %s", (freed) => {
+    const call = kernels.layerNorm({ size }).prepareForward(matrixOf(1), { residual: matrixOf(2) });
+    call.result[freed].free();
+    expect(() => call.run()).toThrow(
+      new TypeError(`Prepared.run: ${freed}: expected a live Matrix, got one that was freed`),
+    );
+  });
+
+  test.each(["dx", "dGain", "dBias"] as const)(
+    "a run of backward refuses a result that was made for it: %s",
+    (freed) => {
+      const params = { gain: param(3), bias: param(4) };
+      const call = kernels.layerNorm({ size }).prepareBackward(matrixOf(1), matrixOf(2), undefined, params);
+      (call.result[freed] as Matrix).free();
+      expect(() => call.run()).toThrow(
+        new TypeError(`Prepared.run: ${freed}: expected a live Matrix, got one that was freed`),
+      );
+    },
+  );
+
   test("a freed call is refused, and frees what it made but not what it was given", () => {
     const norm = kernels.layerNorm({ size });
     const [x, out] = [matrixOf(1), matrixOf(2)];

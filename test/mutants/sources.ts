@@ -35,7 +35,7 @@ const SUBJECTS: Subject[] = [
     mutates: (file) => !isOfReference(file) && !isOfTensorFlow(file),
     tests: tests(
       ...["errors", "names", "load", "entries", "norms", "aliasing", "rows", "special", "stats", "stride", "safety"],
-      ...["tiles", "memory", "residual", "storage"],
+      ...["places", "prepared", "tiles", "memory", "residual", "storage", "embedded"],
     ),
     builtReference: true,
   },
