@@ -68,11 +68,14 @@ const routes: Action = (world, random, counts) => {
   const call = drawCall(random);
   const { kernels } = world;
   const want = onArrays(kernels, call);
-  if (world.bytes + 10 * call.x.byteLength < world.budget)
-    checkSame(call, "on matrices", onMatrices(kernels, call), want);
+  if (world.bytes + 10 * call.x.byteLength < world.budget) {
+    for (const way of ["ordinary", random.uniform() < 0.9 ? "prepared" : "dropped"] as const) {
+      checkSame(call, `on matrices, ${way}`, onMatrices(kernels, call, way), want);
+    }
+  }
   checkSame(call, "in place", inPlace(kernels, call), want);
   checkSame(call, "in parts", inParts(kernels, call, random), want);
-  counts.calls = (counts.calls ?? 0) + 9;
+  counts.calls = (counts.calls ?? 0) + 13;
 };
 
 /** The world holds a result, and checks later that it is unchanged. */

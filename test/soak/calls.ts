@@ -1,5 +1,5 @@
 /** Random calls of forward and backward, by every route to the same bytes. */
-import type { DType, ForwardOptions, Kernels, Matrix, Norm, RowStats } from "adanorm";
+import type { DType, ForwardOptions, Kernels, Matrix, Norm, RowStats, SummedForward } from "adanorm";
 import type { Random } from "../accuracy/random.ts";
 import type { Elements } from "../accuracy/storage.ts";
 import type { NormName } from "../accuracy/subjects.ts";
@@ -71,8 +71,12 @@ export function onArrays(kernels: Kernels, call: Call): Results {
   return { y, ...(sum && { sum }), mean, rstd, ...arraysOf(norm.backward(dy, sum ?? x, { mean, rstd }, given)) };
 }
 
-/** On matrices, which are made and freed here; backward computes the statistics again. */
-export function onMatrices(kernels: Kernels, call: Call): Results {
+/**
+ * On matrices, which are made and freed here; backward computes the statistics again.
+ *
+ * @param way "prepared": by prepared calls that run twice and are freed; "dropped": all but their results is left to the collector.
+ */
+export function onMatrices(kernels: Kernels, call: Call, way: "ordinary" | "prepared" | "dropped"): Results {
   const { size, dtype } = call;
   const made: Matrix[] = [];
   const place = (elements: Elements | undefined, type = dtype) => {
@@ -89,6 +93,18 @@ export function onMatrices(kernels: Kernels, call: Call): Results {
     const norm = normOf(kernels, call);
     const [gain, bias, residual, dSum] = [param(call.gain), param(call.bias), place(call.residual), place(call.dSum)];
     const [x, dy] = [batch(call.x), batch(call.dy)];
+    if (way !== "ordinary") {
+      const forwardCall = norm.prepareForward(x, { gain, bias, residual } as { residual: Matrix });
+      const { sum } = forwardCall.run() as SummedForward<Matrix>;
+      const backwardCall = norm.prepareBackward(dy, sum ?? x, forwardCall, { gain, bias, dSum });
+      backwardCall.run();
+      const { dx, dGain, dBias } = backwardCall.run();
+      const { y, ...others } = forwardCall.run();
+      const results = arraysOf({ y, ...others, dx, dGain, dBias });
+      if (way === "prepared") for (const prepared of [backwardCall, forwardCall]) prepared.free();
+      else for (const matrix of [y, sum, dx, dGain, dBias]) if (matrix) made.push(matrix as Matrix);
+      return results;
+    }
     const forward = norm.forward(x, { gain, bias, residual } as { residual: Matrix });
     made.push(forward.y);
     if (forward.sum) made.push(forward.sum);
