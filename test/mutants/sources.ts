@@ -133,6 +133,7 @@ function run(subject: Subject, files: string[], share: number): Made[] {
       "!build/**",
       "!src/**",
       "!test/**",
+      "!scripts/**",
       "!package.json",
       "!tsconfig.json",
       "test/*/**/node_modules",
