@@ -1,11 +1,13 @@
 /**
- * Forward: the statistics of a row, the scalars that follow from them, one pass that writes it. Rows go in pairs: while those
- * of one pair are written, the sums of the next are taken; where a residual is added, the statistics are taken with that.
+ * Forward: the statistics of a row, the scalars that follow from them, one pass that writes it. Long rows go in pairs: while
+ * those of one pair are written, the sums of the next are taken. Short rows, and sums with a residual, go in blocks: the sums
+ * of all rows, their statistics two rows at a time, then y.
  */
+import { Stored, Summed, sumRows } from "./batches";
 import { Call } from "./call";
-import { Factors, Forward } from "./formulas/forward";
-import { AHEAD, addRow, mapAndSumRow, writeRow } from "./maps";
-import { factorsFitSingle, needsSplit, precisionOf, rowFitsSingle } from "./precision";
+import { Factors } from "./formulas/forward";
+import { AHEAD, mapAndSumRow, writeRows } from "./pairs";
+import { areOrdinary, factorsFitSingle } from "./precision";
 import {
   mean,
   moments,
@@ -14,12 +16,14 @@ import {
   momentsOfSums,
   reciprocalStd,
   SHORT,
+  settleTwoRows,
   squares,
 } from "./statistics";
+import { LONG } from "./sums";
 
 /**
- * Bytes of the rows that a residual is added to at a time: few enough to find their sums in a cache, and as many as that
- * allows, because switching passes throws prefetched data away.
+ * Bytes of the rows in a block: few enough to find them in a cache when they are written, and as many as that allows, because
+ * switching passes throws prefetched data away.
  */
 const CACHED_BYTES: usize = 1 << 20;
 
@@ -32,32 +36,44 @@ const CACHED_BYTES: usize = 1 << 20;
 export function forward<F>(call: Call, from: i32, rows: i32): bool {
   const factors = changetype<Factors<F>>(0);
   const factorsFit = factorsFitSingle(factors.scale(call), factors.k(call));
+  const end = from + rows;
   if (call.residual) {
-    forwardOfSum<F>(call, from, rows, factorsFit);
+    forwardInBlocks<F>(call, from, end, factorsFit);
     return false;
   }
-  const end = from + rows;
-  statistics(call, from, min(rows, AHEAD));
+  if (call.size < LONG) return forwardInBlocks<F>(call, from, end, factorsFit);
+  return forwardAhead<F>(call, from, end, factorsFit);
+}
+
+/** The sums of the rows that are normalised. */
+function sumInputs(call: Call, from: i32, end: i32): void {
+  if (call.residual) sumRows<Summed>(call, from, end);
+  else sumRows<Stored>(call, from, end);
+}
+
+/** Two rows at a time; while these are written, the sums of the next two are taken. */
+function forwardAhead<F>(call: Call, from: i32, end: i32, factorsFit: bool): bool {
   let allFit = factorsFit;
-  for (let row = from; row < end; ) {
-    const rstd = call.rstd(row);
-    const fits = factorsFit && rowFitsSingle(rstd);
-    const split = needsSplit(call.mean(row), rstd);
-    if (end - row >= 2 * AHEAD && call.size >= SHORT && fits && !split) {
-      const nextRstd = call.rstd(row + 1);
-      if (rowFitsSingle(nextRstd) && !needsSplit(call.mean(row + 1), nextRstd)) {
-        writeAndSumRow<F>(call, row);
-        writeAndSumRow<F>(call, row + 1);
-        row += AHEAD;
-        settle(call, row, call.xAt(row));
-        settle(call, row + 1, call.xAt(row + 1));
-        continue;
-      }
+  let row = from;
+  let next = min(row + AHEAD, end);
+  sumRows<Stored>(call, row, next);
+  settleRows(call, row, next);
+  while (row < end) {
+    const afterNext = min(next + AHEAD, end);
+    const ordinary =
+      factorsFit &&
+      afterNext - row == 2 * AHEAD &&
+      areOrdinary(v128.load(call.meanAt(row)), v128.load(call.rstdAt(row)));
+    if (ordinary) {
+      writeAndSumRow<F>(call, row);
+      writeAndSumRow<F>(call, row + 1);
+    } else {
+      allFit = writeRows<F>(call, row, next, factorsFit) && allFit;
+      sumRows<Stored>(call, next, afterNext);
     }
-    allFit = allFit && fits;
-    writeRow<Forward<F>>(call, row, precisionOf(fits, split), rstd, 0, 0);
-    if (end - row > AHEAD) statistics(call, row + AHEAD, 1);
-    row++;
+    settleRows(call, next, afterNext);
+    row = next;
+    next = afterNext;
   }
   return allFit;
 }
@@ -71,24 +87,23 @@ function writeAndSumRow<F>(call: Call, row: i32): void {
   mapAndSumRow<F>(call, row, f32x4.splat(<f32>call.mean(row)), f32x4.splat(<f32>factor), f32x4.splat(<f32>slope));
 }
 
-/** The same of sums with a residual: as many rows as a cache holds are added up and their statistics taken, then written. */
-function forwardOfSum<F>(call: Call, from: i32, rows: i32, factorsFit: bool): void {
-  const end = from + rows;
+/** Block by block: the sums of all its rows, their statistics, then y. */
+function forwardInBlocks<F>(call: Call, from: i32, end: i32, factorsFit: bool): bool {
   const cached = max(<i32>(CACHED_BYTES / (<usize>call.size * sizeof<f32>())), 1);
-  for (let start = from; start < end; start += cached) {
+  let allFit = true;
+  for (let start = from; start < end; ) {
     const stop = min(start + cached, end);
-    for (let row = start; row < stop; row++) addRow(call, row);
-    // By themselves: what one row waits for, its divisions and its root, leaves time for the next.
-    for (let row = start; row < stop; row++) {
-      if (call.size >= SHORT) settle(call, row, call.sumAt(row));
-      else findStatistics(call, row, call.sumAt(row));
+    if (call.size >= SHORT) {
+      sumInputs(call, start, stop);
+      settleRows(call, start, stop);
+    } else {
+      if (call.residual) sumRows<Summed>(call, start, stop);
+      for (let row = start; row < stop; row++) findStatistics(call, row, call.inputAt(row));
     }
-    for (let row = start; row < stop; row++) {
-      const rstd = call.rstd(row);
-      const precision = precisionOf(factorsFit && rowFitsSingle(rstd), needsSplit(call.mean(row), rstd));
-      writeRow<Forward<F>>(call, row, precision, rstd, 0, 0);
-    }
+    allFit = writeRows<F>(call, start, stop, factorsFit) && allFit;
+    start = stop;
   }
+  return allFit;
 }
 
 /** Mean and rstd of rows of x alone, as forward finds them. */
@@ -103,8 +118,20 @@ function findStatistics(call: Call, row: i32, x: usize): void {
   storeStatistics(call, row);
 }
 
-/** Makes mean and rstd of a row that begins at `x` of its sums of x and x^2, which lie in their places. */
-function settle(call: Call, row: i32, x: usize): void {
+/** Makes means and rstds of rows of their sums of x and x^2, which lie in their places. */
+function settleRows(call: Call, from: i32, end: i32): void {
+  let row = from;
+  for (; row + 1 < end; row += 2) {
+    if (settleTwoRows(call, row)) continue;
+    settle(call, row);
+    settle(call, row + 1);
+  }
+  if (row < end) settle(call, row);
+}
+
+/** The same of one row. */
+function settle(call: Call, row: i32): void {
+  const x = call.inputAt(row);
   if (call.centred) momentsOfSums(x, call.size, call.mean(row), call.rstd(row));
   else momentsAtOriginOfSums(x, call.size, call.rstd(row));
   storeStatistics(call, row);

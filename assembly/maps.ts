@@ -1,24 +1,19 @@
 /**
- * Passes that write a row: by a formula, or the sum of two rows, with the sums of a row on the way. Written once over lanes
- * (single or double precision), centring and formula.
+ * Passes that write one row: by a formula, or the sum of two rows. Written once over lanes (single or double precision),
+ * centring and formula.
  *
  * Tails are handled in vectors of which only the row's own lanes are read, summed and written.
  */
 
 import { Call } from "./call";
-import { Origin, Split, Whole } from "./formulas/centring";
-import { Value } from "./formulas/elements";
-import { Forward } from "./formulas/forward";
-import { Double, Single, sumLanes } from "./lanes";
+import { Split, Whole } from "./formulas/centring";
+import { Double, Single } from "./lanes";
 import { Precision } from "./precision";
-import { blockOf, sum0, sum1, sumElements } from "./sums";
 
 /** Vectors that a map takes at a time: as many independent operations hide the latency of one. */
 const GROUP: usize = 4;
 /** Elements of a row that fill no group: this many at most. */
-const REST: i32 = 15;
-/** How many rows ahead of the one that it writes mapAndSumRow sums. */
-export const AHEAD: i32 = 2;
+export const REST: i32 = 15;
 
 /** One vector of a map. */
 @unmanaged
@@ -166,7 +161,7 @@ export function writeRow<M>(call: Call, row: i32, precision: Precision, rstd: f6
 /** One vector of out = x + addend. */
 @unmanaged
 @final
-class Added {
+export class Added {
   @inline of(x: usize, addend: usize, out: usize): v128 {
     const sum = f32x4.add(v128.load(x), v128.load(addend));
     v128.store(out, sum);
@@ -201,115 +196,4 @@ export function addElements(x: usize, addend: usize, out: usize, size: i32): voi
     const n = <i32>((end - out) / lanes.bytes());
     lanes.storePart(out, lanes.add(lanes.loadPart(x, n), lanes.loadPart(addend, n)), n);
   }
-}
-
-/**
- * sum = x + residual of one row and, on the way, the sums of that and of its squares, in sumElements' order, which go where
- * the row's mean and rstd are to be.
- */
-export function addRow(call: Call, row: i32): void {
-  const lanes = changetype<Single>(0);
-  const added = changetype<Added>(0);
-  const step = lanes.bytes() * <usize>lanes.width();
-  const none = f64x2.splat(0);
-  let x = call.xAt(row);
-  let residual = call.residual + <usize>row * call.residualStride;
-  let out = call.sumAt(row);
-  let sums = none;
-  let squares = none;
-  const block = step * blockOf(call.size);
-  const rest = call.size & REST;
-  const end = out + <usize>(call.size - rest) * lanes.bytes();
-  while (out < end) {
-    let v = none;
-    let w = none;
-    const blockEnd = min(out + block, end);
-    do {
-      const f0 = added.of(x, residual, out);
-      const f1 = added.of(x + step, residual + step, out + step);
-      const f2 = added.of(x + step * 2, residual + step * 2, out + step * 2);
-      const f3 = added.of(x + step * 3, residual + step * 3, out + step * 3);
-      const w01 = lanes.madd(f1, f1, lanes.mul(f0, f0));
-      const w23 = lanes.madd(f3, f3, lanes.mul(f2, f2));
-      v = lanes.add(v, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
-      w = lanes.add(w, lanes.add(w01, w23));
-      x += step * GROUP;
-      residual += step * GROUP;
-      out += step * GROUP;
-    } while (out < blockEnd);
-    sums = f64x2.add(sums, lanes.widen(v));
-    squares = f64x2.add(squares, lanes.widen(w));
-  }
-  if (rest) addElements(x, residual, out, rest);
-  storeSums(call, row, sums, squares, out);
-}
-
-/**
- * Writes y of one row, whose mean is whole, and takes the sums of the row AHEAD of it and of its squares, in sumElements'
- * order, which go where that row's mean and rstd are to be: what the one waits for leaves time for the other.
- */
-export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, slope: v128): void {
-  const lanes = changetype<Single>(0);
-  const map = changetype<Forward<F>>(0);
-  const mapped = changetype<Mapped<Single, Whole, Forward<F>>>(0);
-  const step = lanes.bytes() * <usize>lanes.width();
-  const none = f64x2.splat(0);
-  let x = call.xAt(row);
-  let gain: usize = map.usesGain() ? call.gain : 0;
-  let bias: usize = map.usesBias() ? call.bias : 0;
-  let y = call.yAt(row);
-  let ahead = call.xAt(row + AHEAD);
-  let sums = none;
-  let squares = none;
-  const block = step * blockOf(call.size);
-  const rest = call.size & REST;
-  const end = x + <usize>(call.size - rest) * lanes.bytes();
-  while (x < end) {
-    let v = none;
-    let w = none;
-    const blockEnd = min(x + block, end);
-    do {
-      lanes.store(y, mapped.of(x, 0, gain, bias, mean, none, factor, slope, none, none));
-      lanes.store(y + step, mapped.of(x + step, 0, gain + step, bias + step, mean, none, factor, slope, none, none));
-      lanes.store(
-        y + step * 2,
-        mapped.of(x + step * 2, 0, gain + step * 2, bias + step * 2, mean, none, factor, slope, none, none),
-      );
-      lanes.store(
-        y + step * 3,
-        mapped.of(x + step * 3, 0, gain + step * 3, bias + step * 3, mean, none, factor, slope, none, none),
-      );
-      const f0 = lanes.load(ahead);
-      const f1 = lanes.load(ahead + step);
-      const f2 = lanes.load(ahead + step * 2);
-      const f3 = lanes.load(ahead + step * 3);
-      const w01 = lanes.madd(f1, f1, lanes.mul(f0, f0));
-      const w23 = lanes.madd(f3, f3, lanes.mul(f2, f2));
-      v = lanes.add(v, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
-      w = lanes.add(w, lanes.add(w01, w23));
-      x += step * GROUP;
-      ahead += step * GROUP;
-      if (map.usesGain()) gain += step * GROUP;
-      if (map.usesBias()) bias += step * GROUP;
-      y += step * GROUP;
-    } while (x < blockEnd);
-    sums = f64x2.add(sums, lanes.widen(v));
-    squares = f64x2.add(squares, lanes.widen(w));
-  }
-  if (rest) mapRow<Single, Whole, Forward<F>>(call, row, call.size - rest, call.rstd(row), 0, 0);
-  storeSums(call, row + AHEAD, sums, squares, ahead);
-}
-
-/** Puts the sums of a row where they go, once those of its last elements, which fill no group, are added. */
-function storeSums(call: Call, row: i32, sums: v128, squares: v128, last: usize): void {
-  let restSum: f64 = 0;
-  let restSquares: f64 = 0;
-  const rest = call.size & REST;
-  if (rest) {
-    sumElements<Single, Origin, Value>(last, rest, 0);
-    restSum = sum0;
-    restSquares = sum1;
-  }
-  store<f64>(call.meanAt(row), sumLanes(sums) + restSum);
-  store<f64>(call.rstdAt(row), sumLanes(squares) + restSquares);
 }

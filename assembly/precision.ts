@@ -12,9 +12,12 @@ export function precisionOf(single: bool, split: bool): Precision {
   return single ? (split ? Precision.Split : Precision.Single) : Precision.Double;
 }
 
+const SMALLEST_RSTD_OF_SINGLE: f64 = 2.3283064365386963e-10; // 2^-32
+const LARGEST_RSTD_OF_SINGLE: f64 = 4294967296.0; // 2^32
+
 /** Whether 1 / sigma is that of a row whose centred elements, and their products with 1 / sigma, f32 holds. */
 export function rowFitsSingle(rstd: f64): bool {
-  return rstd >= 2.3283064365386963e-10 && rstd <= 4294967296.0; // 2^-32, 2^32
+  return rstd >= SMALLEST_RSTD_OF_SINGLE && rstd <= LARGEST_RSTD_OF_SINGLE;
 }
 
 /** The same for a row of gradients, which are multiplied by centred elements before they are by 1 / sigma. */
@@ -59,6 +62,16 @@ function isModerate(factor: f64): bool {
 export function sumFitsSingle(scalar: f64): bool {
   const magnitude = abs(scalar);
   return magnitude == 0 || (magnitude >= 7.888609052210118e-31 && magnitude <= 1.2676506002282294e30); // 2^-100, 2^100
+}
+
+/** Whether f32 can take both of two rows with their means whole: rowFitsSingle, and not needsSplit, of both. */
+export function areOrdinary(means: v128, rstds: v128): bool {
+  const fit = v128.and(
+    f64x2.ge(rstds, f64x2.splat(SMALLEST_RSTD_OF_SINGLE)),
+    f64x2.le(rstds, f64x2.splat(LARGEST_RSTD_OF_SINGLE)),
+  );
+  const whole = f64x2.le(f64x2.mul(f64x2.abs(means), rstds), f64x2.splat(1));
+  return i64x2.all_true(v128.and(fit, whole));
 }
 
 /** Whether the mean is so far off, in units of sigma, that rounding it to f32 would show in z. */

@@ -2,6 +2,7 @@
  * Mean and squares of a row, by the cheapest algorithm that is exact enough for it, and what follows from them.
  */
 
+import { Call } from "./call";
 import { Origin, Whole } from "./formulas/centring";
 import { Value } from "./formulas/elements";
 import { Double, Single } from "./lanes";
@@ -102,6 +103,35 @@ function momentsAtOriginInDouble(x: usize, size: i32): void {
 export function reciprocalStd(variance: f64, eps: f64, epsAtStd: bool): f64 {
   const r = 1 / (epsAtStd ? sqrt(variance) + eps : sqrt(variance + eps));
   return r == Infinity && eps > 0 ? f64.MAX_VALUE : r;
+}
+
+/**
+ * Makes means and rstds of two rows of their sums of x and x^2, which lie in their places: by the same operations as
+ * momentsOfSums and reciprocalStd, on both rows at once. Returns false, and stores nothing, where either row takes more than
+ * one pass.
+ */
+export function settleTwoRows(call: Call, row: i32): bool {
+  const size = f64x2.splat(<f64>call.size);
+  const sums = v128.load(call.meanAt(row));
+  let squares = v128.load(call.rstdAt(row));
+  let means = f64x2.splat(0);
+  let served = i64x2(-1, -1);
+  if (call.centred) {
+    means = f64x2.div(sums, size);
+    const off = f64x2.mul(sums, means);
+    squares = f64x2.sub(squares, off);
+    served = f64x2.le(f64x2.mul(off, f64x2.splat(4)), squares);
+  }
+  served = v128.and(served, f64x2.ge(squares, f64x2.mul(f64x2.splat(SMALLEST), size)));
+  served = v128.and(served, f64x2.le(squares, f64x2.mul(f64x2.splat(LARGEST), size)));
+  if (!i64x2.all_true(served)) return false;
+  const variances = f64x2.div(squares, f64x2.splat(<f64>(call.size - call.ddof)));
+  const eps = f64x2.splat(call.eps);
+  const sigmas = call.epsAtStd ? f64x2.add(f64x2.sqrt(variances), eps) : f64x2.sqrt(f64x2.add(variances, eps));
+  v128.store(call.meanAt(row), means);
+  // Finite: these variances are not near 0.
+  v128.store(call.rstdAt(row), f64x2.div(f64x2.splat(1), sigmas));
+  return true;
 }
 
 /** kappa = sigma / sqrt(variance), which the derivative of sigma brings in with epsAtStd; 0 for a constant row. */

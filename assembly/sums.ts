@@ -28,7 +28,7 @@ const LONG_BLOCK: usize = 8;
  * second passes for statistics, where x - mean has been rounded too.
  */
 const SHORT_BLOCK: usize = 4;
-const LONG: i32 = 256;
+export const LONG: i32 = 256;
 /** The same where blocks are in double precision, and added with what rounding takes from their sum. */
 const EXACT_BLOCK: usize = 64;
 
@@ -213,20 +213,51 @@ export function extremeRow<L, M>(x: usize, size: i32): f64 {
   const end = x + <usize>size * lanes.bytes();
   let m0 = lanes.loadSplat(x);
   let m1 = m0;
-  const pairsEnd = end - ((end - x) % (step * 2));
+  let signs0 = m0;
+  let signs1 = m0;
+  let areNaN0 = f32x4.ne(m0, m0);
+  let areNaN1 = areNaN0;
+  const pairsEnd = end - ((end - x) % (step * PAIR));
   while (x < pairsEnd) {
-    m0 = extreme.of(m0, lanes.load(x));
-    m1 = extreme.of(m1, lanes.load(x + step));
-    x += step * 2;
+    const x0 = lanes.load(x);
+    const x1 = lanes.load(x + step);
+    m0 = extreme.of(m0, x0);
+    m1 = extreme.of(m1, x1);
+    signs0 = extreme.signs(signs0, x0);
+    signs1 = extreme.signs(signs1, x1);
+    areNaN0 = v128.or(areNaN0, f32x4.ne(x0, x0));
+    areNaN1 = v128.or(areNaN1, f32x4.ne(x1, x1));
+    x += step * PAIR;
   }
   while (x < end) {
-    m0 = extreme.of(m0, lanes.loadSplat(x));
+    const one = lanes.loadSplat(x);
+    m0 = extreme.of(m0, one);
+    signs0 = extreme.signs(signs0, one);
+    areNaN0 = v128.or(areNaN0, f32x4.ne(one, one));
     x += lanes.bytes();
   }
-  m0 = extreme.of(m0, m1);
-  m0 = extreme.of(m0, f32x4.shuffle(m0, m0, 2, 3, 2, 3));
-  m0 = extreme.of(m0, f32x4.shuffle(m0, m0, 1, 1, 1, 1));
-  return <f64>f32x4.extract_lane(m0, 0);
+  if (v128.any_true(v128.or(areNaN0, areNaN1))) return NaN;
+  const m = changetype<Fold<M>>(0).across(extreme.of(m0, m1));
+  const signs = changetype<Fold<M>>(0).signsAcross(extreme.signs(signs0, signs1));
+  const found = f32x4.extract_lane(m, 0);
+  if (found == 0) return i32x4.extract_lane(signs, 0) < 0 ? -0.0 : 0;
+  return <f64>found;
+}
+
+/** The extreme, or the signs, of four lanes, in the first. */
+@unmanaged
+@final
+class Fold<M> {
+  @inline across(m: v128): v128 {
+    const extreme = changetype<M>(0);
+    m = extreme.of(m, f32x4.shuffle(m, m, 2, 3, 2, 3));
+    return extreme.of(m, f32x4.shuffle(m, m, 1, 1, 1, 1));
+  }
+  @inline signsAcross(signs: v128): v128 {
+    const extreme = changetype<M>(0);
+    signs = extreme.signs(signs, f32x4.shuffle(signs, signs, 2, 3, 2, 3));
+    return extreme.signs(signs, f32x4.shuffle(signs, signs, 1, 1, 1, 1));
+  }
 }
 
 /** How far the element that is farthest from the mean is off. For rows of numbers. */
