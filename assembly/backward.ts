@@ -8,7 +8,7 @@
 
 import { Call } from "./call";
 import { flushColumns, mapRowsAndSumColumns, sumColumns } from "./columns";
-import { Whole } from "./formulas/centring";
+import { Origin } from "./formulas/centring";
 import { Direct, GradientFactors, Input, PlainGradient } from "./formulas/gradients";
 import { Single } from "./lanes";
 import { mapRow, writeRow } from "./maps";
@@ -22,7 +22,7 @@ import {
   sumFitsSingle,
 } from "./precision";
 import { derivativeFactor, SHORT } from "./statistics";
-import { farthest, largestSquare, sum0, sum1, sumGradient } from "./sums";
+import { farthest, farthestOff, sum0, sum1, sumGradient } from "./sums";
 
 /** Rows whose columns are added in single precision before double precision takes over. */
 const FLUSHED: i32 = 8;
@@ -39,31 +39,45 @@ export function backward<G>(call: Call, from: i32, rows: i32): void {
   const columns: usize = gradient.isAda() ? 0 : call.columns;
   // With both statistics constant dx is rstd dz; and where that is dy times a scalar, x is not read at all.
   const scales = !gradient.usesX() && !gradient.usesGain() && isDetached(call);
-  for (let row = from; row < end; row++) {
-    const rstd = backwardRstd(call.rstd(row));
-    const split = needsSplit(call.mean(row), rstd);
-    const single = solve<G>(call, row, rstd, split);
+  for (let row = from; row < end; ) {
+    // Columns are summed by pairs of rows, which begin at even numbers. The others go in pairs too: while the one's sums are
+    // added up, the other's begin.
+    const number = call.first + row;
+    const isPair = (number & 1) == 0 && row + 1 < end;
+    const rstd0 = backwardRstd(call.rstd(row));
+    const precision0 = solve<G>(call, row, rstd0);
     const viaMean0 = viaMean;
     const viaStd0 = viaStd;
+    let rstd1: f64 = 0;
+    let precision1 = Precision.Double;
+    if (isPair) {
+      rstd1 = backwardRstd(call.rstd(row + 1));
+      precision1 = solve<G>(call, row + 1, rstd1);
+    }
+    const viaMean1 = viaMean;
+    const viaStd1 = viaStd;
     if (columns) {
-      const number = call.first + row;
-      const even = (number & 1) == 0;
       if (number % FLUSHED == 0) flushColumns(call);
+      const single = isPair && precision0 == Precision.Single && precision1 == Precision.Single;
       // Not where dx is rstd dz alone, as a row by itself has it: to take viaStd t from that, viaStd = 0, may change the sign
       // of a zero.
-      if (number >= FIRST && even && row + 1 < end && single && !split && !scales) {
-        const nextRstd = backwardRstd(call.rstd(row + 1));
-        if (!needsSplit(call.mean(row + 1), nextRstd) && solve<G>(call, row + 1, nextRstd, false)) {
-          writeTwoRows<G>(call, row, rstd, nextRstd, viaMean0, viaStd0);
-          row++;
-          continue;
-        }
+      if (single && number >= FIRST && !scales) {
+        writeTwoRows<G>(call, row, rstd0, rstd1, viaMean0, viaStd0);
+        row += 2;
+        continue;
       }
       // Before dx is written, which may be dy or x.
-      sumColumns(call, row, rstd, 0);
+      sumColumns(call, row, rstd0, 0);
+      if (isPair) sumColumns(call, row + 1, rstd1, 0);
     }
-    if (scales) writeRow<Direct<PlainGradient>>(call, row, precisionOf(single, false), rstd, 0, 0);
-    else writeRow<Input<G>>(call, row, precisionOf(single, split), rstd, viaMean0, viaStd0);
+    if (scales) {
+      writeRow<Direct<PlainGradient>>(call, row, precision0, rstd0, 0, 0);
+      if (isPair) writeRow<Direct<PlainGradient>>(call, row + 1, precision1, rstd1, 0, 0);
+    } else {
+      writeRow<Input<G>>(call, row, precision0, rstd0, viaMean0, viaStd0);
+      if (isPair) writeRow<Input<G>>(call, row + 1, precision1, rstd1, viaMean1, viaStd1);
+    }
+    row += isPair ? 2 : 1;
   }
 }
 
@@ -76,47 +90,67 @@ function isDetached(call: Call): bool {
 let viaMean: f64 = 0;
 let viaStd: f64 = 0;
 
-/** Sets viaMean and viaStd of a row, and tells whether f32 can take the row; with its mean split where `split` says so. */
-function solve<G>(call: Call, row: i32, rstd: f64, split: bool): bool {
+/** Finds the precision of a row, and sets viaMean and viaStd as that wants them. */
+function solve<G>(call: Call, row: i32, rstd: f64): Precision {
   const factors = changetype<GradientFactors<G>>(0);
   const k = factors.k(call);
   const size = call.size;
+  const mean = call.mean(row);
+  const split = needsSplit(mean, rstd);
   viaMean = 0;
   viaStd = 0;
   const single = size >= SHORT && factorsFitSingle(factors.scale(call), k) && gradientFitsSingle(rstd);
   if (isDetached(call)) {
-    return single && (!changetype<G>(0).usesX() || slopeFitsSingle(call.xAt(row), call.mean(row), rstd, k, size));
+    const fits = single && (!changetype<G>(0).usesX() || slopeFitsSingle(call.xAt(row), mean, rstd, k, size));
+    return precisionOf(fits, split);
   }
   const toMean = call.detachMean ? 0 : rstd / <f64>size;
   const kappa = derivativeFactor(rstd, call.eps, call.epsAtStd != 0);
   const toStd = call.detachStd ? 0 : (kappa * rstd * rstd * rstd) / <f64>(size - call.ddof);
-  if (single) {
-    sumGradient<G>(call, row, rstd, precisionOf(true, split));
-    viaMean = toMean * sum0;
-    viaStd = toStd * sum1;
-    if (
-      sumFitsSingle(sum0) &&
-      sumFitsSingle(sum1) &&
-      sumFitsSingle(viaMean) &&
-      sumFitsSingle(viaStd) &&
-      outlierFitsSingle(rstd * rstd * largestSquare, k, size)
-    )
-      return true;
+  // No less than this is the largest |t|, once sums about the origin have told.
+  let least: f64 = 0;
+  if (single && !split) {
+    sumGradient<G>(call, row, rstd, Precision.Single);
+    if (fitSingle(toMean, toStd, rstd, k, size)) {
+      // dx = rstd dz - viaMean - viaStd (x - mean)
+      viaMean -= viaStd * mean;
+      return Precision.Single;
+    }
+    least = max(farthestOff - 2 * abs(mean), 0);
+  }
+  if (single && outlierFitsSingle(rstd * least, k, size)) {
+    // Split serves a nearer mean too, and knows how far the elements are from it.
+    sumGradient<G>(call, row, rstd, Precision.Split);
+    if (fitSingle(toMean, toStd, rstd, k, size)) return Precision.Split;
   }
   sumGradient<G>(call, row, rstd, Precision.Double);
   // The mean first: where all dz are the same, rstd dz and viaMean are then, too, and dx is 0.
   viaMean = call.detachMean ? 0 : rstd * (sum0 / <f64>size);
   // The sum of a constant row is 0, whatever becomes of rstd^3.
   viaStd = sum1 == 0 ? sum1 : toStd * sum1;
-  return false;
+  return Precision.Double;
+}
+
+/** Sets viaMean and viaStd of the sums just found, and tells whether f32 can take a row that has these. */
+function fitSingle(toMean: f64, toStd: f64, rstd: f64, k: f64, size: i32): bool {
+  viaMean = toMean * sum0;
+  viaStd = toStd * sum1;
+  return (
+    sumFitsSingle(sum0) &&
+    sumFitsSingle(sum1) &&
+    sumFitsSingle(viaMean) &&
+    sumFitsSingle(viaStd) &&
+    outlierFitsSingle(rstd * farthestOff, k, size)
+  );
 }
 
 /**
- * Whether f32 can take a row in which the largest z^2 is this. Where one element makes up more than a quarter of the
+ * Whether f32 can take a row in which the largest |z| is this. Where one element makes up more than a quarter of the
  * variance, dx is the small difference of rstd dz and viaStd t there; where its z is large, it magnifies what rounding
  * x - mean alike in all of a binade has put into viaStd; and where k z is near 1, 1 - k z is a small difference too.
  */
-function outlierFitsSingle(largest: f64, k: f64, size: i32): bool {
+function outlierFitsSingle(z: f64, k: f64, size: i32): bool {
+  const largest = z * z;
   return largest <= 36 && 4 * largest <= <f64>size && k * k * largest <= LARGEST_SLOPE;
 }
 
@@ -131,8 +165,8 @@ function slopeFitsSingle(x: usize, mean: f64, rstd: f64, k: f64, size: i32): boo
 }
 
 /**
- * dx of a row and the next, which f32 can take with their means whole, and the sums down their columns. Of the first row
- * viaMean and viaStd are given; those of the second were found last.
+ * dx of a row and the next, which are both Single, and the sums down their columns. Of the first viaMean and viaStd are given;
+ * those of the second were found last.
  */
 function writeTwoRows<G>(call: Call, row: i32, rstd0: f64, rstd1: f64, viaMean0: f64, viaStd0: f64): void {
   const next = row + 1;
@@ -157,7 +191,7 @@ function writeTwoRows<G>(call: Call, row: i32, rstd0: f64, rstd1: f64, viaMean0:
     f32x4.splat(<f32>viaStd1),
   );
   if (rest < call.size) {
-    mapRow<Single, Whole, Input<G>>(call, row, rest, rstd0, viaMean0, viaStd0);
-    mapRow<Single, Whole, Input<G>>(call, next, rest, rstd1, viaMean1, viaStd1);
+    mapRow<Single, Origin, Input<G>>(call, row, rest, rstd0, viaMean0, viaStd0);
+    mapRow<Single, Origin, Input<G>>(call, next, rest, rstd1, viaMean1, viaStd1);
   }
 }

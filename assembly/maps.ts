@@ -6,7 +6,7 @@
  */
 
 import { Call } from "./call";
-import { Split, Whole } from "./formulas/centring";
+import { Origin, Split, Whole } from "./formulas/centring";
 import { Double, Single } from "./lanes";
 import { Precision } from "./precision";
 
@@ -45,7 +45,8 @@ class Mapped<L, C, M> {
 
 /**
  * Writes the columns of a row from `column` on by the map M, where t = x - mean: y by a formula of forward, dx by one of a
- * gradient, to which viaMean and viaStd belong. What is written may lie where x, the residual or dy does.
+ * gradient, to which viaMean and viaStd belong. About the origin t is x, and viaMean has viaStd mean taken from it. What is
+ * written may lie where x, the residual or dy does.
  */
 export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, viaMean: f64, viaStd: f64): void {
   const lanes = changetype<L>(0);
@@ -56,11 +57,13 @@ export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, vi
   const none = f64x2.splat(0);
 
   const mean = call.mean(row);
-  const rowFactor = map.factor(call, rstd);
+  const rowSlope = map.slope(call, rstd, map.factor(call, rstd));
+  // About the origin factor - slope t is written in terms of x.
+  const rowFactor = map.factor(call, rstd) + (centre.isCentred() ? 0 : rowSlope * mean);
   const high = lanes.splat(mean);
   const low = lanes.splat(mean - <f64>(<f32>mean));
   const factor = lanes.splat(rowFactor);
-  const slope = lanes.splat(map.slope(call, rstd, rowFactor));
+  const slope = lanes.splat(rowSlope);
   const throughMean = lanes.splat(viaMean);
   const throughStd = lanes.splat(viaStd);
 
@@ -153,9 +156,14 @@ export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, vi
 
 /** mapRow of a whole row, in the precision that it asks for. */
 export function writeRow<M>(call: Call, row: i32, precision: Precision, rstd: f64, viaMean: f64, viaStd: f64): void {
-  if (precision == Precision.Single) mapRow<Single, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
-  else if (precision == Precision.Split) mapRow<Single, Split, M>(call, row, 0, rstd, viaMean, viaStd);
-  else mapRow<Double, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
+  if (precision == Precision.Single) {
+    if (changetype<M>(0).usesUpstream()) mapRow<Single, Origin, M>(call, row, 0, rstd, viaMean, viaStd);
+    else mapRow<Single, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
+  } else if (precision == Precision.Split) {
+    mapRow<Single, Split, M>(call, row, 0, rstd, viaMean, viaStd);
+  } else {
+    mapRow<Double, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
+  }
 }
 
 /** One vector of out = x + addend. */

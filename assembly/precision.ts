@@ -1,6 +1,10 @@
 /** Which rows single precision can serve, and the scalars of rows that neither precision could. */
 
-/** How a row is computed: in f32 with the mean in one number, in f32 with the mean split in two, or in f64. */
+/**
+ * How a row is computed: in f32 with the mean in one number, in f32 with the mean split in two, or in f64. Backward takes a
+ * Single row from x itself, and its scalars make up for the mean: products with x in the place of x - mean lose little more to
+ * rounding, where the mean is within a sigma.
+ */
 export enum Precision {
   Single,
   Split,

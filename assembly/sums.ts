@@ -5,15 +5,15 @@
  */
 
 import { Call } from "./call";
-import { Split, Whole } from "./formulas/centring";
+import { Origin, Split, Whole } from "./formulas/centring";
 import { Dz } from "./formulas/gradients";
 import { Double, Single, sumLanes } from "./lanes";
 import { Precision } from "./precision";
 
-/** What the last sum of this file found: that of the terms, that of each term times t and, of a gradient, the largest t^2. */
+/** What the last sum of this file found: that of the terms, that of each term times t and, of a gradient, the largest |t|. */
 export let sum0: f64 = 0;
 export let sum1: f64 = 0;
-export let largestSquare: f64 = 0;
+export let farthestOff: f64 = 0;
 
 /** Vectors of a gradient that are added to each other first; and vectors of anything else. */
 const PAIR: usize = 2;
@@ -74,8 +74,11 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
   const none = f64x2.splat(0);
   const high = lanes.splat(mean);
   const low = lanes.splat(mean - <f64>(<f32>mean));
-  const factor = term.usesUpstream() ? lanes.splat(term.factor(call)) : none;
-  const slope = term.usesUpstream() ? lanes.splat(term.slope(call, rstd)) : none;
+  const rowSlope = term.usesUpstream() ? term.slope(call, rstd) : 0;
+  // About the origin factor - slope t is written in terms of x.
+  const rowFactor = term.usesUpstream() ? term.factor(call) + (centre.isCentred() ? 0 : rowSlope * mean) : 0;
+  const factor = term.usesUpstream() ? lanes.splat(rowFactor) : none;
+  const slope = term.usesUpstream() ? lanes.splat(rowSlope) : none;
   let dy: usize = term.usesUpstream() ? call.dyAt(row) : 0;
   let gain: usize = term.usesGain() ? call.gain : 0;
 
@@ -102,7 +105,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
         const term1 = at.term(t1, dy + step, gain + step, factor, slope);
         v = lanes.add(v, lanes.add(term0, term1));
         w = lanes.add(w, lanes.madd(term1, t1, lanes.mul(term0, t0)));
-        m = lanes.pmax(lanes.pmax(m, lanes.mul(t0, t0)), lanes.mul(t1, t1));
+        m = lanes.farther(lanes.farther(m, t0), t1);
         x += step * PAIR;
         dy += step * PAIR;
         if (term.usesGain()) gain += step * PAIR;
@@ -161,7 +164,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
       const t = at.t(x, high, low);
       v = at.term(t, dy, gain, factor, slope);
       w = lanes.mul(v, t);
-      if (term.usesUpstream()) m = lanes.pmax(m, lanes.mul(t, t));
+      if (term.usesUpstream()) m = lanes.farther(m, t);
       x += step;
       if (term.usesUpstream()) dy += step;
       if (term.usesGain()) gain += step;
@@ -174,7 +177,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
       const last = lanes.keep(term.of<L>(t, upstream, gains, factor, slope), n);
       v = lanes.add(v, last);
       w = lanes.madd(last, t, w);
-      if (term.usesUpstream()) m = lanes.pmax(m, lanes.mul(t, t));
+      if (term.usesUpstream()) m = lanes.farther(m, t);
     }
     rest = f64x2.add(rest, lanes.widen(v));
     restProducts = f64x2.add(restProducts, lanes.widen(w));
@@ -187,7 +190,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
     if (abs(sum0) < Infinity) sum0 += sumLanes(sumsLost);
     if (abs(sum1) < Infinity) sum1 += sumLanes(productsLost);
   }
-  if (term.usesUpstream()) largestSquare = lanes.largest(m);
+  if (term.usesUpstream()) farthestOff = lanes.largest(m);
 }
 
 /** The sums over one row of x, whose terms use nothing but t = x - mean. */
@@ -195,14 +198,23 @@ export function sumElements<L, C, T>(x: usize, size: i32, mean: f64): void {
   sumRow<L, C, T>(x, size, mean, changetype<Call>(0), 0, 0);
 }
 
-/** The sums of dz over one row of backward. */
+/**
+ * The sums of dz over one row of backward. Of a Single row sum t dz follows from sum x dz, and farthestOff is no less than the
+ * largest |t|.
+ */
 export function sumGradient<G>(call: Call, row: i32, rstd: f64, precision: Precision): void {
   const x = call.xAt(row);
   const size = call.size;
   const mean = call.mean(row);
-  if (precision == Precision.Single) sumRow<Single, Whole, Dz<G>>(x, size, mean, call, row, rstd);
-  else if (precision == Precision.Split) sumRow<Single, Split, Dz<G>>(x, size, mean, call, row, rstd);
-  else sumRow<Double, Whole, Dz<G>>(x, size, mean, call, row, rstd);
+  if (precision == Precision.Single) {
+    sumRow<Single, Origin, Dz<G>>(x, size, mean, call, row, rstd);
+    sum1 -= mean * sum0;
+    farthestOff += abs(mean);
+  } else if (precision == Precision.Split) {
+    sumRow<Single, Split, Dz<G>>(x, size, mean, call, row, rstd);
+  } else {
+    sumRow<Double, Whole, Dz<G>>(x, size, mean, call, row, rstd);
+  }
 }
 
 /** The smallest or largest element of one row; NaN where there is one. */

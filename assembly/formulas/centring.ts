@@ -1,6 +1,6 @@
 /** How t = x - mean is formed; each way is a marker class that the loops over a row take as a type argument. */
 
-/** t = x, for sums about the origin. */
+/** t = x: for sums about the origin, and for gradients of rows near it, where the scalars make up for the mean. */
 @unmanaged
 @final
 export class Origin {
