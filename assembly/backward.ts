@@ -7,7 +7,7 @@
  */
 
 import { Call } from "./call";
-import { flushColumns, mapRowsAndSumColumns, sumColumns } from "./columns";
+import { flushColumns, mapRowsAndSumColumns, sumColumns, sumColumnsOfTwo } from "./columns";
 import { Origin } from "./formulas/centring";
 import { Direct, GradientFactors, Input, PlainGradient } from "./formulas/gradients";
 import { Single } from "./lanes";
@@ -67,8 +67,8 @@ export function backward<G>(call: Call, from: i32, rows: i32): void {
         continue;
       }
       // Before dx is written, which may be dy or x.
-      sumColumns(call, row, rstd0, 0);
-      if (isPair) sumColumns(call, row + 1, rstd1, 0);
+      if (isPair) sumColumnsOfTwo(call, row, rstd0, rstd1);
+      else sumColumns(call, row, rstd0, 0);
     }
     if (scales) {
       writeRow<Direct<PlainGradient>>(call, row, precision0, rstd0, 0, 0);

@@ -3,7 +3,7 @@
 import { Call } from "./call";
 import { Double, Single } from "./lanes";
 
-/** Vectors of a row that mapRowsAndSumColumns takes at a time, and the bytes of their sums. */
+/** Vectors of a row that are taken at a time, and the bytes of mapRowsAndSumColumns' sums of one. */
 const PAIR: usize = 2;
 const SUMS_BYTES: usize = 32;
 
@@ -53,6 +53,80 @@ export function sumColumns(call: Call, row: i32, rstd: f64, column: i32): void {
     const z = lanes.mul(lanes.sub(lanes.loadPart(x, n), mean), rstds);
     lanes.accumulate(gainSums, lanes.keep(lanes.mul(upstream, z), n));
     lanes.accumulate(biasSums, upstream);
+  }
+}
+
+/** The same of a row and the next, whole, row after row for every column: the sums are loaded and stored once. */
+export function sumColumnsOfTwo(call: Call, row: i32, rstd0: f64, rstd1: f64): void {
+  const lanes = changetype<Double>(0);
+  const two = changetype<TwoTerms>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const sumsStep = sizeof<f64>() * <usize>lanes.width();
+  const mean0 = lanes.splat(call.mean(row));
+  const mean1 = lanes.splat(call.mean(row + 1));
+  const rstds0 = lanes.splat(rstd0);
+  const rstds1 = lanes.splat(rstd1);
+
+  let x0 = call.xAt(row);
+  let x1 = call.xAt(row + 1);
+  let dy0 = call.dyAt(row);
+  let dy1 = call.dyAt(row + 1);
+  let gainSums = call.columns;
+  let biasSums = biasSumsOf(call);
+  const pairs = call.size & ~3;
+  const end = dy0 + <usize>pairs * lanes.bytes();
+  while (dy0 < end) {
+    two.add(x0, x1, dy0, dy1, gainSums, biasSums, mean0, mean1, rstds0, rstds1);
+    two.add(
+      x0 + step,
+      x1 + step,
+      dy0 + step,
+      dy1 + step,
+      gainSums + sumsStep,
+      biasSums + sumsStep,
+      mean0,
+      mean1,
+      rstds0,
+      rstds1,
+    );
+    x0 += step * PAIR;
+    x1 += step * PAIR;
+    dy0 += step * PAIR;
+    dy1 += step * PAIR;
+    gainSums += sumsStep * PAIR;
+    biasSums += sumsStep * PAIR;
+  }
+  if (pairs < call.size) {
+    sumColumns(call, row, rstd0, pairs);
+    sumColumns(call, row + 1, rstd1, pairs);
+  }
+}
+
+/** One vector of each row in sumColumnsOfTwo. */
+@unmanaged
+@final
+class TwoTerms {
+  // structure: part of sumColumnsOfTwo, written once for its two vectors
+  @inline add(
+    x0: usize,
+    x1: usize,
+    dy0: usize,
+    dy1: usize,
+    gainSums: usize,
+    biasSums: usize,
+    mean0: v128,
+    mean1: v128,
+    rstds0: v128,
+    rstds1: v128,
+  ): void {
+    const lanes = changetype<Double>(0);
+    const upstream0 = lanes.load(dy0);
+    const upstream1 = lanes.load(dy1);
+    const z0 = lanes.mul(lanes.sub(lanes.load(x0), mean0), rstds0);
+    const z1 = lanes.mul(lanes.sub(lanes.load(x1), mean1), rstds1);
+    const gains = lanes.add(v128.load(gainSums), lanes.mul(upstream0, z0));
+    v128.store(gainSums, lanes.add(gains, lanes.mul(upstream1, z1)));
+    v128.store(biasSums, lanes.add(lanes.add(v128.load(biasSums), upstream0), upstream1));
   }
 }
 

@@ -11,12 +11,21 @@ import { writeCall } from "../test/call.ts";
 
 const SHAPES = [
   [8, 64],
+  [12, 64],
+  [64, 64],
   [1, 768],
   [32, 768],
   [1024, 768],
+  [8192, 768],
 ] as const;
-const NORMS = ["layerNorm", "adaNorm", "rmsNorm"] as const;
 const PASSES = ["forward", "backward", "backward, columns"] as const;
+/** What is measured of each norm; "rows" are the row reductions. */
+const WHAT: Record<string, readonly string[]> = {
+  layerNorm: PASSES,
+  adaNorm: ["forward", "backward"],
+  rmsNorm: PASSES,
+  rows: ["sum", "max"],
+};
 
 /** Pairs of instances, each with a memory of its own: where a batch happens to lie is worth a per cent or two. */
 const PAIRS = 5;
@@ -78,6 +87,8 @@ const prepare: Prepare = (module, norm, pass, rows, size) => {
     ...(norm === "layerNorm" && { bias }),
     ...(pass === "backward, columns" && { columns }),
   });
+  if (pass === "sum") return () => abi.rowSum(x, means, rows, size);
+  if (pass === "max") return () => abi.rowMax(x, means, rows, size);
   abi.statistics(call, 0, rows);
   return pass === "forward" ? () => abi.forward(call, 0, rows) : () => abi.backward(call, 0, rows);
 };
@@ -140,9 +151,8 @@ export function run(prepareOld: Prepare = prepare): void {
   const [now, before] = [compiled(values.now), compiled(values.before)];
   console.log(`this build / ${values.before}, Node ${process.versions.node}, ${cpus()[0]?.model.trim()}`);
   console.log(`${"".padEnd(28)}${SHAPES.map((shape) => shape.join("x").padStart(18)).join("")}`);
-  for (const norm of NORMS) {
-    for (const pass of PASSES) {
-      if (norm === "adaNorm" && pass === "backward, columns") continue;
+  for (const [norm, passes] of Object.entries(WHAT)) {
+    for (const pass of passes) {
       if (!`${norm} ${pass}`.match(values.only)) continue;
       const cells = SHAPES.map(([rows, size]) => {
         const { ratio, us } = compare(
