@@ -40,10 +40,10 @@ export function backward<G>(call: Call, from: i32, rows: i32): void {
   // With both statistics constant dx is rstd dz; and where that is dy times a scalar, x is not read at all.
   const scales = !gradient.usesX() && !gradient.usesGain() && isDetached(call);
   for (let row = from; row < end; ) {
-    // Columns are summed by pairs of rows, which begin at even numbers. The others go in pairs too: while the one's sums are
-    // added up, the other's begin.
+    // Columns are summed by pairs of rows, which begin at even numbers. Without them one row goes at a time: two would be more
+    // streams to fetch.
     const number = call.first + row;
-    const isPair = (number & 1) == 0 && row + 1 < end;
+    const isPair = columns != 0 && (number & 1) == 0 && row + 1 < end;
     const rstd0 = backwardRstd(call.rstd(row));
     const precision0 = solve<G>(call, row, rstd0);
     const viaMean0 = viaMean;

@@ -96,6 +96,12 @@ export class Floats<I, O> {
   @inline farther(m: v128, a: v128): v128 {
     return i32x4.max_s(m, v128.and(a, i32x4.splat(0x7fffffff)));
   }
+  /** The largest lane of what `farther` has found. Without a branch: which lane that is, no processor can foresee. */
+  @inline farthest(m: v128): f64 {
+    m = i32x4.max_s(m, i32x4.shuffle(m, m, 2, 3, 2, 3));
+    m = i32x4.max_s(m, i32x4.shuffle(m, m, 1, 1, 1, 1));
+    return <f64>f32x4.extract_lane(m, 0);
+  }
   /** The largest lane. */
   @inline largest(a: v128): f64 {
     const pairs = f32x4.max(a, f32x4.shuffle(a, a, 2, 3, 2, 3));
@@ -176,7 +182,7 @@ export class Double {
   @inline farther(m: v128, a: v128): v128 {
     return f64x2.pmax(m, f64x2.abs(a));
   }
-  @inline largest(a: v128): f64 {
+  @inline farthest(a: v128): f64 {
     return max(f64x2.extract_lane(a, 0), f64x2.extract_lane(a, 1));
   }
   @inline isExact(): bool {

@@ -190,7 +190,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
     if (abs(sum0) < Infinity) sum0 += sumLanes(sumsLost);
     if (abs(sum1) < Infinity) sum1 += sumLanes(productsLost);
   }
-  if (term.usesUpstream()) farthestOff = lanes.largest(m);
+  if (term.usesUpstream()) farthestOff = lanes.farthest(m);
 }
 
 /** The sums over one row of x, whose terms use nothing but t = x - mean. */

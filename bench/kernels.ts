@@ -150,7 +150,7 @@ export function run(prepareOld: Prepare = prepare): void {
   const compiled = (path: string) => new WebAssembly.Module(Uint8Array.from(readFileSync(path)));
   const [now, before] = [compiled(values.now), compiled(values.before)];
   console.log(`this build / ${values.before}, Node ${process.versions.node}, ${cpus()[0]?.model.trim()}`);
-  console.log(`${"".padEnd(28)}${SHAPES.map((shape) => shape.join("x").padStart(18)).join("")}`);
+  console.log(`${"".padEnd(28)}${SHAPES.map((shape) => shape.join("x").padStart(20)).join("")}`);
   for (const [norm, passes] of Object.entries(WHAT)) {
     for (const pass of passes) {
       if (!`${norm} ${pass}`.match(values.only)) continue;
@@ -161,7 +161,7 @@ export function run(prepareOld: Prepare = prepare): void {
         );
         return `${ratio.toFixed(3)} ${us.toFixed(2).padStart(9)} us`;
       });
-      console.log(`${`${norm} ${pass}`.padEnd(28)}${cells.map((cell) => cell.padStart(18)).join("")}`);
+      console.log(`${`${norm} ${pass}`.padEnd(28)}${cells.map((cell) => cell.padStart(20)).join("")}`);
     }
   }
 }
