@@ -7,114 +7,157 @@
  */
 
 import { Call } from "./call";
-import { flushColumns, mapRowsAndSumColumns, sumColumns } from "./columns";
-import { Whole } from "./formulas/centring";
+import { flushColumns, mapRowsAndSumColumns, sumColumns, sumColumnsOfTwo } from "./columns";
+import { Origin } from "./formulas/centring";
 import { Direct, GradientFactors, Input, PlainGradient } from "./formulas/gradients";
 import { Single } from "./lanes";
 import { mapRow, writeRow } from "./maps";
-import { backwardRstd, factorsFitSingle, gradientFitsSingle, needsSplit, Precision, sumFitsSingle } from "./precision";
+import {
+  backwardRstd,
+  factorsFitSingle,
+  gradientFitsSingle,
+  needsSplit,
+  Precision,
+  precisionOf,
+  sumFitsSingle,
+} from "./precision";
 import { derivativeFactor, SHORT } from "./statistics";
-import { farthest, largestSquare, sum0, sum1, sumGradient } from "./sums";
+import { farthest, farthestOff, sum0, sum1, sumGradient } from "./sums";
 
-/** Rows between two flushes of the column sums from single to double precision. */
+/** Rows whose columns are added in single precision before double precision takes over. */
 const FLUSHED: i32 = 8;
 /**
- * The first rows of a batch, whose columns are summed in double precision only. Rounding errors that are equal in all rows
- * do not average out, and they show most in sums of few rows.
+ * The first rows of a batch, whose columns go in double precision throughout: what is rounded alike in all rows shows most
+ * where there are few.
  */
 const FIRST: i32 = 8;
 
-/** Writes dx, by the gradient G, for `rows` rows of the block starting at row `from`, and adds them to the column sums. */
+/** dx of rows from..from + rows of the block, by the gradient G, and what they add to the sums down the columns. */
 export function backward<G>(call: Call, from: i32, rows: i32): void {
   const gradient = changetype<G>(0);
   const end = from + rows;
   const columns: usize = gradient.isAda() ? 0 : call.columns;
   // With both statistics constant dx is rstd dz; and where that is dy times a scalar, x is not read at all.
-  const scales = !gradient.usesX() && !gradient.usesGain() && call.isDetached();
-  for (let row = from; row < end; row++) {
-    const rstd = backwardRstd(call.rstd(row));
-    const precision = solve<G>(call, row, rstd);
+  const scales = !gradient.usesX() && !gradient.usesGain() && isDetached(call);
+  for (let row = from; row < end; ) {
+    // Columns are summed by pairs of rows, which begin at even numbers. Without them one row goes at a time: two would be more
+    // streams to fetch.
+    const number = call.first + row;
+    const isPair = columns != 0 && (number & 1) == 0 && row + 1 < end;
+    const rstd0 = backwardRstd(call.rstd(row));
+    const precision0 = solve<G>(call, row, rstd0);
     const viaMean0 = viaMean;
     const viaStd0 = viaStd;
+    let rstd1: f64 = 0;
+    let precision1 = Precision.Double;
+    if (isPair) {
+      rstd1 = backwardRstd(call.rstd(row + 1));
+      precision1 = solve<G>(call, row + 1, rstd1);
+    }
+    const viaMean1 = viaMean;
+    const viaStd1 = viaStd;
     if (columns) {
-      const number = call.first + row;
-      const even = (number & 1) == 0;
       if (number % FLUSHED == 0) flushColumns(call);
+      const single = isPair && precision0 == Precision.Single && precision1 == Precision.Single;
       // Not where dx is rstd dz alone, as a row by itself has it: to take viaStd t from that, viaStd = 0, may change the sign
       // of a zero.
-      if (number >= FIRST && even && row + 1 < end && precision == Precision.Single && !scales) {
-        const nextRstd = backwardRstd(call.rstd(row + 1));
-        if (solve<G>(call, row + 1, nextRstd) == Precision.Single) {
-          writeTwoRows<G>(call, row, rstd, nextRstd, viaMean0, viaStd0);
-          row++;
-          continue;
-        }
+      if (single && number >= FIRST && !scales) {
+        writeTwoRows<G>(call, row, rstd0, rstd1, viaMean0, viaStd0);
+        row += 2;
+        continue;
       }
-      // This reads dy and x, so it must come before dx is written: dx may have the same address as either.
-      sumColumns(call, row, rstd, 0);
+      // Before dx is written, which may be dy or x.
+      if (isPair) sumColumnsOfTwo(call, row, rstd0, rstd1);
+      else sumColumns(call, row, rstd0, 0);
     }
-    if (scales) writeRow<Direct<PlainGradient>>(call, row, precision, rstd, 0, 0);
-    else writeRow<Input<G>>(call, row, precision, rstd, viaMean0, viaStd0);
+    if (scales) {
+      writeRow<Direct<PlainGradient>>(call, row, precision0, rstd0, 0, 0);
+      if (isPair) writeRow<Direct<PlainGradient>>(call, row + 1, precision1, rstd1, 0, 0);
+    } else {
+      writeRow<Input<G>>(call, row, precision0, rstd0, viaMean0, viaStd0);
+      if (isPair) writeRow<Input<G>>(call, row + 1, precision1, rstd1, viaMean1, viaStd1);
+    }
+    row += isPair ? 2 : 1;
   }
+}
+
+/** Whether both statistics are held constant. */
+function isDetached(call: Call): bool {
+  return call.detachMean && call.detachStd;
 }
 
 /** What the last `solve` found. */
 let viaMean: f64 = 0;
 let viaStd: f64 = 0;
 
-/** Sets viaMean and viaStd of a row, and tells how the row is to be computed. */
+/** Finds the precision of a row, and sets viaMean and viaStd as that wants them. */
 function solve<G>(call: Call, row: i32, rstd: f64): Precision {
   const factors = changetype<GradientFactors<G>>(0);
   const k = factors.k(call);
   const size = call.size;
+  const mean = call.mean(row);
+  const split = needsSplit(mean, rstd);
   viaMean = 0;
   viaStd = 0;
-  const mean = call.mean(row);
-  const inSingle = needsSplit(mean, rstd) ? Precision.Split : Precision.Single;
-  const fits = size >= SHORT && factorsFitSingle(factors.scale(call), k) && gradientFitsSingle(rstd);
-  if (call.isDetached()) {
-    const unsummed = fits && (!changetype<G>(0).usesX() || slopeFitsSingle(call.xAt(row), mean, rstd, k, size));
-    return unsummed ? inSingle : Precision.Double;
+  const single = size >= SHORT && factorsFitSingle(factors.scale(call), k) && gradientFitsSingle(rstd);
+  if (isDetached(call)) {
+    const fits = single && (!changetype<G>(0).usesX() || slopeFitsSingle(call.xAt(row), mean, rstd, k, size));
+    return precisionOf(fits, split);
   }
   const toMean = call.detachMean ? 0 : rstd / <f64>size;
-  const kappa = derivativeFactor(call, rstd);
+  const kappa = derivativeFactor(rstd, call.eps, call.epsAtStd != 0);
   const toStd = call.detachStd ? 0 : (kappa * rstd * rstd * rstd) / <f64>(size - call.ddof);
-  if (fits) {
-    sumGradient<G>(call, row, rstd, inSingle);
-    viaMean = toMean * sum0;
-    viaStd = toStd * sum1;
-    if (
-      sumFitsSingle(sum0) &&
-      sumFitsSingle(sum1) &&
-      sumFitsSingle(viaMean) &&
-      sumFitsSingle(viaStd) &&
-      outlierFitsSingle(rstd * rstd * largestSquare, k, size)
-    )
-      return inSingle;
+  // No less than this is the largest |t|, once sums about the origin have told.
+  let least: f64 = 0;
+  if (single && !split) {
+    sumGradient<G>(call, row, rstd, Precision.Single);
+    if (fitSingle(toMean, toStd, rstd, k, size)) {
+      // dx = rstd dz - viaMean - viaStd (x - mean)
+      viaMean -= viaStd * mean;
+      return Precision.Single;
+    }
+    least = max(farthestOff - 2 * abs(mean), 0);
+  }
+  if (single && outlierFitsSingle(rstd * least, k, size)) {
+    // Split serves a nearer mean too, and knows how far the elements are from it.
+    sumGradient<G>(call, row, rstd, Precision.Split);
+    if (fitSingle(toMean, toStd, rstd, k, size)) return Precision.Split;
   }
   sumGradient<G>(call, row, rstd, Precision.Double);
-  // Divides before it multiplies: if all dz are equal, viaMean is then exactly rstd dz, and dx is 0.
+  // The mean first: where all dz are the same, rstd dz and viaMean are then, too, and dx is 0.
   viaMean = call.detachMean ? 0 : rstd * (sum0 / <f64>size);
-  // The sum over a constant row is 0. It must stay 0 even if rstd^3 overflows.
+  // The sum of a constant row is 0, whatever becomes of rstd^3.
   viaStd = sum1 == 0 ? sum1 : toStd * sum1;
   return Precision.Double;
 }
 
+/** Sets viaMean and viaStd of the sums just found, and tells whether f32 can take a row that has these. */
+function fitSingle(toMean: f64, toStd: f64, rstd: f64, k: f64, size: i32): bool {
+  viaMean = toMean * sum0;
+  viaStd = toStd * sum1;
+  return (
+    sumFitsSingle(sum0) &&
+    sumFitsSingle(sum1) &&
+    sumFitsSingle(viaMean) &&
+    sumFitsSingle(viaStd) &&
+    outlierFitsSingle(rstd * farthestOff, k, size)
+  );
+}
+
 /**
- * Whether f32 is exact enough for a row whose largest z^2 is `largest`. There are three reasons why it may not be:
- * - One element makes up more than a quarter of the variance: its dx is then a small difference of rstd dz and viaStd t.
- * - An element has a large z, which magnifies the error of viaStd. That error comes from rounding x - mean the same way in
- *   all elements of a binade.
- * - k z is near 1: then 1 - k z is a small difference.
+ * Whether f32 can take a row in which the largest |z| is this. Where one element makes up more than a quarter of the
+ * variance, dx is the small difference of rstd dz and viaStd t there; where its z is large, it magnifies what rounding
+ * x - mean alike in all of a binade has put into viaStd; and where k z is near 1, 1 - k z is a small difference too.
  */
-function outlierFitsSingle(largest: f64, k: f64, size: i32): bool {
+function outlierFitsSingle(z: f64, k: f64, size: i32): bool {
+  const largest = z * z;
   return largest <= 36 && 4 * largest <= <f64>size && k * k * largest <= LARGEST_SLOPE;
 }
 
-/** The largest (k z)^2 for which f32 computes 1 - k z exactly enough. */
+/** Up to here (k z)^2 leaves 1 - k z to f32. */
 const LARGEST_SLOPE: f64 = 0.81;
 
-/** Whether f32 computes 1 - k z exactly enough in a row that needs no sums. z^2 never exceeds the number of elements. */
+/** The same of k z alone, where nothing is summed. No z^2 is more than the number of elements. */
 function slopeFitsSingle(x: usize, mean: f64, rstd: f64, k: f64, size: i32): bool {
   if (k * k * <f64>size <= LARGEST_SLOPE) return true;
   const z = rstd * farthest(x, mean, size);
@@ -122,14 +165,14 @@ function slopeFitsSingle(x: usize, mean: f64, rstd: f64, k: f64, size: i32): boo
 }
 
 /**
- * Writes dx of a row and the next, and sums their columns. Single precision and unsplit means must be enough for both.
- * viaMean0 and viaStd0 belong to the first row; those of the second are what `solve` found last.
+ * dx of a row and the next, which are both Single, and the sums down their columns. Of the first viaMean and viaStd are given;
+ * those of the second were found last.
  */
 function writeTwoRows<G>(call: Call, row: i32, rstd0: f64, rstd1: f64, viaMean0: f64, viaStd0: f64): void {
   const next = row + 1;
   const viaMean1 = viaMean;
   const viaStd1 = viaStd;
-  // The first column that belongs to no pair of vectors.
+  // The columns that fill no pair of vectors.
   const rest = call.size & ~7;
   if (rest < call.size) {
     sumColumns(call, row, rstd0, rest);
@@ -148,7 +191,7 @@ function writeTwoRows<G>(call: Call, row: i32, rstd0: f64, rstd1: f64, viaMean0:
     f32x4.splat(<f32>viaStd1),
   );
   if (rest < call.size) {
-    mapRow<Single, Whole, Input<G>>(call, row, rest, rstd0, viaMean0, viaStd0);
-    mapRow<Single, Whole, Input<G>>(call, next, rest, rstd1, viaMean1, viaStd1);
+    mapRow<Single, Origin, Input<G>>(call, row, rest, rstd0, viaMean0, viaStd0);
+    mapRow<Single, Origin, Input<G>>(call, next, rest, rstd1, viaMean1, viaStd1);
   }
 }

@@ -1,29 +1,28 @@
-/** Sums down the columns of a batch, one or two rows at a time: they are the gradients of gain and bias. */
+/** Sums down the columns of a batch, which are the gradients of gain and bias: a row or two at a time. */
 
 import { Call } from "./call";
 import { Double, Single } from "./lanes";
 
-/** Vectors of a row in one turn of mapRowsAndSumColumns' loop. */
+/** Vectors of a row that are taken at a time, and the bytes of mapRowsAndSumColumns' sums of one. */
 const PAIR: usize = 2;
-/** Bytes of the f32 sums that belong to one vector: 4 of dy z, then 4 of dy. */
 const SUMS_BYTES: usize = 32;
 
-/** The size of a row, rounded up to whole vectors: as many sums are kept. */
+/** Elements that the sums of a call's columns take up, in whole vectors. */
 function columnsLength(call: Call): usize {
   return (<usize>call.size + 3) & ~3;
 }
 
-/** The address of the f64 sums of dy, which follow those of dy z. */
+/** Where the sums of dy are: behind those of dy z. */
 function biasSumsOf(call: Call): usize {
   return call.columns + columnsLength(call) * sizeof<f64>();
 }
 
-/** The address of the f32 sums, which follow the f64 sums of dy. */
+/** Where the sums are that single precision has taken: behind those of dy. */
 function singleSumsOf(call: Call): usize {
   return call.columns + 2 * columnsLength(call) * sizeof<f64>();
 }
 
-/** Adds dy z and dy of one row to the f64 sums of its columns, from `column` to the end of the row. */
+/** Adds dy z and dy of one row, from `column` on, onto the sums down the columns: in double precision. */
 export function sumColumns(call: Call, row: i32, rstd: f64, column: i32): void {
   const lanes = changetype<Double>(0);
   const step = lanes.bytes() * <usize>lanes.width();
@@ -57,12 +56,86 @@ export function sumColumns(call: Call, row: i32, rstd: f64, column: i32): void {
   }
 }
 
+/** The same of a row and the next, whole, row after row for every column: the sums are loaded and stored once. */
+export function sumColumnsOfTwo(call: Call, row: i32, rstd0: f64, rstd1: f64): void {
+  const lanes = changetype<Double>(0);
+  const two = changetype<TwoTerms>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const sumsStep = sizeof<f64>() * <usize>lanes.width();
+  const mean0 = lanes.splat(call.mean(row));
+  const mean1 = lanes.splat(call.mean(row + 1));
+  const rstds0 = lanes.splat(rstd0);
+  const rstds1 = lanes.splat(rstd1);
+
+  let x0 = call.xAt(row);
+  let x1 = call.xAt(row + 1);
+  let dy0 = call.dyAt(row);
+  let dy1 = call.dyAt(row + 1);
+  let gainSums = call.columns;
+  let biasSums = biasSumsOf(call);
+  const pairs = call.size & ~3;
+  const end = dy0 + <usize>pairs * lanes.bytes();
+  while (dy0 < end) {
+    two.add(x0, x1, dy0, dy1, gainSums, biasSums, mean0, mean1, rstds0, rstds1);
+    two.add(
+      x0 + step,
+      x1 + step,
+      dy0 + step,
+      dy1 + step,
+      gainSums + sumsStep,
+      biasSums + sumsStep,
+      mean0,
+      mean1,
+      rstds0,
+      rstds1,
+    );
+    x0 += step * PAIR;
+    x1 += step * PAIR;
+    dy0 += step * PAIR;
+    dy1 += step * PAIR;
+    gainSums += sumsStep * PAIR;
+    biasSums += sumsStep * PAIR;
+  }
+  if (pairs < call.size) {
+    sumColumns(call, row, rstd0, pairs);
+    sumColumns(call, row + 1, rstd1, pairs);
+  }
+}
+
+/** One vector of each row in sumColumnsOfTwo. */
+@unmanaged
+@final
+class TwoTerms {
+  // structure: part of sumColumnsOfTwo, written once for its two vectors
+  @inline add(
+    x0: usize,
+    x1: usize,
+    dy0: usize,
+    dy1: usize,
+    gainSums: usize,
+    biasSums: usize,
+    mean0: v128,
+    mean1: v128,
+    rstds0: v128,
+    rstds1: v128,
+  ): void {
+    const lanes = changetype<Double>(0);
+    const upstream0 = lanes.load(dy0);
+    const upstream1 = lanes.load(dy1);
+    const z0 = lanes.mul(lanes.sub(lanes.load(x0), mean0), rstds0);
+    const z1 = lanes.mul(lanes.sub(lanes.load(x1), mean1), rstds1);
+    const gains = lanes.add(v128.load(gainSums), lanes.mul(upstream0, z0));
+    v128.store(gainSums, lanes.add(gains, lanes.mul(upstream1, z1)));
+    v128.store(biasSums, lanes.add(lanes.add(v128.load(biasSums), upstream0), upstream1));
+  }
+}
+
 /**
- * Writes dx = rstd dz - viaMean - viaStd t of a row and the next, and in the same pass adds their dy z and dy to the f32
- * sums: four of dy z, four of dy, and so on. Only for columns that fill pairs of vectors. dx may be the same address as
- * dy or x.
+ * dx = rstd dz - viaMean - viaStd t of a row and the next, and on the way the sums of dy z and of dy down their columns: four
+ * f32 of the ones, four of the others, and so on. For the columns that fill pairs of vectors. dx may be dy or x. Both
+ * rows are Single: dx is made of x, as mapRow makes it. No gradient that has columns has a slope.
  */
-// structure: the scalars of both rows must be vectors: with splats in here, the loop takes 16 to 27 % longer (registers)
+// structure: the scalars of both rows must come as vectors: splatted in here, the loop takes 16 to 27 % longer (registers)
 export function mapRowsAndSumColumns<G>(
   call: Call,
   row: i32,
@@ -132,11 +205,11 @@ export function mapRowsAndSumColumns<G>(
   }
 }
 
-/** The step of mapRowsAndSumColumns for one vector of each row. */
+/** One vector of each row in mapRowsAndSumColumns. */
 @unmanaged
 @final
 class TwoRows<G> {
-  // structure: the loop body of mapRowsAndSumColumns, which calls it for each of its two vectors
+  // structure: part of mapRowsAndSumColumns, written once for its two vectors
   @inline at(
     x: usize,
     xStride: usize,
@@ -160,20 +233,22 @@ class TwoRows<G> {
     const none = f64x2.splat(0);
     const gains = gradient.usesGain() ? lanes.load(gain) : none;
     const dy0 = lanes.load(dy);
-    const t0 = lanes.sub(lanes.load(x), mean0);
+    const x0 = lanes.load(x);
+    const t0 = lanes.sub(x0, mean0);
     const rstdDz0 = gradient.rstdDz<Single>(t0, dy0, gains, rstd0, none);
-    lanes.store(dx, lanes.nmadd(viaStd0, t0, lanes.sub(rstdDz0, viaMean0)));
+    lanes.store(dx, lanes.nmadd(viaStd0, x0, lanes.sub(rstdDz0, viaMean0)));
     const dy1 = lanes.load(dy + dyStride);
-    const t1 = lanes.sub(lanes.load(x + xStride), mean1);
+    const x1 = lanes.load(x + xStride);
+    const t1 = lanes.sub(x1, mean1);
     const rstdDz1 = gradient.rstdDz<Single>(t1, dy1, gains, rstd1, none);
-    lanes.store(dx + dxStride, lanes.nmadd(viaStd1, t1, lanes.sub(rstdDz1, viaMean1)));
+    lanes.store(dx + dxStride, lanes.nmadd(viaStd1, x1, lanes.sub(rstdDz1, viaMean1)));
     const dyZ = lanes.madd(lanes.mul(dy1, rstd1), t1, lanes.mul(lanes.mul(dy0, rstd0), t0));
     v128.store(sums, f32x4.add(v128.load(sums), dyZ));
     v128.store(sums, f32x4.add(v128.load(sums, 16), lanes.add(dy0, dy1)), 16);
   }
 }
 
-/** Adds the f32 sums of mapRowsAndSumColumns to the f64 sums, and sets them to 0. */
+/** Adds mapRowsAndSumColumns' sums onto those in double precision, and clears them. */
 export function flushColumns(call: Call): void {
   const lanes = changetype<Single>(0);
   const none = f64x2.splat(0);
@@ -196,7 +271,7 @@ export function flushColumns(call: Call): void {
   }
 }
 
-/** Writes to out the sums of dy z or, if ofBias, of dy. `accumulate` adds to what out holds. Rounds to f32 once. */
+/** out = the sums of dy z or, ofBias, those of dy; or out += them; rounded to f32 once. */
 export function giveColumns(call: Call, ofBias: bool, out: usize, accumulate: bool): void {
   flushColumns(call);
   const sums = ofBias ? biasSumsOf(call) : call.columns;

@@ -1,12 +1,13 @@
 /**
- * Forward: finds the statistics of a row, computes its scalars, and writes y in one pass. Without a residual, the pass that
- * writes an ordinary row also sums the row AHEAD of it. With a residual, the pass that adds it also sums the row.
+ * Forward: the statistics of a row, the scalars that follow from them, one pass that writes it. Long rows go in pairs: while
+ * those of one pair are written, the sums of the next are taken. Short rows, and sums with a residual, go in blocks: the sums
+ * of all rows, their statistics two rows at a time, then y.
  */
-import { addRow } from "./additions";
+import { Stored, Summed, sumRows } from "./batches";
 import { Call } from "./call";
-import { Factors, Forward } from "./formulas/forward";
-import { AHEAD, mapAndSumRow, writeRow } from "./maps";
-import { factorsFitSingle, needsSplit, precisionOf, rowFitsSingle } from "./precision";
+import { Factors } from "./formulas/forward";
+import { AHEAD, mapAndSumRow, writeRows } from "./pairs";
+import { areOrdinary, factorsFitSingle } from "./precision";
 import {
   mean,
   moments,
@@ -15,105 +16,130 @@ import {
   momentsOfSums,
   reciprocalStd,
   SHORT,
+  settleTwoRows,
+  squares,
 } from "./statistics";
+import { LONG } from "./sums";
 
 /**
- * Bytes of the rows that a residual is added to before the next pass normalises them. They must stay in a cache between the
- * two passes. They should not be fewer than that, because switching passes throws prefetched data away.
+ * Bytes of the rows in a block: few enough to find them in a cache when they are written, and as many as that allows, because
+ * switching passes throws prefetched data away.
  */
 const CACHED_BYTES: usize = 1 << 20;
 
 /**
- * Writes y = F(x - mean), mean and rstd for `rows` rows of the block, starting at row `from`. With a residual, writes
- * sum = x + residual first and normalises sum.
- * Returns true if single precision served every row: then y holds no NaN, provided that gain and bias are finite. With a
- * residual always returns false.
+ * y = F(x - mean) for rows from..from + rows of the block, and their mean and rstd; with a residual, first sum = x + residual,
+ * and then the same of sum.
+ * Returns whether y is known to hold no NaN, provided gain and bias are finite: single precision served every row. With a
+ * residual it is not known.
  */
 export function forward<F>(call: Call, from: i32, rows: i32): bool {
   const factors = changetype<Factors<F>>(0);
   const factorsFit = factorsFitSingle(factors.scale(call), factors.k(call));
+  const end = from + rows;
   if (call.residual) {
-    forwardOfSum<F>(call, from, rows, factorsFit);
+    forwardInBlocks<F>(call, from, end, factorsFit);
     return false;
   }
-  const end = from + rows;
-  statistics(call, from, min(rows, AHEAD));
+  if (call.size < LONG) return forwardInBlocks<F>(call, from, end, factorsFit);
+  return forwardAhead<F>(call, from, end, factorsFit);
+}
+
+/** The sums of the rows that are normalised. */
+function sumInputs(call: Call, from: i32, end: i32): void {
+  if (call.residual) sumRows<Summed>(call, from, end);
+  else sumRows<Stored>(call, from, end);
+}
+
+/** Two rows at a time; while these are written, the sums of the next two are taken. */
+function forwardAhead<F>(call: Call, from: i32, end: i32, factorsFit: bool): bool {
   let allFit = factorsFit;
-  for (let row = from; row < end; ) {
-    const rstd = call.rstd(row);
-    const fits = factorsFit && rowFitsSingle(rstd);
-    const split = needsSplit(call.mean(row), rstd);
-    if (end - row >= 2 * AHEAD && call.size >= SHORT && fits && !split) {
-      const nextRstd = call.rstd(row + 1);
-      if (rowFitsSingle(nextRstd) && !needsSplit(call.mean(row + 1), nextRstd)) {
-        writeTwoRows<F>(call, row);
-        row += AHEAD;
-        settle(call, row, call.xAt(row));
-        settle(call, row + 1, call.xAt(row + 1));
-        continue;
-      }
+  let row = from;
+  let next = min(row + AHEAD, end);
+  sumRows<Stored>(call, row, next);
+  settleRows(call, row, next);
+  while (row < end) {
+    const afterNext = min(next + AHEAD, end);
+    const ordinary =
+      factorsFit &&
+      afterNext - row == 2 * AHEAD &&
+      areOrdinary(v128.load(call.meanAt(row)), v128.load(call.rstdAt(row)));
+    if (ordinary) {
+      writeAndSumRow<F>(call, row);
+      writeAndSumRow<F>(call, row + 1);
+    } else {
+      allFit = writeRows<F>(call, row, next, factorsFit) && allFit;
+      sumRows<Stored>(call, next, afterNext);
     }
-    allFit = allFit && fits;
-    writeRow<Forward<F>>(call, row, precisionOf(fits, split), rstd, 0, 0);
-    if (end - row > AHEAD) statistics(call, row + AHEAD, 1);
-    row++;
+    settleRows(call, next, afterNext);
+    row = next;
+    next = afterNext;
   }
   return allFit;
 }
 
-/** Writes a row and the next, which f32 can take with their means whole, and takes the sums of the two rows AHEAD of them. */
-function writeTwoRows<F>(call: Call, row: i32): void {
+/** Writes a row that f32 can take with its mean whole, and takes the sums of the row AHEAD of it. */
+function writeAndSumRow<F>(call: Call, row: i32): void {
   const factors = changetype<Factors<F>>(0);
-  const next = row + 1;
-  const scale = factors.scale(call);
-  const k = factors.k(call);
-  const rstd0 = call.rstd(row);
-  const rstd1 = call.rstd(next);
-  const factor0 = scale * rstd0;
-  const factor1 = scale * rstd1;
-  const mean0 = f32x4.splat(<f32>call.mean(row));
-  const mean1 = f32x4.splat(<f32>call.mean(next));
-  const slope0 = f32x4.splat(<f32>(factor0 * k * rstd0));
-  const slope1 = f32x4.splat(<f32>(factor1 * k * rstd1));
-  mapAndSumRow<F>(call, row, mean0, f32x4.splat(<f32>factor0), slope0);
-  mapAndSumRow<F>(call, next, mean1, f32x4.splat(<f32>factor1), slope1);
+  const rstd = call.rstd(row);
+  const factor = factors.scale(call) * rstd;
+  const slope = factor * factors.k(call) * rstd;
+  mapAndSumRow<F>(call, row, f32x4.splat(<f32>call.mean(row)), f32x4.splat(<f32>factor), f32x4.splat(<f32>slope));
 }
 
-/** Forward with a residual. Works on as many rows at a time as fit a cache: adds, finds the statistics, then writes y. */
-function forwardOfSum<F>(call: Call, from: i32, rows: i32, factorsFit: bool): void {
-  const end = from + rows;
+/** Block by block: the sums of all its rows, their statistics, then y. */
+function forwardInBlocks<F>(call: Call, from: i32, end: i32, factorsFit: bool): bool {
   const cached = max(<i32>(CACHED_BYTES / (<usize>call.size * sizeof<f32>())), 1);
-  for (let start = from; start < end; start += cached) {
+  let allFit = true;
+  for (let start = from; start < end; ) {
     const stop = min(start + cached, end);
-    for (let row = start; row < stop; row++) addRow(call, row);
-    // A loop of its own, because the processor then overlaps the divisions and square roots of several rows.
-    for (let row = start; row < stop; row++) {
-      if (call.size >= SHORT) settle(call, row, call.sumAt(row));
-      else findStatistics(call, row, call.sumAt(row));
+    if (call.size >= SHORT) {
+      sumInputs(call, start, stop);
+      settleRows(call, start, stop);
+    } else {
+      if (call.residual) sumRows<Summed>(call, start, stop);
+      for (let row = start; row < stop; row++) findStatistics(call, row, call.inputAt(row));
     }
-    for (let row = start; row < stop; row++) {
-      const rstd = call.rstd(row);
-      const precision = precisionOf(factorsFit && rowFitsSingle(rstd), needsSplit(call.mean(row), rstd));
-      writeRow<Forward<F>>(call, row, precision, rstd, 0, 0);
-    }
+    allFit = writeRows<F>(call, start, stop, factorsFit) && allFit;
+    start = stop;
   }
+  return allFit;
 }
 
-/** Writes mean and rstd of rows of x, the same as forward does; a residual is ignored. */
+/** Mean and rstd of rows of x alone, as forward finds them. */
 export function statistics(call: Call, from: i32, rows: i32): void {
   for (let row = from; row < from + rows; row++) findStatistics(call, row, call.xAt(row));
 }
 
-/** Finds and stores mean and rstd of the row that begins at `x`. */
+/** Finds mean and rstd of a row that begins at `x`. */
 function findStatistics(call: Call, row: i32, x: usize): void {
   if (call.centred) moments(x, call.size);
   else momentsAtOrigin(x, call.size);
-  call.setStatistics(row, mean, reciprocalStd(call));
+  storeStatistics(call, row);
 }
 
-/** Replaces the sums of x and x^2, which lie where mean and rstd go, by mean and rstd of the row that begins at `x`. */
-function settle(call: Call, row: i32, x: usize): void {
+/** Makes means and rstds of rows of their sums of x and x^2, which lie in their places. */
+function settleRows(call: Call, from: i32, end: i32): void {
+  let row = from;
+  for (; row + 1 < end; row += 2) {
+    if (settleTwoRows(call, row)) continue;
+    settle(call, row);
+    settle(call, row + 1);
+  }
+  if (row < end) settle(call, row);
+}
+
+/** The same of one row. */
+function settle(call: Call, row: i32): void {
+  const x = call.inputAt(row);
   if (call.centred) momentsOfSums(x, call.size, call.mean(row), call.rstd(row));
   else momentsAtOriginOfSums(x, call.size, call.rstd(row));
-  call.setStatistics(row, mean, reciprocalStd(call));
+  storeStatistics(call, row);
+}
+
+/** Stores what statistics.ts has found of a row. */
+function storeStatistics(call: Call, row: i32): void {
+  const variance = squares / <f64>(call.size - call.ddof);
+  store<f64>(call.meanAt(row), mean);
+  store<f64>(call.rstdAt(row), reciprocalStd(variance, call.eps, call.epsAtStd != 0));
 }

@@ -1,24 +1,24 @@
 import { F32 } from "./storage";
 
 /**
- * Arithmetic on a vector of elements, in single or in double precision. The loops take the precision as a type argument and
- * are compiled for both: Single is the fast path, Double serves the rows that single precision cannot hold.
+ * Arithmetic on a vector of elements, in single or in double precision. A loop is written once over `Lanes` and
+ * compiled for both: Single is the fast path, Double serves the rows that single precision cannot hold.
  *
- * These are marker classes. They have no instances: `changetype<L>(0).add(a, b)` compiles to the instruction.
+ * These are marker classes: they are never instantiated, `changetype<L>(0).add(a, b)` compiles to the instruction.
  */
 
-/** Four elements at a time, as f32. I is the storage that they are loaded from, O the one that they are stored to. */
+/** Four elements at a time, as f32; I is how they lie where they are loaded, O where they are stored. */
 @unmanaged
 @final
 export class Floats<I, O> {
   @inline width(): i32 {
     return 4;
   }
-  /** Bytes of one element in the storage that is loaded from. */
+  /** Bytes of an element that is loaded. */
   @inline bytes(): usize {
     return changetype<I>(0).bytes();
   }
-  /** Bytes of one element in the storage that is stored to. */
+  /** Bytes of an element that is stored. */
   @inline outBytes(): usize {
     return changetype<O>(0).bytes();
   }
@@ -32,13 +32,11 @@ export class Floats<I, O> {
   @inline store(p: usize, v: v128): void {
     changetype<O>(0).store4(p, v);
   }
-  /** Two contiguous vectors: half the work for 16-bit elements. */
+  /** Two vectors, one behind the other: half the work for 16-bit elements. */
   @inline storePair(p: usize, v: v128, w: v128): void {
     changetype<O>(0).store8(p, v, w);
   }
-  /**
-   * Loads the first `n` lanes (1 to 3) and clears the others. Reads no memory after them. Only for tails, so not inlined.
-   */
+  /** The first `n` lanes (1 to 3), the others zero; memory behind them is not read. A function: it serves tails only. */
   loadPart(p: usize, n: i32): v128 {
     return n == 1
       ? changetype<I>(0).load1(p)
@@ -53,7 +51,7 @@ export class Floats<I, O> {
             5,
           );
   }
-  /** Stores the first `n` lanes (1 to 3). Writes no memory after them. */
+  /** The first `n` lanes; memory behind them is not written. */
   storePart(p: usize, v: v128, n: i32): void {
     if (n == 1) {
       changetype<O>(0).store1(p, v);
@@ -91,24 +89,33 @@ export class Floats<I, O> {
   @inline abs(a: v128): v128 {
     return f32x4.abs(a);
   }
-  /** The larger of two lanes; a if b is NaN. One instruction on x86, where f32x4.max takes eight. */
-  @inline pmax(a: v128, b: v128): v128 {
-    return f32x4.pmax(a, b);
+  /**
+   * The larger of m and |a|, m being the like. As integers, which numbers without a sign are ordered as: products and maxima
+   * of f32 would wait for the pipes that the sums beside them use. A NaN stays.
+   */
+  @inline farther(m: v128, a: v128): v128 {
+    return i32x4.max_s(m, v128.and(a, i32x4.splat(0x7fffffff)));
+  }
+  /** The largest lane of what `farther` has found. Without a branch: which lane that is, no processor can foresee. */
+  @inline farthest(m: v128): f64 {
+    m = i32x4.max_s(m, i32x4.shuffle(m, m, 2, 3, 2, 3));
+    m = i32x4.max_s(m, i32x4.shuffle(m, m, 1, 1, 1, 1));
+    return <f64>f32x4.extract_lane(m, 0);
   }
   /** The largest lane. */
   @inline largest(a: v128): f64 {
     const pairs = f32x4.max(a, f32x4.shuffle(a, a, 2, 3, 2, 3));
     return <f64>max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
   }
-  /** Whether a sum must be in double precision throughout, with its rounding errors added up and corrected at the end. */
+  /** Whether sums are in double precision, and the digits that rounding takes from them are kept too. */
   @inline isExact(): bool {
     return false;
   }
-  /** Two f64 with the same sum as the lanes. */
+  /** Two f64 whose sum is that of the lanes. */
   @inline widen(a: v128): v128 {
     return f64x2.add(f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(f32x4.shuffle(a, a, 2, 3, 2, 3)));
   }
-  /** Adds the lanes to as many f64 in memory. */
+  /** Adds onto four f64 in memory. */
   @inline accumulate(sums: usize, a: v128): void {
     v128.store(sums, f64x2.add(v128.load(sums), f64x2.promote_low_f32x4(a)));
     const high = f64x2.promote_low_f32x4(f32x4.shuffle(a, a, 2, 3, 2, 3));
@@ -119,7 +126,7 @@ export class Floats<I, O> {
 /** Four elements at a time, in single precision. */
 export type Single = Floats<F32, F32>;
 
-/** Two elements at a time, in double precision: f64 that are f32 in memory. The methods are those of Floats. */
+/** Two elements at a time, as f64. */
 @unmanaged
 @final
 export class Double {
@@ -172,10 +179,10 @@ export class Double {
   @inline abs(a: v128): v128 {
     return f64x2.abs(a);
   }
-  @inline pmax(a: v128, b: v128): v128 {
-    return f64x2.pmax(a, b);
+  @inline farther(m: v128, a: v128): v128 {
+    return f64x2.pmax(m, f64x2.abs(a));
   }
-  @inline largest(a: v128): f64 {
+  @inline farthest(a: v128): f64 {
     return max(f64x2.extract_lane(a, 0), f64x2.extract_lane(a, 1));
   }
   @inline isExact(): bool {
@@ -189,25 +196,37 @@ export class Double {
   }
 }
 
-/** The sum of both lanes of an f64x2. */
+/** The sum of two lanes. */
 export function sumLanes(a: v128): f64 {
   return f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1);
 }
 
-/** The smaller of two lanes; NaN if either is NaN. */
+/**
+ * Which of two elements is wanted, NaN aside: one instruction on x86, where f32x4.min and f32x4.max, which look for NaN, take
+ * eight. Of two zeros they may give either, so the signs are kept beside: what `signs` has found, over all elements, is
+ * negative where the extreme is -0 if it is a zero at all.
+ */
 @unmanaged
 @final
 export class Smaller {
   @inline of(a: v128, b: v128): v128 {
-    return f32x4.min(a, b);
+    return f32x4.pmin(a, b);
+  }
+  /** No element is negative where a zero is the smallest: one -0 is enough. */
+  @inline signs(a: v128, b: v128): v128 {
+    return v128.or(a, b);
   }
 }
 
-/** The larger of two lanes; NaN if either is NaN. */
+/** As Smaller. */
 @unmanaged
 @final
 export class Larger {
   @inline of(a: v128, b: v128): v128 {
-    return f32x4.max(a, b);
+    return f32x4.pmax(a, b);
+  }
+  /** Where a zero is the largest all elements are negative but one +0, if there is one. */
+  @inline signs(a: v128, b: v128): v128 {
+    return v128.and(a, b);
   }
 }

@@ -1,27 +1,25 @@
 /**
- * Passes that write a row by a formula, one of them with the sums of another row on the way. Written once over lanes (single or
- * double precision), centring and formula.
+ * Passes that write one row: by a formula, or the sum of two rows. Written once over lanes (single or double precision),
+ * centring and formula.
  *
- * A tail, shorter than a vector, is handled as a vector too, but only the lanes of the row are read, summed and written.
+ * Tails are handled in vectors of which only the row's own lanes are read, summed and written.
  */
 
 import { Call } from "./call";
-import { Split, Whole } from "./formulas/centring";
-import { Forward } from "./formulas/forward";
+import { Origin, Split, Whole } from "./formulas/centring";
 import { Double, Single } from "./lanes";
 import { Precision } from "./precision";
-import { blockOf, REST, storeSums } from "./sums";
 
-/** Vectors in one turn of a map's loop. Their operations do not depend on each other, which hides the latency of each. */
+/** Vectors that a map takes at a time: as many independent operations hide the latency of one. */
 const GROUP: usize = 4;
-/** How many rows ahead of the one that it writes mapAndSumRow sums. */
-export const AHEAD: i32 = 2;
+/** Elements of a row that fill no group: this many at most. */
+export const REST: i32 = 15;
 
-/** The step of a map for one vector. */
+/** One vector of a map. */
 @unmanaged
 @final
 class Mapped<L, C, M> {
-  // structure: these ten vectors and addresses must stay in registers through the whole loop
+  // structure: ten vectors and addresses of a row have to stay in registers over the whole loop
   @inline of(
     x: usize,
     dy: usize,
@@ -46,8 +44,9 @@ class Mapped<L, C, M> {
 }
 
 /**
- * Writes a row by the map M, from `column` to the end: y if M is of forward, dx if M is of a gradient. Only gradients use
- * viaMean and viaStd. The result may have the address of x, the residual or dy.
+ * Writes the columns of a row from `column` on by the map M, where t = x - mean: y by a formula of forward, dx by one of a
+ * gradient, to which viaMean and viaStd belong. About the origin t is x, and viaMean has viaStd mean taken from it. What is
+ * written may lie where x, the residual or dy does.
  */
 export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, viaMean: f64, viaStd: f64): void {
   const lanes = changetype<L>(0);
@@ -58,11 +57,13 @@ export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, vi
   const none = f64x2.splat(0);
 
   const mean = call.mean(row);
-  const rowFactor = map.factor(call, rstd);
+  const rowSlope = map.slope(call, rstd, map.factor(call, rstd));
+  // About the origin factor - slope t is written in terms of x.
+  const rowFactor = map.factor(call, rstd) + (centre.isCentred() ? 0 : rowSlope * mean);
   const high = lanes.splat(mean);
   const low = lanes.splat(mean - <f64>(<f32>mean));
   const factor = lanes.splat(rowFactor);
-  const slope = lanes.splat(map.slope(call, rstd, rowFactor));
+  const slope = lanes.splat(rowSlope);
   const throughMean = lanes.splat(viaMean);
   const throughStd = lanes.splat(viaStd);
 
@@ -74,10 +75,10 @@ export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, vi
   let bias: usize = map.usesBias() ? call.bias + offset : 0;
   let out = (map.usesUpstream() ? call.dxAt(row) : call.yAt(row)) + offset;
   const end = out + <usize>size * lanes.bytes();
-  // Double has no loop over groups: it serves rare rows, and the module stays smaller.
+  // Double serves rare rows: it does without the groups.
   if (lanes.width() == 4) {
     // By their offset: one addition a turn, where each pointer would take one and a move.
-    const groups = (<usize>size & ~(GROUP * 4 - 1)) * lanes.bytes();
+    const groups = <usize>(size & ~REST) * lanes.bytes();
     let i: usize = 0;
     for (; i < groups; i += step * GROUP) {
       const xi = x + i;
@@ -153,66 +154,54 @@ export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, vi
   }
 }
 
-/** Writes a whole row by the map M, in the given precision. */
+/** mapRow of a whole row, in the precision that it asks for. */
 export function writeRow<M>(call: Call, row: i32, precision: Precision, rstd: f64, viaMean: f64, viaStd: f64): void {
-  if (precision == Precision.Single) mapRow<Single, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
-  else if (precision == Precision.Split) mapRow<Single, Split, M>(call, row, 0, rstd, viaMean, viaStd);
-  else mapRow<Double, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
+  if (precision == Precision.Single) {
+    if (changetype<M>(0).usesUpstream()) mapRow<Single, Origin, M>(call, row, 0, rstd, viaMean, viaStd);
+    else mapRow<Single, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
+  } else if (precision == Precision.Split) {
+    mapRow<Single, Split, M>(call, row, 0, rstd, viaMean, viaStd);
+  } else {
+    mapRow<Double, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
+  }
 }
 
-/**
- * Writes y of one row, with an unsplit mean. The same pass sums the elements of the row AHEAD of it and their squares, in
- * the order of sumElements, and stores these two sums where mean and rstd of that row will go. The processor works on one
- * of the two tasks while the other waits for results.
- */
-export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, slope: v128): void {
-  const lanes = changetype<Single>(0);
-  const map = changetype<Forward<F>>(0);
-  const mapped = changetype<Mapped<Single, Whole, Forward<F>>>(0);
-  const step = lanes.bytes() * <usize>lanes.width();
-  const none = f64x2.splat(0);
-  let x = call.xAt(row);
-  let gain: usize = map.usesGain() ? call.gain : 0;
-  let bias: usize = map.usesBias() ? call.bias : 0;
-  let y = call.yAt(row);
-  let ahead = call.xAt(row + AHEAD);
-  let sums = none;
-  let squares = none;
-  const block = step * blockOf(call.size);
-  const rest = call.size & REST;
-  const end = x + <usize>(call.size - rest) * lanes.bytes();
-  while (x < end) {
-    let blockSum = none;
-    let blockSquares = none;
-    const blockEnd = min(x + block, end);
-    do {
-      lanes.store(y, mapped.of(x, 0, gain, bias, mean, none, factor, slope, none, none));
-      lanes.store(y + step, mapped.of(x + step, 0, gain + step, bias + step, mean, none, factor, slope, none, none));
-      lanes.store(
-        y + step * 2,
-        mapped.of(x + step * 2, 0, gain + step * 2, bias + step * 2, mean, none, factor, slope, none, none),
-      );
-      lanes.store(
-        y + step * 3,
-        mapped.of(x + step * 3, 0, gain + step * 3, bias + step * 3, mean, none, factor, slope, none, none),
-      );
-      const f0 = lanes.load(ahead);
-      const f1 = lanes.load(ahead + step);
-      const f2 = lanes.load(ahead + step * 2);
-      const f3 = lanes.load(ahead + step * 3);
-      const squares01 = lanes.madd(f1, f1, lanes.mul(f0, f0));
-      const squares23 = lanes.madd(f3, f3, lanes.mul(f2, f2));
-      blockSum = lanes.add(blockSum, lanes.add(lanes.add(f0, f1), lanes.add(f2, f3)));
-      blockSquares = lanes.add(blockSquares, lanes.add(squares01, squares23));
-      x += step * GROUP;
-      ahead += step * GROUP;
-      if (map.usesGain()) gain += step * GROUP;
-      if (map.usesBias()) bias += step * GROUP;
-      y += step * GROUP;
-    } while (x < blockEnd);
-    sums = f64x2.add(sums, lanes.widen(blockSum));
-    squares = f64x2.add(squares, lanes.widen(blockSquares));
+/** One vector of out = x + addend. */
+@unmanaged
+@final
+export class Added {
+  @inline of(x: usize, addend: usize, out: usize): v128 {
+    const sum = f32x4.add(v128.load(x), v128.load(addend));
+    v128.store(out, sum);
+    return sum;
   }
-  if (rest) mapRow<Single, Whole, Forward<F>>(call, row, call.size - rest, call.rstd(row), 0, 0);
-  storeSums(call, row + AHEAD, sums, squares, ahead);
+}
+
+/** out = x + addend of so many elements. out may be x or the addend. */
+export function addElements(x: usize, addend: usize, out: usize, size: i32): void {
+  const lanes = changetype<Single>(0);
+  const added = changetype<Added>(0);
+  const step = lanes.bytes() * <usize>lanes.width();
+  const end = out + <usize>size * lanes.bytes();
+  const groupsEnd = end - ((end - out) % (step * GROUP));
+  while (out < groupsEnd) {
+    added.of(x, addend, out);
+    added.of(x + step, addend + step, out + step);
+    added.of(x + step * 2, addend + step * 2, out + step * 2);
+    added.of(x + step * 3, addend + step * 3, out + step * 3);
+    x += step * GROUP;
+    addend += step * GROUP;
+    out += step * GROUP;
+  }
+  const vectorsEnd = end - ((end - out) % step);
+  while (out < vectorsEnd) {
+    added.of(x, addend, out);
+    x += step;
+    addend += step;
+    out += step;
+  }
+  if (out < end) {
+    const n = <i32>((end - out) / lanes.bytes());
+    lanes.storePart(out, lanes.add(lanes.loadPart(x, n), lanes.loadPart(addend, n)), n);
+  }
 }

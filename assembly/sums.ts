@@ -6,21 +6,18 @@
 
 import { Call } from "./call";
 import { Origin, Split, Whole } from "./formulas/centring";
-import { Value } from "./formulas/elements";
 import { Dz } from "./formulas/gradients";
 import { Double, Single, sumLanes } from "./lanes";
 import { Precision } from "./precision";
 
-/** What the last sum of this file found: that of the terms, that of each term times t and, of a gradient, the largest t^2. */
+/** What the last sum of this file found: that of the terms, that of each term times t and, of a gradient, the largest |t|. */
 export let sum0: f64 = 0;
 export let sum1: f64 = 0;
-export let largestSquare: f64 = 0;
+export let farthestOff: f64 = 0;
 
 /** Vectors of a gradient that are added to each other first; and vectors of anything else. */
 const PAIR: usize = 2;
-export const QUAD: usize = 4;
-/** Elements of a row that fill no quad: this many at most. */
-export const REST: i32 = 15;
+const QUAD: usize = 4;
 /**
  * Vectors that are added up in single precision before double precision takes over: no square goes through more than three
  * additions.
@@ -31,7 +28,7 @@ const LONG_BLOCK: usize = 8;
  * second passes for statistics, where x - mean has been rounded too.
  */
 const SHORT_BLOCK: usize = 4;
-const LONG: i32 = 256;
+export const LONG: i32 = 256;
 /** The same where blocks are in double precision, and added with what rounding takes from their sum. */
 const EXACT_BLOCK: usize = 64;
 
@@ -77,8 +74,11 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
   const none = f64x2.splat(0);
   const high = lanes.splat(mean);
   const low = lanes.splat(mean - <f64>(<f32>mean));
-  const factor = term.usesUpstream() ? lanes.splat(term.factor(call)) : none;
-  const slope = term.usesUpstream() ? lanes.splat(term.slope(call, rstd)) : none;
+  const rowSlope = term.usesUpstream() ? term.slope(call, rstd) : 0;
+  // About the origin factor - slope t is written in terms of x.
+  const rowFactor = term.usesUpstream() ? term.factor(call) + (centre.isCentred() ? 0 : rowSlope * mean) : 0;
+  const factor = term.usesUpstream() ? lanes.splat(rowFactor) : none;
+  const slope = term.usesUpstream() ? lanes.splat(rowSlope) : none;
   let dy: usize = term.usesUpstream() ? call.dyAt(row) : 0;
   let gain: usize = term.usesGain() ? call.gain : 0;
 
@@ -87,7 +87,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
   // What the additions above have rounded off, in double precision.
   let sumsLost = none;
   let productsLost = none;
-  let most = none;
+  let m = none;
 
   const end = x + <usize>size * lanes.bytes();
   const unitsEnd = end - ((end - x) % (step * (term.usesUpstream() ? PAIR : QUAD)));
@@ -105,7 +105,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
         const term1 = at.term(t1, dy + step, gain + step, factor, slope);
         v = lanes.add(v, lanes.add(term0, term1));
         w = lanes.add(w, lanes.madd(term1, t1, lanes.mul(term0, t0)));
-        most = lanes.pmax(lanes.pmax(most, lanes.mul(t0, t0)), lanes.mul(t1, t1));
+        m = lanes.farther(lanes.farther(m, t0), t1);
         x += step * PAIR;
         dy += step * PAIR;
         if (term.usesGain()) gain += step * PAIR;
@@ -164,7 +164,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
       const t = at.t(x, high, low);
       v = at.term(t, dy, gain, factor, slope);
       w = lanes.mul(v, t);
-      if (term.usesUpstream()) most = lanes.pmax(most, lanes.mul(t, t));
+      if (term.usesUpstream()) m = lanes.farther(m, t);
       x += step;
       if (term.usesUpstream()) dy += step;
       if (term.usesGain()) gain += step;
@@ -177,7 +177,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
       const last = lanes.keep(term.of<L>(t, upstream, gains, factor, slope), n);
       v = lanes.add(v, last);
       w = lanes.madd(last, t, w);
-      if (term.usesUpstream()) most = lanes.pmax(most, lanes.mul(t, t));
+      if (term.usesUpstream()) m = lanes.farther(m, t);
     }
     rest = f64x2.add(rest, lanes.widen(v));
     restProducts = f64x2.add(restProducts, lanes.widen(w));
@@ -190,7 +190,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
     if (abs(sum0) < Infinity) sum0 += sumLanes(sumsLost);
     if (abs(sum1) < Infinity) sum1 += sumLanes(productsLost);
   }
-  if (term.usesUpstream()) largestSquare = lanes.largest(most);
+  if (term.usesUpstream()) farthestOff = lanes.farthest(m);
 }
 
 /** The sums over one row of x, whose terms use nothing but t = x - mean. */
@@ -199,30 +199,22 @@ export function sumElements<L, C, T>(x: usize, size: i32, mean: f64): void {
 }
 
 /**
- * Puts sums of a row and of its squares, taken elsewhere in sumElements' order, where the row's mean and rstd are to be, once
- * those of its last elements are added, which fill no quad and lie at `last`.
+ * The sums of dz over one row of backward. Of a Single row sum t dz follows from sum x dz, and farthestOff is no less than the
+ * largest |t|.
  */
-export function storeSums(call: Call, row: i32, sums: v128, squares: v128, last: usize): void {
-  let restSum: f64 = 0;
-  let restSquares: f64 = 0;
-  const rest = call.size & REST;
-  if (rest) {
-    sumElements<Single, Origin, Value>(last, rest, 0);
-    restSum = sum0;
-    restSquares = sum1;
-  }
-  store<f64>(call.meanAt(row), sumLanes(sums) + restSum);
-  store<f64>(call.rstdAt(row), sumLanes(squares) + restSquares);
-}
-
-/** The sums of dz over one row of backward. */
 export function sumGradient<G>(call: Call, row: i32, rstd: f64, precision: Precision): void {
   const x = call.xAt(row);
   const size = call.size;
   const mean = call.mean(row);
-  if (precision == Precision.Single) sumRow<Single, Whole, Dz<G>>(x, size, mean, call, row, rstd);
-  else if (precision == Precision.Split) sumRow<Single, Split, Dz<G>>(x, size, mean, call, row, rstd);
-  else sumRow<Double, Whole, Dz<G>>(x, size, mean, call, row, rstd);
+  if (precision == Precision.Single) {
+    sumRow<Single, Origin, Dz<G>>(x, size, mean, call, row, rstd);
+    sum1 -= mean * sum0;
+    farthestOff += abs(mean);
+  } else if (precision == Precision.Split) {
+    sumRow<Single, Split, Dz<G>>(x, size, mean, call, row, rstd);
+  } else {
+    sumRow<Double, Whole, Dz<G>>(x, size, mean, call, row, rstd);
+  }
 }
 
 /** The smallest or largest element of one row; NaN where there is one. */
@@ -233,20 +225,51 @@ export function extremeRow<L, M>(x: usize, size: i32): f64 {
   const end = x + <usize>size * lanes.bytes();
   let m0 = lanes.loadSplat(x);
   let m1 = m0;
-  const pairsEnd = end - ((end - x) % (step * 2));
+  let signs0 = m0;
+  let signs1 = m0;
+  let areNaN0 = f32x4.ne(m0, m0);
+  let areNaN1 = areNaN0;
+  const pairsEnd = end - ((end - x) % (step * PAIR));
   while (x < pairsEnd) {
-    m0 = extreme.of(m0, lanes.load(x));
-    m1 = extreme.of(m1, lanes.load(x + step));
-    x += step * 2;
+    const x0 = lanes.load(x);
+    const x1 = lanes.load(x + step);
+    m0 = extreme.of(m0, x0);
+    m1 = extreme.of(m1, x1);
+    signs0 = extreme.signs(signs0, x0);
+    signs1 = extreme.signs(signs1, x1);
+    areNaN0 = v128.or(areNaN0, f32x4.ne(x0, x0));
+    areNaN1 = v128.or(areNaN1, f32x4.ne(x1, x1));
+    x += step * PAIR;
   }
   while (x < end) {
-    m0 = extreme.of(m0, lanes.loadSplat(x));
+    const one = lanes.loadSplat(x);
+    m0 = extreme.of(m0, one);
+    signs0 = extreme.signs(signs0, one);
+    areNaN0 = v128.or(areNaN0, f32x4.ne(one, one));
     x += lanes.bytes();
   }
-  m0 = extreme.of(m0, m1);
-  m0 = extreme.of(m0, f32x4.shuffle(m0, m0, 2, 3, 2, 3));
-  m0 = extreme.of(m0, f32x4.shuffle(m0, m0, 1, 1, 1, 1));
-  return <f64>f32x4.extract_lane(m0, 0);
+  if (v128.any_true(v128.or(areNaN0, areNaN1))) return NaN;
+  const m = changetype<Fold<M>>(0).across(extreme.of(m0, m1));
+  const signs = changetype<Fold<M>>(0).signsAcross(extreme.signs(signs0, signs1));
+  const found = f32x4.extract_lane(m, 0);
+  if (found == 0) return i32x4.extract_lane(signs, 0) < 0 ? -0.0 : 0;
+  return <f64>found;
+}
+
+/** The extreme, or the signs, of four lanes, in the first. */
+@unmanaged
+@final
+class Fold<M> {
+  @inline across(m: v128): v128 {
+    const extreme = changetype<M>(0);
+    m = extreme.of(m, f32x4.shuffle(m, m, 2, 3, 2, 3));
+    return extreme.of(m, f32x4.shuffle(m, m, 1, 1, 1, 1));
+  }
+  @inline signsAcross(signs: v128): v128 {
+    const extreme = changetype<M>(0);
+    signs = extreme.signs(signs, f32x4.shuffle(signs, signs, 2, 3, 2, 3));
+    return extreme.signs(signs, f32x4.shuffle(signs, signs, 1, 1, 1, 1));
+  }
 }
 
 /** How far the element that is farthest from the mean is off. For rows of numbers. */

@@ -1,6 +1,6 @@
-/** The terms that row reductions sum. Each is a marker class with the methods of Dz in gradients.ts. */
+/** What row reductions sum: terms as gradients.ts describes them. */
 
-/** The element t itself. */
+/** The element itself. */
 @unmanaged
 @final
 export class Value {
@@ -15,7 +15,7 @@ export class Value {
   }
 }
 
-/** The magnitude |t|. */
+/** Its magnitude. */
 @unmanaged
 @final
 export class Magnitude {

@@ -1,0 +1,126 @@
+/**
+ * The sums of x and of x^2 over each of several rows, in single precision, for forward. They go in the order of sumElements in
+ * sums.ts, so that a row has the same bytes here as by itself.
+ */
+
+import { Call } from "./call";
+import { Origin } from "./formulas/centring";
+import { Value } from "./formulas/elements";
+import { Single, sumLanes } from "./lanes";
+import { Added, addElements, REST } from "./maps";
+import { blockOf, sum0, sum1, sumElements } from "./sums";
+
+/** Vectors that are taken at a time, the bytes of one, and of all. */
+const GROUP: usize = 4;
+const STEP: usize = 16;
+const GROUP_BYTES: usize = STEP * GROUP;
+
+/** What four vectors add to a row's sums. */
+@unmanaged
+@final
+export class Quad {
+  @inline sum(v0: v128, v1: v128, v2: v128, v3: v128): v128 {
+    const lanes = changetype<Single>(0);
+    return lanes.add(lanes.add(v0, v1), lanes.add(v2, v3));
+  }
+  @inline sumOfSquares(v0: v128, v1: v128, v2: v128, v3: v128): v128 {
+    const lanes = changetype<Single>(0);
+    return lanes.add(lanes.madd(v1, v1, lanes.mul(v0, v0)), lanes.madd(v3, v3, lanes.mul(v2, v2)));
+  }
+}
+
+/** A row as it lies. */
+@unmanaged
+@final
+export class Stored {
+  @inline isAdded(): bool {
+    return false;
+  }
+  @inline of(x: usize, residual: usize, sum: usize): v128 {
+    return v128.load(x);
+  }
+}
+
+/** A row to which the residual is added, and whose sum is stored. */
+@unmanaged
+@final
+export class Summed {
+  @inline isAdded(): bool {
+    return true;
+  }
+  @inline of(x: usize, residual: usize, sum: usize): v128 {
+    return changetype<Added>(0).of(x, residual, sum);
+  }
+}
+
+/**
+ * The sums of the elements, and of their squares, of rows from `from` to `end`, which go where their means and rstds are to be.
+ * I says what the rows are: x, or x + residual, which is stored on the way.
+ */
+export function sumRows<I>(call: Call, from: i32, end: i32): void {
+  const input = changetype<I>(0);
+  const lanes = changetype<Single>(0);
+  const quad = changetype<Quad>(0);
+  const none = f64x2.splat(0);
+  const size = call.size;
+  const rest = size & REST;
+  const groups = <usize>(size - rest) * lanes.bytes();
+  const isLong = blockOf(size) > GROUP;
+  for (let row = from; row < end; row++) {
+    let x = call.xAt(row);
+    let residual: usize = input.isAdded() ? call.residual + <usize>row * call.residualStride : 0;
+    let sum: usize = input.isAdded() ? call.sumAt(row) : 0;
+    let sums = none;
+    let squares = none;
+    const groupsEnd = x + groups;
+    // Blocks of two groups, where they are that long; then groups.
+    const pairsEnd = isLong ? x + (groups & ~(2 * GROUP_BYTES - 1)) : x;
+    while (x < pairsEnd) {
+      const v0 = input.of(x, residual, sum);
+      const v1 = input.of(x + STEP, residual + STEP, sum + STEP);
+      const v2 = input.of(x + STEP * 2, residual + STEP * 2, sum + STEP * 2);
+      const v3 = input.of(x + STEP * 3, residual + STEP * 3, sum + STEP * 3);
+      const v = quad.sum(v0, v1, v2, v3);
+      const w = quad.sumOfSquares(v0, v1, v2, v3);
+      x += GROUP_BYTES;
+      if (input.isAdded()) residual += GROUP_BYTES;
+      if (input.isAdded()) sum += GROUP_BYTES;
+      const v4 = input.of(x, residual, sum);
+      const v5 = input.of(x + STEP, residual + STEP, sum + STEP);
+      const v6 = input.of(x + STEP * 2, residual + STEP * 2, sum + STEP * 2);
+      const v7 = input.of(x + STEP * 3, residual + STEP * 3, sum + STEP * 3);
+      sums = f64x2.add(sums, lanes.widen(lanes.add(v, quad.sum(v4, v5, v6, v7))));
+      squares = f64x2.add(squares, lanes.widen(lanes.add(w, quad.sumOfSquares(v4, v5, v6, v7))));
+      x += GROUP_BYTES;
+      if (input.isAdded()) residual += GROUP_BYTES;
+      if (input.isAdded()) sum += GROUP_BYTES;
+    }
+    while (x < groupsEnd) {
+      const v0 = input.of(x, residual, sum);
+      const v1 = input.of(x + STEP, residual + STEP, sum + STEP);
+      const v2 = input.of(x + STEP * 2, residual + STEP * 2, sum + STEP * 2);
+      const v3 = input.of(x + STEP * 3, residual + STEP * 3, sum + STEP * 3);
+      sums = f64x2.add(sums, lanes.widen(quad.sum(v0, v1, v2, v3)));
+      squares = f64x2.add(squares, lanes.widen(quad.sumOfSquares(v0, v1, v2, v3)));
+      x += GROUP_BYTES;
+      if (input.isAdded()) residual += GROUP_BYTES;
+      if (input.isAdded()) sum += GROUP_BYTES;
+    }
+    if (input.isAdded() && rest) addElements(x, residual, sum, rest);
+    storeSums(call, row, sums, squares, input.isAdded() ? sum : x);
+  }
+}
+
+/** Puts the sums of a row where they go, once those of its last elements, which fill no group, are added. */
+export function storeSums(call: Call, row: i32, sums: v128, squares: v128, last: usize): void {
+  let restSum: f64 = 0;
+  let restSquares: f64 = 0;
+  const rest = call.size & REST;
+  if (rest) {
+    sumElements<Single, Origin, Value>(last, rest, 0);
+    restSum = sum0;
+    restSquares = sum1;
+  }
+  store<f64>(call.meanAt(row), sumLanes(sums) + restSum);
+  store<f64>(call.rstdAt(row), sumLanes(squares) + restSquares);
+}
