@@ -35,41 +35,55 @@ const FIRST: i32 = 8;
 /** dx of rows from..from + rows of the block, by the gradient G, and what they add to the sums down the columns. */
 export function backward<G>(call: Call, from: i32, rows: i32): void {
   const gradient = changetype<G>(0);
-  const end = from + rows;
-  const columns: usize = gradient.isAda() ? 0 : call.columns;
   // With both statistics constant dx is rstd dz; and where that is dy times a scalar, x is not read at all.
   const scales = !gradient.usesX() && !gradient.usesGain() && isDetached(call);
+  // Found once for all rows: a short row notices the comparisons.
+  const factors = changetype<GradientFactors<G>>(0);
+  const factorsFit = call.size >= SHORT && factorsFitSingle(factors.scale(call), factors.k(call));
+  if (!gradient.isAda() && call.columns) {
+    backwardAndSumColumns<G>(call, from, rows, factorsFit, scales);
+    return;
+  }
+  // One row at a time: two would be more streams to fetch.
+  for (let row = from; row < from + rows; row++) {
+    const rstd = backwardRstd(call.rstd(row));
+    const precision = solve<G>(call, row, rstd, factorsFit);
+    if (scales) writeRow<Direct<PlainGradient>>(call, row, precision, rstd, 0, 0);
+    else writeRow<Input<G>>(call, row, precision, rstd, viaMean, viaStd);
+  }
+}
+
+/** The same with sums down the columns. `factorsFit` is that of solve; `scales`: dx is dy times a scalar. */
+function backwardAndSumColumns<G>(call: Call, from: i32, rows: i32, factorsFit: bool, scales: bool): void {
+  const end = from + rows;
   for (let row = from; row < end; ) {
-    // Columns are summed by pairs of rows, which begin at even numbers. Without them one row goes at a time: two would be more
-    // streams to fetch.
+    // Columns are summed by pairs of rows, which begin at even numbers.
     const number = call.first + row;
-    const isPair = columns != 0 && (number & 1) == 0 && row + 1 < end;
+    const isPair = (number & 1) == 0 && row + 1 < end;
     const rstd0 = backwardRstd(call.rstd(row));
-    const precision0 = solve<G>(call, row, rstd0);
+    const precision0 = solve<G>(call, row, rstd0, factorsFit);
     const viaMean0 = viaMean;
     const viaStd0 = viaStd;
     let rstd1: f64 = 0;
     let precision1 = Precision.Double;
     if (isPair) {
       rstd1 = backwardRstd(call.rstd(row + 1));
-      precision1 = solve<G>(call, row + 1, rstd1);
+      precision1 = solve<G>(call, row + 1, rstd1, factorsFit);
     }
     const viaMean1 = viaMean;
     const viaStd1 = viaStd;
-    if (columns) {
-      if (number % FLUSHED == 0) flushColumns(call);
-      const single = isPair && precision0 == Precision.Single && precision1 == Precision.Single;
-      // Not where dx is rstd dz alone, as a row by itself has it: to take viaStd t from that, viaStd = 0, may change the sign
-      // of a zero.
-      if (single && number >= FIRST && !scales) {
-        writeTwoRows<G>(call, row, rstd0, rstd1, viaMean0, viaStd0);
-        row += 2;
-        continue;
-      }
-      // Before dx is written, which may be dy or x.
-      if (isPair) sumColumnsOfTwo(call, row, rstd0, rstd1);
-      else sumColumns(call, row, rstd0, 0);
+    if (number % FLUSHED == 0) flushColumns(call);
+    const single = isPair && precision0 == Precision.Single && precision1 == Precision.Single;
+    // Not where dx is rstd dz alone, as a row by itself has it: to take viaStd t from that, viaStd = 0, may change the sign
+    // of a zero.
+    if (single && number >= FIRST && !scales) {
+      writeTwoRows<G>(call, row, rstd0, rstd1, viaMean0, viaStd0);
+      row += 2;
+      continue;
     }
+    // Before dx is written, which may be dy or x.
+    if (isPair) sumColumnsOfTwo(call, row, rstd0, rstd1);
+    else sumColumns(call, row, rstd0, 0);
     if (scales) {
       writeRow<Direct<PlainGradient>>(call, row, precision0, rstd0, 0, 0);
       if (isPair) writeRow<Direct<PlainGradient>>(call, row + 1, precision1, rstd1, 0, 0);
@@ -90,16 +104,18 @@ function isDetached(call: Call): bool {
 let viaMean: f64 = 0;
 let viaStd: f64 = 0;
 
-/** Finds the precision of a row, and sets viaMean and viaStd as that wants them. */
-function solve<G>(call: Call, row: i32, rstd: f64): Precision {
-  const factors = changetype<GradientFactors<G>>(0);
-  const k = factors.k(call);
+/**
+ * Finds the precision of a row, and sets viaMean and viaStd as that wants them. `factorsFit`: whether f32 can take the factors of
+ * the gradient, and rows of this size.
+ */
+function solve<G>(call: Call, row: i32, rstd: f64, factorsFit: bool): Precision {
+  const k = changetype<GradientFactors<G>>(0).k(call);
   const size = call.size;
   const mean = call.mean(row);
   const split = needsSplit(mean, rstd);
   viaMean = 0;
   viaStd = 0;
-  const single = size >= SHORT && factorsFitSingle(factors.scale(call), k) && gradientFitsSingle(rstd);
+  const single = factorsFit && gradientFitsSingle(rstd);
   if (isDetached(call)) {
     const fits = single && (!changetype<G>(0).usesX() || slopeFitsSingle(call.xAt(row), mean, rstd, k, size));
     return precisionOf(fits, split);
