@@ -24,15 +24,15 @@ import {
 import { derivativeFactor, SHORT } from "./statistics";
 import { farthest, farthestOff, sum0, sum1, sumGradient } from "./sums";
 
-/** Rows whose columns are added in single precision before double precision takes over. */
+/** Rows between two flushes of the column sums from single to double precision. */
 const FLUSHED: i32 = 8;
 /**
- * The first rows of a batch, whose columns go in double precision throughout: what is rounded alike in all rows shows most
- * where there are few.
+ * The first rows of a batch, whose columns are summed in double precision only. Rounding errors that are equal in all rows
+ * do not average out, and they show most in sums of few rows.
  */
 const FIRST: i32 = 8;
 
-/** dx of rows from..from + rows of the block, by the gradient G, and what they add to the sums down the columns. */
+/** Writes dx, by the gradient G, for `rows` rows of the block starting at row `from`, and adds them to the column sums. */
 export function backward<G>(call: Call, from: i32, rows: i32): void {
   const gradient = changetype<G>(0);
   // With both statistics constant dx is rstd dz; and where that is dy times a scalar, x is not read at all.
@@ -100,7 +100,7 @@ function isDetached(call: Call): bool {
   return call.detachMean && call.detachStd;
 }
 
-/** What the last `solve` found. */
+/** The results of the last `solve`. */
 let viaMean: f64 = 0;
 let viaStd: f64 = 0;
 
@@ -140,9 +140,9 @@ function solve<G>(call: Call, row: i32, rstd: f64, factorsFit: bool): Precision 
     if (fitSingle(toMean, toStd, rstd, k, size)) return Precision.Split;
   }
   sumGradient<G>(call, row, rstd, Precision.Double);
-  // The mean first: where all dz are the same, rstd dz and viaMean are then, too, and dx is 0.
+  // Divides before it multiplies: if all dz are equal, viaMean is then exactly rstd dz, and dx is 0.
   viaMean = call.detachMean ? 0 : rstd * (sum0 / <f64>size);
-  // The sum of a constant row is 0, whatever becomes of rstd^3.
+  // The sum over a constant row is 0. It must stay 0 even if rstd^3 overflows.
   viaStd = sum1 == 0 ? sum1 : toStd * sum1;
   return Precision.Double;
 }
@@ -170,10 +170,10 @@ function outlierFitsSingle(z: f64, k: f64, size: i32): bool {
   return largest <= 36 && 4 * largest <= <f64>size && k * k * largest <= LARGEST_SLOPE;
 }
 
-/** Up to here (k z)^2 leaves 1 - k z to f32. */
+/** The largest (k z)^2 for which f32 computes 1 - k z exactly enough. */
 const LARGEST_SLOPE: f64 = 0.81;
 
-/** The same of k z alone, where nothing is summed. No z^2 is more than the number of elements. */
+/** Whether f32 computes 1 - k z exactly enough in a row that needs no sums. z^2 never exceeds the number of elements. */
 function slopeFitsSingle(x: usize, mean: f64, rstd: f64, k: f64, size: i32): bool {
   if (k * k * <f64>size <= LARGEST_SLOPE) return true;
   const z = rstd * farthest(x, mean, size);
@@ -188,7 +188,7 @@ function writeTwoRows<G>(call: Call, row: i32, rstd0: f64, rstd1: f64, viaMean0:
   const next = row + 1;
   const viaMean1 = viaMean;
   const viaStd1 = viaStd;
-  // The columns that fill no pair of vectors.
+  // The first column that belongs to no pair of vectors.
   const rest = call.size & ~7;
   if (rest < call.size) {
     sumColumns(call, row, rstd0, rest);

@@ -1,72 +1,75 @@
 /**
- * One call of a norm as a block of linear memory: where its batches lie, their strides, the norm's options. Whoever calls
- * writes the block, and kernels take its address and the rows to work on, so that a block can serve many calls, and threads
- * can share one. `npm run layout` writes src/layout.ts from this class.
+ * One call of a norm, as a block in linear memory: where its batches lie, their strides, and the options of the norm. The
+ * caller writes the block. Kernels take its address and the rows to work on, so one block can serve many calls, and threads
+ * can share it. `npm run layout` writes src/layout.ts from this class.
  *
- * Addresses are byte offsets into linear memory, and 0 where something is absent; strides are bytes from the start of one row
- * to that of the next. What is true or false is 1 or 0. Rows are numbered from the block's first row, 0.
+ * Addresses are byte offsets into linear memory; 0 means absent. Strides are in bytes, from the start of one row to the
+ * start of the next. Booleans are 1 or 0. Row 0 is the first row of the block.
  */
 @unmanaged
 @final
 export class Call {
   /** Added to the variance or, with epsAtStd, to its square root. */
   eps: f64;
-  /** C of adaNorm: y = C (1 - k z) z. Others do not read it. */
+  /** C of adaNorm: y = C (1 - k z) z. Only adaNorm reads it. */
   scale: f64;
-  /** k of adaNorm, as scale. */
+  /** k of adaNorm. Only adaNorm reads it. */
   k: f64;
 
   /** Elements in a row. */
   size: i32;
-  /** The rows that are normalised; with a residual, what is added to it. 4-byte aligned, as all f32 are. */
+  /** The rows to normalise or, if there is a residual, to add it to. 4-byte aligned, like every f32 batch. */
   x: usize;
   xStride: usize;
-  /** Where forward puts its result, f32. It may be x, the residual or the sum. */
+  /** Forward writes its result here, f32. May be the same address as x, residual or sum. */
   y: usize;
   yStride: usize;
-  /** The mean of each row, f64, 8-byte aligned: written by forward and by statistics, read by backward. */
+  /** The mean of each row, f64, 8-byte aligned. Forward and statistics write it; backward reads it. */
   means: usize;
-  /** 1 / sigma of each row, as means. */
+  /** 1 / sigma of each row, f64, 8-byte aligned, like means. */
   rstds: usize;
-  /** The factors of the columns, `size` f32. */
+  /** Multiplies the columns: `size` f32. */
   gain: usize;
-  /** What is added to the columns, `size` f32. Backward does not read it. */
+  /** Is added to the columns: `size` f32. Backward does not read it. */
   bias: usize;
 
-  /** The gradient of y, f32, which backward is given. */
+  /** The upstream gradient dL/dy, f32, an input of backward. */
   dy: usize;
   dyStride: usize;
-  /** Where backward puts the gradient of x, f32. It may be dy or x. */
+  /** Backward writes the gradient of x here, f32. May be the same address as dy or x. */
   dx: usize;
   dxStride: usize;
   /**
-   * Where backward sums down the columns, for columnSums to give out. With n = size rounded up to a multiple of four, 24 n
-   * bytes, 8-byte aligned, zeros at first: f64[n] for dy z, f64[n] for dy, then f32[2 n] for what was not yet added onto those.
+   * Backward adds up its sums down the columns here; columnSums reads them. 24 n bytes, 8-byte aligned, where n is size
+   * rounded up to a multiple of 4: f64[n] for the sums of dy z, f64[n] for the sums of dy, then f32[2 n] for sums that are
+   * not yet added to the f64 ones. The caller sets all of it to zero before the first row.
    */
   columns: usize;
-  /** The number of the block's row 0 in the whole batch: backward sums columns by pairs of rows, so it has to be even. */
+  /**
+   * The number of the block's row 0 in the whole batch. It must be even, because backward sums columns over pairs of rows.
+   */
   first: i32;
 
-  /** What forward adds to x, f32. */
+  /** Forward adds this to x, f32. */
   residual: usize;
   residualStride: usize;
-  /** Where forward puts x + residual, which is what it normalises then, f32. It may be x or the residual. */
+  /** Forward writes x + residual here, f32, and normalises that. May be the same address as x or residual. */
   sum: usize;
   sumStride: usize;
 
-  /** 0 or 1: the variance is the sum of squares over (size - ddof). 0 for rmsNorm. */
+  /** 0 or 1: the variance is the sum of squares divided by (size - ddof). 0 for rmsNorm. */
   ddof: i32;
   /** Whether this is adaNorm, which has neither gain nor bias. */
   isAda: i32;
-  /** Whether the mean is subtracted. rmsNorm takes 0 for it. */
+  /** Whether the mean is subtracted. Not for rmsNorm, whose mean counts as 0. */
   centred: i32;
-  /** Whether sigma is sqrt(variance) + eps, not sqrt(variance + eps). */
+  /** Whether sigma is sqrt(variance) + eps. If not, it is sqrt(variance + eps). */
   epsAtStd: i32;
-  /** Whether backward takes the mean for a constant: always for rmsNorm. */
+  /** Whether backward holds the mean constant. Always for rmsNorm. */
   detachMean: i32;
-  /** Whether backward takes sigma for a constant. */
+  /** Whether backward holds sigma constant. */
   detachStd: i32;
-  /** Whether backward takes C (1 - k z) for a constant. */
+  /** Whether backward holds C (1 - k z) constant. */
   detachScale: i32;
 
   @inline xAt(row: i32): usize {

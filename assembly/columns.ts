@@ -1,28 +1,29 @@
-/** Sums down the columns of a batch, which are the gradients of gain and bias: a row or two at a time. */
+/** Sums down the columns of a batch, one or two rows at a time: they are the gradients of gain and bias. */
 
 import { Call } from "./call";
 import { Double, Single } from "./lanes";
 
 /** Vectors of a row that are taken at a time, and the bytes of mapRowsAndSumColumns' sums of one. */
 const PAIR: usize = 2;
+/** Bytes of the f32 sums that belong to one vector: 4 of dy z, then 4 of dy. */
 const SUMS_BYTES: usize = 32;
 
-/** Elements that the sums of a call's columns take up, in whole vectors. */
+/** The size of a row, rounded up to whole vectors: as many sums are kept. */
 function columnsLength(call: Call): usize {
   return (<usize>call.size + 3) & ~3;
 }
 
-/** Where the sums of dy are: behind those of dy z. */
+/** The address of the f64 sums of dy, which follow those of dy z. */
 function biasSumsOf(call: Call): usize {
   return call.columns + columnsLength(call) * sizeof<f64>();
 }
 
-/** Where the sums are that single precision has taken: behind those of dy. */
+/** The address of the f32 sums, which follow the f64 sums of dy. */
 function singleSumsOf(call: Call): usize {
   return call.columns + 2 * columnsLength(call) * sizeof<f64>();
 }
 
-/** Adds dy z and dy of one row, from `column` on, onto the sums down the columns: in double precision. */
+/** Adds dy z and dy of one row to the f64 sums of its columns, from `column` to the end of the row. */
 export function sumColumns(call: Call, row: i32, rstd: f64, column: i32): void {
   const lanes = changetype<Double>(0);
   const step = lanes.bytes() * <usize>lanes.width();
@@ -135,7 +136,7 @@ class TwoTerms {
  * f32 of the ones, four of the others, and so on. For the columns that fill pairs of vectors. dx may be dy or x. Both
  * rows are Single: dx is made of x, as mapRow makes it. No gradient that has columns has a slope.
  */
-// structure: the scalars of both rows must come as vectors: splatted in here, the loop takes 16 to 27 % longer (registers)
+// structure: the scalars of both rows must be vectors: with splats in here, the loop takes 16 to 27 % longer (registers)
 export function mapRowsAndSumColumns<G>(
   call: Call,
   row: i32,
@@ -205,11 +206,11 @@ export function mapRowsAndSumColumns<G>(
   }
 }
 
-/** One vector of each row in mapRowsAndSumColumns. */
+/** The step of mapRowsAndSumColumns for one vector of each row. */
 @unmanaged
 @final
 class TwoRows<G> {
-  // structure: part of mapRowsAndSumColumns, written once for its two vectors
+  // structure: the loop body of mapRowsAndSumColumns, which calls it for each of its two vectors
   @inline at(
     x: usize,
     xStride: usize,
@@ -248,7 +249,7 @@ class TwoRows<G> {
   }
 }
 
-/** Adds mapRowsAndSumColumns' sums onto those in double precision, and clears them. */
+/** Adds the f32 sums of mapRowsAndSumColumns to the f64 sums, and sets them to 0. */
 export function flushColumns(call: Call): void {
   const lanes = changetype<Single>(0);
   const none = f64x2.splat(0);
@@ -271,7 +272,7 @@ export function flushColumns(call: Call): void {
   }
 }
 
-/** out = the sums of dy z or, ofBias, those of dy; or out += them; rounded to f32 once. */
+/** Writes to out the sums of dy z or, if ofBias, of dy. `accumulate` adds to what out holds. Rounds to f32 once. */
 export function giveColumns(call: Call, ofBias: bool, out: usize, accumulate: bool): void {
   flushColumns(call);
   const sums = ofBias ? biasSumsOf(call) : call.columns;

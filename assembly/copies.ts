@@ -1,17 +1,19 @@
-/** Rows from one storage to another, and sums of two: what stands around the kernels where batches are not plain f32. */
+/**
+ * Conversions between storages, and sums of two batches: what the norms' kernels need around them if batches are not f32.
+ */
 
 import { Floats, Single } from "./lanes";
 import { addElements } from "./maps";
 import { F32 } from "./storage";
 import { Transfer } from "./transfer";
 
-/** Every row of 16-bit elements, as f32. */
+/** Converts rows of 16-bit elements to f32. */
 export function widen<I>(transfer: Transfer, rows: i32): void {
   let from = transfer.from;
   let to = transfer.to;
   let size = transfer.size;
   if (transfer.fromStride == (<usize>size) << 1 && transfer.toStride == (<usize>size) << 2) {
-    // Contiguous rows are one.
+    // Contiguous rows are converted as one long row, which leaves fewer remainders.
     size *= rows;
     rows = min(rows, 1);
   }
@@ -22,7 +24,7 @@ export function widen<I>(transfer: Transfer, rows: i32): void {
   }
 }
 
-/** Every row of f32, as 16-bit elements, rounded once. areNumbers: no row holds a NaN, and none is looked for. */
+/** Converts rows of f32 to 16-bit elements, rounded once. `areNumbers` promises no NaN, which saves the search for one. */
 export function narrow<O>(transfer: Transfer, rows: i32, areNumbers: bool): void {
   let from = transfer.from;
   let to = transfer.to;
@@ -39,7 +41,7 @@ export function narrow<O>(transfer: Transfer, rows: i32, areNumbers: bool): void
   }
 }
 
-/** Every row plus the addend's, all f32. The result may be either. */
+/** Adds rows of the addend to those of `from`, all f32. `to` may equal either. */
 export function add(transfer: Transfer, rows: i32): void {
   let from = transfer.from;
   let addend = transfer.addend;
@@ -52,7 +54,7 @@ export function add(transfer: Transfer, rows: i32): void {
   }
 }
 
-/** Any elements, from one storage to another. */
+/** Converts elements of any value from one storage to another. */
 function convert<I, O>(from: usize, to: usize, size: i32): void {
   const lanes = changetype<Floats<I, O>>(0);
   const step = lanes.bytes() * <usize>lanes.width();
@@ -73,37 +75,38 @@ function convert<I, O>(from: usize, to: usize, size: i32): void {
   if (rest) lanes.storePart(to, lanes.loadPart(from, rest), rest);
 }
 
-/** Elements that the fast conversions take at a time, and half as many: a loop alone would make its constants every turn. */
+/** Elements in one turn of the fast loops. An engine may rebuild constants in every turn, so turns are long. */
 const CHUNK: i32 = 16;
+/** The remainder of a row takes one such step before single vectors. */
 const HALF_CHUNK: i32 = 8;
 
-/** One row of 16-bit elements to f32. */
+/** Converts one row of 16-bit elements to f32. */
 function widenRow<I>(x: usize, out: usize, size: i32): void {
   const from = changetype<I>(0);
   const any = changetype<Floats<I, F32>>(0);
   const end = x + ((<usize>(size & -CHUNK)) << 1);
   while (x < end) {
-    const g = v128.load(x);
-    const h = v128.load(x, 16);
-    if (from.areRare(g, h)) {
+    const first = v128.load(x);
+    const second = v128.load(x, 16);
+    if (from.areRare(first, second)) {
       any.store(out, any.load(x));
       any.store(out + 16, any.load(x + 8));
       any.store(out + 32, any.load(x + 16));
       any.store(out + 48, any.load(x + 24));
     } else {
-      from.widen8(out, g);
-      from.widen8(out + 32, h);
+      from.widen8(out, first);
+      from.widen8(out + 32, second);
     }
     x += CHUNK << 1;
     out += CHUNK << 2;
   }
   let rest = size & (CHUNK - 1);
   if (rest >= HALF_CHUNK) {
-    const h = v128.load(x);
-    if (from.areRare(h, h)) {
+    const elements = v128.load(x);
+    if (from.areRare(elements, elements)) {
       convert<I, F32>(x, out, HALF_CHUNK);
     } else {
-      from.widen8(out, h);
+      from.widen8(out, elements);
     }
     x += HALF_CHUNK << 1;
     out += HALF_CHUNK << 2;
@@ -112,7 +115,7 @@ function widenRow<I>(x: usize, out: usize, size: i32): void {
   convert<I, F32>(x, out, rest);
 }
 
-/** One row of f32 without a NaN to 16-bit elements. */
+/** Converts one row of f32, which holds no NaN, to 16-bit elements. */
 function narrowNumbers<O>(x: usize, out: usize, size: i32): void {
   const to = changetype<O>(0);
   const end = x + ((<usize>(size & -CHUNK)) << 2);
@@ -132,10 +135,10 @@ function narrowNumbers<O>(x: usize, out: usize, size: i32): void {
   convert<F32, O>(x, out, rest);
 }
 
-/** Whether a row of f32 holds a NaN, or infinities of both signs. */
+/** Whether a row of f32 holds a NaN. Also true if its sum is NaN for another reason, such as infinities of both signs. */
 function holdsNaN(x: usize, size: i32): bool {
   const lanes = changetype<Single>(0);
-  // A sum is the cheapest way to look for one.
+  // Summing is the cheapest search: a NaN makes the sum NaN.
   let sum0 = f64x2.splat(0);
   let sum1 = f64x2.splat(0);
   const end = x + ((<usize>(size & -CHUNK)) << 2);

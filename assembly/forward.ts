@@ -28,10 +28,10 @@ import { LONG } from "./sums";
 const CACHED_BYTES: usize = 1 << 20;
 
 /**
- * y = F(x - mean) for rows from..from + rows of the block, and their mean and rstd; with a residual, first sum = x + residual,
- * and then the same of sum.
- * Returns whether y is known to hold no NaN, provided gain and bias are finite: single precision served every row. With a
- * residual it is not known.
+ * Writes y = F(x - mean), mean and rstd for `rows` rows of the block, starting at row `from`. With a residual, writes
+ * sum = x + residual first and normalises sum.
+ * Returns true if single precision served every row: then y holds no NaN, provided that gain and bias are finite. With a
+ * residual always returns false.
  */
 export function forward<F>(call: Call, from: i32, rows: i32): bool {
   const factors = changetype<Factors<F>>(0);
@@ -78,7 +78,7 @@ function forwardAhead<F>(call: Call, from: i32, end: i32, factorsFit: bool): boo
   return allFit;
 }
 
-/** Writes a row that f32 can take with its mean whole, and takes the sums of the row AHEAD of it. */
+/** Writes a row for which single precision and an unsplit mean are enough, and sums the row AHEAD of it. */
 function writeAndSumRow<F>(call: Call, row: i32): void {
   const factors = changetype<Factors<F>>(0);
   const rstd = call.rstd(row);
@@ -106,12 +106,12 @@ function forwardInBlocks<F>(call: Call, from: i32, end: i32, factorsFit: bool): 
   return allFit;
 }
 
-/** Mean and rstd of rows of x alone, as forward finds them. */
+/** Writes mean and rstd of rows of x, the same as forward does; a residual is ignored. */
 export function statistics(call: Call, from: i32, rows: i32): void {
   for (let row = from; row < from + rows; row++) findStatistics(call, row, call.xAt(row));
 }
 
-/** Finds mean and rstd of a row that begins at `x`. */
+/** Finds and stores mean and rstd of the row that begins at `x`. */
 function findStatistics(call: Call, row: i32, x: usize): void {
   if (call.centred) moments(x, call.size);
   else momentsAtOrigin(x, call.size);
@@ -137,7 +137,7 @@ function settle(call: Call, row: i32): void {
   storeStatistics(call, row);
 }
 
-/** Stores what statistics.ts has found of a row. */
+/** Stores mean and rstd of a row from what statistics.ts found last. */
 function storeStatistics(call: Call, row: i32): void {
   const variance = squares / <f64>(call.size - call.ddof);
   store<f64>(call.meanAt(row), mean);

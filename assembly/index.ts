@@ -1,10 +1,10 @@
 /**
- * The module's exports. src/abi.ts declares the same list.
+ * The exports of the module. src/abi.ts declares the same list.
  *
- * A call is a block of memory: call.ts says what lies in it, transfer.ts what in that of copies. `from` and `rows` say which
- * rows of a block to work on, and means and rstds are indexed by the block's rows too. Reductions take contiguous batches of
- * f32, and leave one f64 a row, 8-byte aligned.
- * Nothing is checked here: whoever calls answers for the arguments.
+ * `call` and `transfer` are addresses of blocks in linear memory; call.ts and transfer.ts describe their fields. `from` and
+ * `rows` select rows of a block; the same row numbers index means and rstds. Reductions read contiguous batches of f32 and
+ * write one f64 for each row, 8-byte aligned.
+ * The module checks no argument. The caller must pass correct ones.
  */
 
 import { backward as backwardRows } from "./backward";
@@ -20,25 +20,25 @@ import { extremes, sumSquares, sums, variances } from "./reductions";
 import { BF16, F16 } from "./storage";
 import { Transfer } from "./transfer";
 
-/** Whether this is the build with fused multiply-add, whose results differ between engines. */
+/** Whether this is the build with fused multiply-add. Its results differ between engines. */
 export function isRelaxed(): bool {
   return ASC_FEATURE_RELAXED_SIMD;
 }
 
-/** A block of 16-byte aligned memory. Traps when there is none left. */
+/** Allocates a block, 16-byte aligned. Traps when the memory is exhausted. */
 export function alloc(bytes: usize): usize {
   return heap.alloc(bytes);
 }
 
-/** Gives back what alloc gave. */
+/** Frees a block that alloc returned. */
 export function free(block: usize): void {
   heap.free(block);
 }
 
 /**
- * y = gain z + bias or, for adaNorm, y = scale (1 - k z) z, where z = (x - mean) / sigma; with a residual, first
- * sum = x + residual, and then the same of sum. Writes means and rstds too.
- * Returns whether y is known to hold no NaN, provided gain and bias are finite.
+ * y = gain z + bias or, for adaNorm, y = scale (1 - k z) z, where z = (x - mean) / sigma. If there is a residual, writes
+ * sum = x + residual first and normalises sum. Also writes means and rstds.
+ * Returns true only if y holds no NaN, provided that gain and bias are finite.
  */
 export function forward(call: Call, from: i32, rows: i32): bool {
   if (call.isAda) return forwardRows<Ada>(call, from, rows);
@@ -48,36 +48,39 @@ export function forward(call: Call, from: i32, rows: i32): bool {
   return forwardRows<Plain>(call, from, rows);
 }
 
-/** means and rstds of x alone, as forward finds them. */
+/** Writes means and rstds of x, the same as forward does; a residual is ignored. */
 export function statistics(call: Call, from: i32, rows: i32): void {
   rowStatistics(call, from, rows);
 }
 
-/** dx for dy, x, means and rstds; where there are columns, dy z and dy are added onto their sums. */
+/** Writes dx from dy, x, means and rstds. If the call has columns, adds dy z and dy to the sums there. */
 export function backward(call: Call, from: i32, rows: i32): void {
   if (call.isAda) backwardRows<AdaGradient>(call, from, rows);
   else if (call.gain) backwardRows<GainGradient>(call, from, rows);
   else backwardRows<PlainGradient>(call, from, rows);
 }
 
-/** out = the gradient of gain or, ofBias, that of bias; or out += it; rounded to f32 once. */
+/**
+ * Writes to out the gradient of the gain or, if ofBias, of the bias. `accumulate` adds to what out holds. Rounds to f32
+ * once.
+ */
 export function columnSums(call: Call, ofBias: bool, out: usize, accumulate: bool): void {
   giveColumns(call, ofBias, out, accumulate);
 }
 
-/** Rows of a 16-bit storage, as f32. */
+/** Converts rows of a 16-bit storage to f32. */
 export function widenRows(transfer: Transfer, rows: i32): void {
   if (transfer.type == 1) widen<F16>(transfer, rows);
   else widen<BF16>(transfer, rows);
 }
 
-/** Rows of f32, in a 16-bit storage. areNumbers: they are known to hold no NaN, which takes less time. */
+/** Converts rows of f32 to a 16-bit storage. `areNumbers` promises that they hold no NaN, which makes this faster. */
 export function narrowRows(transfer: Transfer, rows: i32, areNumbers: bool): void {
   if (transfer.type == 1) narrow<F16>(transfer, rows, areNumbers);
   else narrow<BF16>(transfer, rows, areNumbers);
 }
 
-/** Rows plus the addend's, all f32. The result may be either, where they lie alike. */
+/** Adds the rows of the addend to those of `from`, all f32. `to` may equal either, with the same stride. */
 export function addRows(transfer: Transfer, rows: i32): void {
   add(transfer, rows);
 }

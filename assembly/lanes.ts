@@ -1,24 +1,24 @@
 import { F32 } from "./storage";
 
 /**
- * Arithmetic on a vector of elements, in single or in double precision. A loop is written once over `Lanes` and
- * compiled for both: Single is the fast path, Double serves the rows that single precision cannot hold.
+ * Arithmetic on a vector of elements, in single or in double precision. The loops take the precision as a type argument and
+ * are compiled for both: Single is the fast path, Double serves the rows that single precision cannot hold.
  *
- * These are marker classes: they are never instantiated, `changetype<L>(0).add(a, b)` compiles to the instruction.
+ * These are marker classes. They have no instances: `changetype<L>(0).add(a, b)` compiles to the instruction.
  */
 
-/** Four elements at a time, as f32; I is how they lie where they are loaded, O where they are stored. */
+/** Four elements at a time, as f32. I is the storage that they are loaded from, O the one that they are stored to. */
 @unmanaged
 @final
 export class Floats<I, O> {
   @inline width(): i32 {
     return 4;
   }
-  /** Bytes of an element that is loaded. */
+  /** Bytes of one element in the storage that is loaded from. */
   @inline bytes(): usize {
     return changetype<I>(0).bytes();
   }
-  /** Bytes of an element that is stored. */
+  /** Bytes of one element in the storage that is stored to. */
   @inline outBytes(): usize {
     return changetype<O>(0).bytes();
   }
@@ -32,11 +32,13 @@ export class Floats<I, O> {
   @inline store(p: usize, v: v128): void {
     changetype<O>(0).store4(p, v);
   }
-  /** Two vectors, one behind the other: half the work for 16-bit elements. */
+  /** Stores two contiguous vectors. 16-bit storages need half the operations for a pair that they need for two vectors. */
   @inline storePair(p: usize, v: v128, w: v128): void {
     changetype<O>(0).store8(p, v, w);
   }
-  /** The first `n` lanes (1 to 3), the others zero; memory behind them is not read. A function: it serves tails only. */
+  /**
+   * Loads the first `n` lanes (1 to 3) and clears the others. Reads no memory after them. Only for tails, so not inlined.
+   */
   loadPart(p: usize, n: i32): v128 {
     return n == 1
       ? changetype<I>(0).load1(p)
@@ -51,7 +53,7 @@ export class Floats<I, O> {
             5,
           );
   }
-  /** The first `n` lanes; memory behind them is not written. */
+  /** Stores the first `n` lanes (1 to 3). Writes no memory after them. */
   storePart(p: usize, v: v128, n: i32): void {
     if (n == 1) {
       changetype<O>(0).store1(p, v);
@@ -107,15 +109,15 @@ export class Floats<I, O> {
     const pairs = f32x4.max(a, f32x4.shuffle(a, a, 2, 3, 2, 3));
     return <f64>max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
   }
-  /** Whether sums are in double precision, and the digits that rounding takes from them are kept too. */
+  /** Whether a sum must be in double precision throughout, with its rounding errors added up and corrected at the end. */
   @inline isExact(): bool {
     return false;
   }
-  /** Two f64 whose sum is that of the lanes. */
+  /** Two f64 with the same sum as the lanes. */
   @inline widen(a: v128): v128 {
     return f64x2.add(f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(f32x4.shuffle(a, a, 2, 3, 2, 3)));
   }
-  /** Adds onto four f64 in memory. */
+  /** Adds the lanes to as many f64 in memory. */
   @inline accumulate(sums: usize, a: v128): void {
     v128.store(sums, f64x2.add(v128.load(sums), f64x2.promote_low_f32x4(a)));
     const high = f64x2.promote_low_f32x4(f32x4.shuffle(a, a, 2, 3, 2, 3));
@@ -126,7 +128,7 @@ export class Floats<I, O> {
 /** Four elements at a time, in single precision. */
 export type Single = Floats<F32, F32>;
 
-/** Two elements at a time, as f64. */
+/** Two elements at a time, in double precision: f64 that are f32 in memory. The methods are those of Floats. */
 @unmanaged
 @final
 export class Double {
@@ -196,7 +198,7 @@ export class Double {
   }
 }
 
-/** The sum of two lanes. */
+/** The sum of both lanes of an f64x2. */
 export function sumLanes(a: v128): f64 {
   return f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1);
 }

@@ -2,7 +2,7 @@
  * Passes that write one row: by a formula, or the sum of two rows. Written once over lanes (single or double precision),
  * centring and formula.
  *
- * Tails are handled in vectors of which only the row's own lanes are read, summed and written.
+ * A tail, shorter than a vector, is handled as a vector too, but only the lanes of the row are read, summed and written.
  */
 
 import { Call } from "./call";
@@ -10,16 +10,16 @@ import { Origin, Split, Whole } from "./formulas/centring";
 import { Double, Single } from "./lanes";
 import { Precision } from "./precision";
 
-/** Vectors that a map takes at a time: as many independent operations hide the latency of one. */
+/** Vectors in one turn of a map's loop. Their operations do not depend on each other, which hides the latency of each. */
 const GROUP: usize = 4;
 /** Elements of a row that fill no group: this many at most. */
 export const REST: i32 = 15;
 
-/** One vector of a map. */
+/** The step of a map for one vector. */
 @unmanaged
 @final
 class Mapped<L, C, M> {
-  // structure: ten vectors and addresses of a row have to stay in registers over the whole loop
+  // structure: these ten vectors and addresses must stay in registers through the whole loop
   @inline of(
     x: usize,
     dy: usize,
@@ -75,9 +75,9 @@ export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, vi
   let bias: usize = map.usesBias() ? call.bias + offset : 0;
   let out = (map.usesUpstream() ? call.dxAt(row) : call.yAt(row)) + offset;
   const end = out + <usize>size * lanes.bytes();
-  // Double serves rare rows: it does without the groups.
+  // Double has no loop over groups: it serves rare rows, and the module stays smaller.
   if (lanes.width() == 4) {
-    // By their offset: one addition a turn, where each pointer would take one and a move.
+    // A common offset takes one addition a turn. Separate pointers would take an addition and a move each.
     const groups = <usize>(size & ~REST) * lanes.bytes();
     let i: usize = 0;
     for (; i < groups; i += step * GROUP) {
@@ -154,7 +154,7 @@ export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, vi
   }
 }
 
-/** mapRow of a whole row, in the precision that it asks for. */
+/** Writes a whole row by the map M, in the given precision. */
 export function writeRow<M>(call: Call, row: i32, precision: Precision, rstd: f64, viaMean: f64, viaStd: f64): void {
   if (precision == Precision.Single) {
     if (changetype<M>(0).usesUpstream()) mapRow<Single, Origin, M>(call, row, 0, rstd, viaMean, viaStd);
@@ -166,7 +166,7 @@ export function writeRow<M>(call: Call, row: i32, precision: Precision, rstd: f6
   }
 }
 
-/** One vector of out = x + addend. */
+/** The step of out = x + addend for one vector. */
 @unmanaged
 @final
 export class Added {
@@ -177,7 +177,7 @@ export class Added {
   }
 }
 
-/** out = x + addend of so many elements. out may be x or the addend. */
+/** Writes out = x + addend, `size` elements each. out may be the same address as x or addend. */
 export function addElements(x: usize, addend: usize, out: usize, size: i32): void {
   const lanes = changetype<Single>(0);
   const added = changetype<Added>(0);

@@ -1,4 +1,4 @@
-/** Which rows single precision can serve, and the scalars of rows that neither precision could. */
+/** Decides which precision is exact enough for a row, and limits scalars that would overflow in either precision. */
 
 /**
  * How a row is computed: in f32 with the mean in one number, in f32 with the mean split in two, or in f64. Backward takes a
@@ -11,7 +11,7 @@ export enum Precision {
   Double,
 }
 
-/** `single` where f32 can take the row, `split` where it can do so only with the mean split. */
+/** `single`: f32 is exact enough for the row. `split`: its mean must be split in two for that. */
 export function precisionOf(single: bool, split: bool): Precision {
   return single ? (split ? Precision.Split : Precision.Single) : Precision.Double;
 }
@@ -24,19 +24,19 @@ export function rowFitsSingle(rstd: f64): bool {
   return rstd >= SMALLEST_RSTD_OF_SINGLE && rstd <= LARGEST_RSTD_OF_SINGLE;
 }
 
-/** The same for a row of gradients, which are multiplied by centred elements before they are by 1 / sigma. */
+/** The same for backward, which multiplies gradients by centred elements before it multiplies them by rstd. */
 export function gradientFitsSingle(rstd: f64): bool {
   return rstd >= 1.52587890625e-5 && rstd <= 65536; // 2^-16, 2^16
 }
 
-/** Whether 1 / sigma is that of a constant row for sure: those of other rows of f32 are below 2^166. */
+/** Whether a row with this rstd must be constant: the rstd of any other row of f32 is below 2^166. */
 export function isConstant(rstd: f64): bool {
   return rstd > 1.6069380442589903e60; // 2^200
 }
 
 /**
- * scale / sigma, for forward. A constant row has no element but 0 to multiply by it, and 0 must stay 0 where eps is so small
- * that products with it are infinite; where eps is 0, so is 1 / sigma, and 0 / 0 stands.
+ * scale rstd, for forward. The centred elements of a constant row are 0. They must stay 0 even if eps is so small that
+ * scale rstd is infinite in f32, so the factor is 0 then. If eps is 0, rstd is infinite, and the row is NaN, like 0 / 0.
  */
 export function forwardFactor(scale: f64, rstd: f64): f64 {
   return isConstant(rstd) && rstd < Infinity ? 0 : scale * rstd;
@@ -45,15 +45,15 @@ export function forwardFactor(scale: f64, rstd: f64): f64 {
 const LARGEST_RSTD: f64 = 2.9073548971824276e135; // 2^450
 
 /**
- * 1 / sigma for backward: NaN where it is infinite, which is 0 / 0; no more than 2^450, where any dx but 0 is beyond f32
- * already, so that no product of it overflows.
+ * rstd for backward. NaN if rstd is infinite, because dx is 0 / 0 then. Otherwise 2^450 at most, so that no product with it
+ * overflows f64; with such an rstd every dx but 0 is beyond f32 anyway.
  */
 export function backwardRstd(rstd: f64): f64 {
   if (rstd <= LARGEST_RSTD) return rstd;
   return rstd < Infinity ? LARGEST_RSTD : NaN;
 }
 
-/** Whether scale and k are such that scale r and scale k r^2 are at home in f32 for every row that fits. */
+/** Whether f32 holds scale rstd and scale k rstd^2 with room to spare, for every row that fits single precision. */
 export function factorsFitSingle(scale: f64, k: f64): bool {
   return isModerate(scale) && (k == 0 || isModerate(k));
 }
@@ -62,7 +62,7 @@ function isModerate(factor: f64): bool {
   return factor >= 1.52587890625e-5 && factor <= 65536; // 2^-16, 2^16
 }
 
-/** Whether a scalar that a row's sums give is at home in f32, with room for what it is multiplied by. */
+/** Whether f32 holds a scalar made from the sums of a row, and leaves room for products with it. */
 export function sumFitsSingle(scalar: f64): bool {
   const magnitude = abs(scalar);
   return magnitude == 0 || (magnitude >= 7.888609052210118e-31 && magnitude <= 1.2676506002282294e30); // 2^-100, 2^100

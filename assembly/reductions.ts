@@ -1,4 +1,4 @@
-/** Row reductions: one f64 a row, summed in f64 throughout. */
+/** Row reductions: one f64 for each row, summed in f64 throughout. */
 
 import { Origin } from "./formulas/centring";
 import { Value } from "./formulas/elements";
@@ -26,7 +26,7 @@ export function sumSquares(x: usize, out: usize, rows: i32, size: i32): void {
   }
 }
 
-/** The means, and the sums of squares about them over (size - ddof). */
+/** The means, and the variances: the sums of (x - mean)^2 divided by (size - ddof). */
 export function variances(x: usize, means: usize, out: usize, rows: i32, size: i32, ddof: i32): void {
   for (let row = 0; row < rows; row++) {
     momentsInDouble(x, size);

@@ -1,5 +1,6 @@
 /**
- * Mean and squares of a row, by the cheapest algorithm that is exact enough for it, and what follows from them.
+ * The mean and the sum of squares of a row, by the cheapest algorithm that is exact enough for it, and scalars made from
+ * them.
  */
 
 import { Call } from "./call";
@@ -8,24 +9,29 @@ import { Value } from "./formulas/elements";
 import { Double, Single } from "./lanes";
 import { sum0, sum1, sumElements } from "./sums";
 
-/** What the last function of this file found: the mean, and the sum of (x - mean)^2. */
+/** The results of the last function of this file: the mean, and the sum of (x - mean)^2. */
 export let mean: f64 = 0;
 export let squares: f64 = 0;
 
-/** Squares in single precision are trusted while their mean lies between these: none overflows, none that counts vanishes. */
+/**
+ * Sums of squares in f32 are trusted if their mean lies between these: no square overflows, and none that matters
+ * underflows.
+ */
 const SMALLEST: f64 = 5.421010862427522e-20; // 2^-64
 const LARGEST: f64 = 1.8446744073709552e19; // 2^64
 
-/** Rows shorter than this go in f64 throughout: too few terms for their roundings to even out, and little time to save. */
+/**
+ * Shorter rows use f64 throughout: they have too few terms for rounding errors to average out, and f32 would save little.
+ */
 export const SHORT: i32 = 64;
 
-function trusted(squares: f64, n: f64): bool {
-  return squares >= SMALLEST * n && squares <= LARGEST * n;
+function trusted(squares: f64, size: f64): bool {
+  return squares >= SMALLEST * size && squares <= LARGEST * size;
 }
 
 /**
- * Sets `mean` and `squares`. One pass serves ordinary rows, a second one rows far from the origin; short rows, rows whose
- * squares f32 cannot hold, constant rows and rows with NaN or infinity go in f64.
+ * Sets `mean` and `squares`. Ordinary rows take one pass in f32. Rows far from the origin take a second one. Short rows,
+ * constant rows, rows whose squares f32 cannot hold, and rows with NaN or infinity use f64.
  */
 export function moments(x: usize, size: i32): void {
   if (size >= SHORT) {
@@ -36,22 +42,24 @@ export function moments(x: usize, size: i32): void {
   }
 }
 
-/** The same where the sums of x and x^2 have been found already, in single precision. */
+/** The same as `moments`, for a row whose sums of x and x^2 are already known, in single precision. */
 export function momentsOfSums(x: usize, size: i32, sum: f64, sumSquares: f64): void {
   if (!momentsAboutOrigin(size, sum, sumSquares) && !momentsAboutMean(x, size)) momentsInDouble(x, size);
 }
 
-/** sum (x - mean)^2 = sum x^2 - (sum x)^2 / n: exact enough while the mean is within half a sigma. */
+/**
+ * sum (x - mean)^2 = sum x^2 - (sum x)^2 / n. Returns whether that is exact enough: the mean must be within sigma / 2 of 0.
+ */
 function momentsAboutOrigin(size: i32, sum: f64, sumSquares: f64): bool {
-  const m = sum / <f64>size;
-  const off = sum * m;
-  const left = sumSquares - off;
-  mean = m;
-  squares = left;
-  return off * 4 <= left && trusted(left, <f64>size);
+  const average = sum / <f64>size;
+  const correction = sum * average;
+  const corrected = sumSquares - correction;
+  mean = average;
+  squares = corrected;
+  return correction * 4 <= corrected && trusted(corrected, <f64>size);
 }
 
-/** About the f32 nearest to the mean just found, with Chan's correction for what was left of it. */
+/** Sums about the f32 nearest to the mean found so far. Chan's correction accounts for the rest of the mean. */
 function momentsAboutMean(x: usize, size: i32): bool {
   const centre = <f32>mean;
   sumElements<Single, Whole, Value>(x, size, <f64>centre);
@@ -61,18 +69,18 @@ function momentsAboutMean(x: usize, size: i32): bool {
   return trusted(squares, <f64>size);
 }
 
-/** In f64 throughout: for any row at all, at less than half the speed. */
+/** The same as `moments`, in f64 throughout: exact enough for every row, at less than half the speed. */
 export function momentsInDouble(x: usize, size: i32): void {
   sumElements<Double, Origin, Value>(x, size, 0);
   const centre = sum0 / <f64>size;
   sumElements<Double, Whole, Value>(x, size, centre);
   const shift = sum0 / <f64>size;
-  // About an infinite mean there is nothing left to correct it by.
+  // If the mean is not finite, the shift means nothing: keep the mean as it is.
   mean = abs(centre) < Infinity ? centre + shift : centre;
   squares = sum1 - sum0 * shift;
 }
 
-/** Sets `mean` to 0 and `squares` to the sum of x^2: rmsNorm in the terms of the others. */
+/** Sets `mean` to 0 and `squares` to the sum of x^2, as rmsNorm needs them. */
 export function momentsAtOrigin(x: usize, size: i32): void {
   if (size >= SHORT) {
     sumElements<Single, Origin, Value>(x, size, 0);
@@ -82,7 +90,7 @@ export function momentsAtOrigin(x: usize, size: i32): void {
   }
 }
 
-/** The same where the sum of x^2 has been found already, in single precision. */
+/** The same as `momentsAtOrigin`, for a row whose sum of x^2 is already known, in single precision. */
 export function momentsAtOriginOfSums(x: usize, size: i32, sumSquares: f64): void {
   mean = 0;
   squares = sumSquares;
@@ -92,17 +100,17 @@ export function momentsAtOriginOfSums(x: usize, size: i32, sumSquares: f64): voi
 function momentsAtOriginInDouble(x: usize, size: i32): void {
   mean = 0;
   sumElements<Double, Origin, Value>(x, size, 0);
-  // No finite row overflows f64: where the sum is infinite an element was, and the whole row is to be NaN.
+  // Finite rows cannot overflow f64. An infinite sum means an infinite element, and then the whole row must be NaN.
   squares = sum1 < Infinity ? sum1 : NaN;
 }
 
 /**
- * r = 1 / sigma; eps is added to the variance or, with epsAtStd, to its square root. Infinite for constant rows where eps is
- * 0, and there alone: the largest f64 at most where eps is not.
+ * rstd = 1 / sigma; eps is added to the variance or, with epsAtStd, to its square root. Infinite only for a constant row
+ * with eps = 0. If eps > 0, the largest f64 at most.
  */
 export function reciprocalStd(variance: f64, eps: f64, epsAtStd: bool): f64 {
-  const r = 1 / (epsAtStd ? sqrt(variance) + eps : sqrt(variance + eps));
-  return r == Infinity && eps > 0 ? f64.MAX_VALUE : r;
+  const rstd = 1 / (epsAtStd ? sqrt(variance) + eps : sqrt(variance + eps));
+  return rstd == Infinity && eps > 0 ? f64.MAX_VALUE : rstd;
 }
 
 /**
@@ -138,6 +146,6 @@ export function settleTwoRows(call: Call, row: i32): bool {
 export function derivativeFactor(rstd: f64, eps: f64, epsAtStd: bool): f64 {
   if (!epsAtStd) return 1;
   const std = 1 / rstd - eps;
-  // Beside an eps that is near the largest f64 nothing is left of it.
+  // std is not positive and finite if the row is constant, or if eps is so large that nothing of std is left beside it.
   return std > 0 && std < Infinity ? (std + eps) / std : 0;
 }

@@ -1,9 +1,9 @@
 /**
- * How elements lie in memory. A storage hands vectors of f32 to the lanes and takes them back, rounded to the nearest
- * element, ties to even. 16-bit storages do it by integer arithmetic, as WebAssembly has no instruction for it.
+ * Storages: the formats of elements in memory. A storage loads vectors of f32 for the lanes, and stores them rounded to the
+ * nearest element, ties to even. WebAssembly has no instructions for 16-bit formats, so these use integer arithmetic.
  */
 
-/** IEEE 754 binary32, the element itself. */
+/** IEEE 754 binary32, which needs no conversion. */
 @unmanaged
 @final
 export class F32 {
@@ -13,7 +13,7 @@ export class F32 {
   @inline load4(p: usize): v128 {
     return v128.load(p);
   }
-  /** Two elements in the low half; what lies in the high half is not defined. */
+  /** Loads two elements into the lower half of the vector. The upper half is not defined. */
   @inline load2(p: usize): v128 {
     return v128.load64_zero(p);
   }
@@ -32,20 +32,20 @@ export class F32 {
   @inline store1(p: usize, v: v128): void {
     v128.store32_lane(p, v, 0);
   }
-  /** Two vectors, one behind the other. */
+  /** Stores two contiguous vectors. */
   @inline store8(p: usize, v: v128, w: v128): void {
     v128.store(p, v);
     v128.store(p, w, 16);
   }
-  /** Ones in each of eight 16-bit lanes where the element is NaN. */
+  /** Eight 16-bit lanes, with all bits set for each element that is NaN. */
   @inline areNaN(v: v128, w: v128): v128 {
     return i16x8.narrow_i32x4_s(f32x4.ne(v, v), f32x4.ne(w, w));
   }
 }
 
 /**
- * 16-bit elements of the format C, which widens and narrows them: any of them, one vector at a time, or eight at a time
- * those that take fewer operations.
+ * A storage of 16-bit elements, "halves", in the format C, which converts them. It converts vectors of any elements, and
+ * has shorter ways to convert eight elements that exclude rare ones.
  */
 @unmanaged
 @final
@@ -68,15 +68,15 @@ export class Half<C> {
   @inline store8(p: usize, v: v128, w: v128): void {
     v128.store(p, changetype<C>(0).narrow(v, w));
   }
-  /** The same where neither has a NaN; one becomes a number or an infinity. */
+  /** The same for vectors without NaN. A NaN would become a number or an infinity. */
   @inline store8Numbers(p: usize, v: v128, w: v128): void {
     v128.store(p, changetype<C>(0).narrowNumbers(v, w));
   }
-  /** Whether `widen8` is not to be given one of two times eight elements. */
-  @inline areRare(g: v128, h: v128): bool {
-    return changetype<C>(0).areRare(g, h);
+  /** Whether these two vectors of eight elements hold one that `widen8` must not get. */
+  @inline areRare(first: v128, second: v128): bool {
+    return changetype<C>(0).areRare(first, second);
   }
-  /** Eight elements, as f32 at p. */
+  /** Stores eight elements as f32 at p. */
   @inline widen8(p: usize, elements: v128): void {
     changetype<C>(0).widen8(p, elements);
   }
@@ -96,19 +96,20 @@ export class Half<C> {
 @final
 class Binary16 {
   /**
-   * Whether there are subnormals among two times eight halves. A product with one is exact, but some processors take a
-   * hundred times as long for it.
+   * Whether two vectors of eight halves hold a subnormal. `widen8` would multiply it exactly, but some processors take a
+   * hundred times as long for that.
    */
-  @inline areRare(g: v128, h: v128): bool {
-    return v128.any_true(i16x8.lt_s(i16x8.min_s(this.order(g), this.order(h)), i16x8.splat(-0x7c01))); // 0x400 + 0x7fff
+  @inline areRare(first: v128, second: v128): bool {
+    const least = i16x8.min_s(this.order(first), this.order(second));
+    return v128.any_true(i16x8.lt_s(least, i16x8.splat(-0x7c01))); // 0x400 + 0x7fff
   }
-  /** Magnitudes as signed integers, the subnormals the least of all and 0 the largest. */
+  /** Maps magnitudes to signed integers, in an order in which subnormals come first and 0 comes last. */
   @inline order(halves: v128): v128 {
     return i16x8.add(v128.and(halves, i16x8.splat(0x7fff)), i16x8.splat(0x7fff));
   }
-  /** Eight halves to f32: the bits where they belong, and 112 more in the exponent by a product, which leaves 0 as it is. */
+  /** Stores eight halves as f32: shifts their bits into place and adds 112 to the exponent by a product, which keeps 0. */
   @inline widen8(p: usize, halves: v128): void {
-    // Infinity and NaN get an exponent of ones, which the product leaves.
+    // Infinity and NaN get an exponent of all ones, which the product does not change.
     const special = i16x8.gt_s(v128.and(halves, i16x8.splat(0x7fff)), i16x8.splat(0x7bff));
     const upper = v128.or(
       v128.and(i16x8.shr_s(halves, 3), i16x8.splat(<i16>0x8fff)),
@@ -119,34 +120,37 @@ class Binary16 {
     v128.store(p, f32x4.mul(i16x8.shuffle(lower, upper, 0, 8, 1, 9, 2, 10, 3, 11), scale));
     v128.store(p, f32x4.mul(i16x8.shuffle(lower, upper, 4, 12, 5, 13, 6, 14, 7, 15), scale), 16);
   }
-  /** Sign-extended halves to f32, where no subnormal enters a product. */
+  /** Converts sign-extended halves to f32, by a product that meets no subnormals. */
   @inline widen(halves: v128): v128 {
-    // The exponent 224 too large: infinity and NaN get one of ones, which the product leaves, as it puts the others right.
+    // Adds 224 to the exponent, so that infinity and NaN have all ones. The product subtracts 112, except from those.
     const magnitude = v128.or(v128.and(i32x4.shl(halves, 13), i32x4.splat(0x0fffe000)), i32x4.splat(0x70000000));
     const a = f32x4.mul(magnitude, f32x4.splat(1.925929944387236e-34)); // 2^-112
-    // A subnormal m 2^-24 comes out as 2^-15 + m 2^-25: what that lacks to 2^-14 is too much in it. Others lack nothing.
+    // A subnormal m 2^-24 has become a = 2^-15 + m 2^-25. It is a - (2^-14 - a). In all others a is 2^-14 or more.
     const excess = f32x4.pmax(f32x4.splat(0), f32x4.sub(f32x4.splat(6.103515625e-5), a)); // 2^-14
     return v128.or(f32x4.sub(a, excess), v128.and(halves, i32x4.splat(<i32>0x80000000)));
   }
-  /** The magnitudes of f32 as halves, in 32 bits each. What is infinite or more lies outside of 0 to 0x7c00. */
+  /**
+   * Converts the magnitudes of f32 to halves, in 32 bits each. Those too large for a half give a number outside 0 to
+   * 0x7c00.
+   */
   @inline magnitude(v: v128): v128 {
     const a = v128.and(v, i32x4.splat(0x7fffffff));
-    // How far a's exponent is above that of the smallest normal half, 113; 0 below it. In 16 bits there is a difference
-    // that stops at 0; the lower ones are not of the exponent.
+    // How much a's exponent exceeds 113, that of the smallest normal half, or 0. Only 16-bit lanes have a subtraction that
+    // stops at 0. The lower 16 bits hold no exponent bits, and the mask clears them.
     const exponent = v128.and(i16x8.sub_sat_u(a, i32x4.splat(0x38800000)), i32x4.splat(0x7f800000)); // 113 << 23
-    // Added to a power of two 13 above that exponent, a loses all but 11 bits, rounded as f32 rounds. The exponents of
-    // subnormals stop, so that they lose as many bits more as they have fewer.
+    // The power of two has an exponent 13 above that of a, so their f32 sum keeps 11 bits of a, correctly rounded. For
+    // subnormals the power stays the same, so they keep fewer bits, as many as a subnormal half has.
     const power = i32x4.add(exponent, i32x4.splat(0x3f000000)); // (113 + 13) << 23
     return i32x4.add(i32x4.sub(f32x4.add(a, power), power), i32x4.shr_u(exponent, 13));
   }
-  /** Eight f32 as halves; NaN as infinity. */
+  /** Converts eight f32 to halves. NaN becomes infinity. */
   @inline narrowNumbers(v: v128, w: v128): v128 {
-    // Saturated to 16 bits, what is infinite or more is above 0x7c00, taken as unsigned.
+    // The narrowing saturates: as unsigned 16-bit numbers, magnitudes too large for a half are above 0x7c00, infinity.
     const magnitudes = i16x8.min_u(i16x8.narrow_i32x4_s(this.magnitude(v), this.magnitude(w)), i16x8.splat(0x7c00));
     const signs = v128.and(i16x8.narrow_i32x4_s(v, w), i16x8.splat(<i16>0x8000));
     return v128.or(magnitudes, signs);
   }
-  /** Eight f32 as halves. */
+  /** Converts eight f32 to halves. */
   @inline narrow(v: v128, w: v128): v128 {
     return v128.or(this.narrowNumbers(v, w), v128.and(changetype<F32>(0).areNaN(v, w), i16x8.splat(0x200)));
   }
@@ -156,30 +160,30 @@ class Binary16 {
 @unmanaged
 @final
 class Brain16 {
-  @inline areRare(g: v128, h: v128): bool {
+  @inline areRare(first: v128, second: v128): bool {
     return false;
   }
-  /** Eight halves to f32. */
+  /** Stores eight halves as f32. */
   @inline widen8(p: usize, halves: v128): void {
     const none = i16x8.splat(0);
     v128.store(p, i16x8.shuffle(none, halves, 0, 8, 1, 9, 2, 10, 3, 11));
     v128.store(p, i16x8.shuffle(none, halves, 4, 12, 5, 13, 6, 14, 7, 15), 16);
   }
-  /** Sign-extended halves to f32. */
+  /** Converts sign-extended halves to f32. */
   @inline widen(halves: v128): v128 {
     return i32x4.shl(halves, 16);
   }
-  /** Four f32 as bfloat16, sign-extended to 32 bits; NaN as anything. */
+  /** Rounds four f32 to bfloat16, sign-extended to 32 bits. NaN becomes any value. */
   @inline round(v: v128): v128 {
-    // Half of the last place, less one where the upper half is even: ties go to even.
+    // Adds half a unit of the last place, minus one bit if the upper half is even, so that ties go to even.
     const odd = v128.and(i32x4.shr_u(v, 16), i32x4.splat(1));
     return i32x4.shr_s(i32x4.add(i32x4.add(v, i32x4.splat(0x7fff)), odd), 16);
   }
-  /** Eight f32 as bfloat16; NaN as anything. */
+  /** Converts eight f32 to bfloat16. NaN becomes any value. */
   @inline narrowNumbers(v: v128, w: v128): v128 {
     return i16x8.narrow_i32x4_s(this.round(v), this.round(w));
   }
-  /** Eight f32 as bfloat16. */
+  /** Converts eight f32 to bfloat16. */
   @inline narrow(v: v128, w: v128): v128 {
     return v128.or(this.narrowNumbers(v, w), v128.and(changetype<F32>(0).areNaN(v, w), i16x8.splat(0x7fc0)));
   }

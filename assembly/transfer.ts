@@ -1,17 +1,17 @@
 /**
- * Rows on their way from one place to another, as a block of linear memory: to another storage, or added to others.
- * Addresses and strides are as in call.ts. `npm run layout` writes src/layout.ts from this class.
+ * One conversion or addition of rows, as a block in linear memory: where the rows lie, and where the results go. Addresses
+ * and strides are as in call.ts. `npm run layout` writes src/layout.ts from this class.
  */
 @unmanaged
 @final
 export class Transfer {
-  /** The storage that is not f32: 1 for f16, 2 for bf16. 0 where all are f32. */
+  /** The storage of the 16-bit side: 1 for f16, 2 for bf16. 0 if all rows are f32. */
   type: i32;
   /** Elements in a row. */
   size: i32;
   from: usize;
   fromStride: usize;
-  /** What addRows adds. */
+  /** addRows adds this to `from`. */
   addend: usize;
   addendStride: usize;
   to: usize;

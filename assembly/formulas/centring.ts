@@ -1,4 +1,4 @@
-/** How t = x - mean is formed; each way is a marker class that the loops over a row take as a type argument. */
+/** The ways to compute t = x - mean. Each is a marker class, which the loops over a row take as a type argument. */
 
 /** t = x: for sums about the origin, and for gradients of rows near it, where the scalars make up for the mean. */
 @unmanaged
@@ -12,7 +12,7 @@ export class Origin {
   }
 }
 
-/** t = x - mean, the mean in one number of the lanes' precision. */
+/** t = x - mean, with the mean as one number in the precision of the lanes. */
 @unmanaged
 @final
 export class Whole {
@@ -24,7 +24,7 @@ export class Whole {
   }
 }
 
-/** t = (x - high) - low: a mean that is far off in units of sigma has more digits than one f32 holds. */
+/** t = (x - high) - low, for a mean that is far from 0 in units of sigma: it needs more digits than one f32 holds. */
 @unmanaged
 @final
 export class Split {

@@ -1,6 +1,6 @@
-/** What row reductions sum: terms as gradients.ts describes them. */
+/** The terms that row reductions sum. Each is a marker class with the methods of Dz in gradients.ts. */
 
-/** The element itself. */
+/** The element t itself. */
 @unmanaged
 @final
 export class Value {
@@ -15,7 +15,7 @@ export class Value {
   }
 }
 
-/** Its magnitude. */
+/** The magnitude |t|. */
 @unmanaged
 @final
 export class Magnitude {

@@ -1,11 +1,11 @@
 /**
- * What the norms return, each formula written once, as a marker class that the loops over a row take as a type argument.
+ * The formulas of forward. Each is a marker class, which the loops over a row take as a type argument.
  *
  *   t = x - mean     the centred element
  *   z = rstd t       the normalised element, rstd = 1 / sigma
  *   y                what forward returns
  *
- * With the scalars of a row: factor = C rstd and slope = C k rstd^2, where C = 1 and k = 0 but for adaNorm.
+ * Each row has two scalars: factor = C rstd and slope = C k rstd^2. C = 1 and k = 0 for all norms but adaNorm.
  */
 
 import { Call } from "../call";
@@ -85,7 +85,7 @@ export class GainBias {
   }
 }
 
-/** y = C (1 - k z) z = (factor - slope t) t: one operation fewer than by way of z. */
+/** y = C (1 - k z) z = (factor - slope t) t. The second form takes one operation less, because it needs no z. */
 @unmanaged
 @final
 export class Ada {
@@ -103,7 +103,7 @@ export class Ada {
   }
 }
 
-/** C and k of a formula: those of the call for adaNorm, which alone has them. */
+/** C and k of a formula: the call's for adaNorm, 1 and 0 for all others. */
 @unmanaged
 @final
 export class Factors<F> {
@@ -115,7 +115,7 @@ export class Factors<F> {
   }
 }
 
-/** A formula of this file as a map: what maps.ts writes a row by. */
+/** A formula of this file as a map, the form that the loops of maps.ts take. */
 @unmanaged
 @final
 export class Forward<F> {

@@ -1,19 +1,19 @@
 /**
- * The gradients of the norms, each formula written once, as a marker class that the loops over a row take as a type argument.
+ * The formulas of backward. Each is a marker class, which the loops over a row take as a type argument.
  *
  *   t = x - mean, z = rstd t     as in forward.ts
- *   dy = dL/dy                   what backward is given: `upstream` here
- *   dz = dL/dz                   what follows from it by the norm's formula
+ *   dy = dL/dy                   the upstream gradient: `upstream` here
+ *   dz = dL/dz                   dy times the derivative of the norm's formula
  *
  *   dx = rstd (dz - mean(dz) - s z),   s = kappa sum(dz z) / (size - ddof)
  *
- * where a detached mean drops mean(dz) and a detached std drops s z. With the scalars of a row, what reaches x through the
- * mean, viaMean = rstd mean(dz), and through sigma, viaStd = rstd^2 s:
+ * A detached mean drops mean(dz); a detached std drops s z. Each row has two scalars, for the gradient that reaches x
+ * through the mean and through sigma: viaMean = rstd mean(dz) and viaStd = rstd^2 s.
  *
  *   dx = rstd dz - viaMean - viaStd t
  *
- * Rounding these two once saves two operations an element. factor and slope are C rstd and C k rstd^2 where rstd dz is wanted,
- * C and C k rstd where dz is.
+ * This form takes two operations less for each element. factor and slope are C rstd and C k rstd^2 in rstdDz; they are C
+ * and C k rstd in dz.
  */
 
 import { Call } from "../call";
@@ -61,7 +61,7 @@ export class GainGradient {
   }
 }
 
-/** y = C (1 - k z) z: dz = C (1 - k z) dy = (factor - slope t) dy, with twice k where 1 - k z is differentiated too. */
+/** y = C (1 - k z) z: dz = C (1 - k z) dy = (factor - slope t) dy. If 1 - k z is differentiated too, k counts twice. */
 @unmanaged
 @final
 export class AdaGradient {
@@ -82,7 +82,7 @@ export class AdaGradient {
   }
 }
 
-/** C and k of a gradient, as it has them: those of the call for adaNorm alone, k twice where 1 - k z is differentiated. */
+/** C and k of a gradient: 1 and 0 for all norms but adaNorm. k is doubled if 1 - k z is differentiated too. */
 @unmanaged
 @final
 export class GradientFactors<G> {
@@ -93,13 +93,13 @@ export class GradientFactors<G> {
     if (!changetype<G>(0).isAda()) return 0;
     return call.detachScale ? call.k : 2 * call.k;
   }
-  /** C k rstd, or with rstd in factor, C k rstd^2. All t of a constant row are 0, whatever its rstd. */
+  /** factor k rstd, but 0 for a constant row: its t are 0, and an infinite slope would make them NaN. */
   @inline slope(call: Call, rstd: f64, factor: f64): f64 {
     return isConstant(rstd) ? 0 : factor * this.k(call) * rstd;
   }
 }
 
-/** dz of a gradient, as a term: what sums.ts sums. */
+/** dz of a gradient as a term, the form that the loops of sums.ts take. */
 @unmanaged
 @final
 export class Dz<G> {
@@ -120,7 +120,7 @@ export class Dz<G> {
   }
 }
 
-/** dx = rstd dz, where both statistics are detached, as a map: what maps.ts writes a row by. */
+/** dx = rstd dz as a map, the form that the loops of maps.ts take. For calls that detach both statistics. */
 @unmanaged
 @final
 export class Direct<G> {
