@@ -74,8 +74,8 @@ function backwardAndSumColumns<G>(call: Call, from: i32, rows: i32, factorsFit: 
     const viaStd1 = viaStd;
     if (number % FLUSHED == 0) flushColumns(call);
     const single = isPair && precision0 == Precision.Single && precision1 == Precision.Single;
-    // Not where dx is rstd dz alone, as a row by itself has it: to take viaStd t from that, viaStd = 0, may change the sign
-    // of a zero.
+    // A single row computes rstd dz alone if `scales`. A pair subtracts viaStd t too, and even with viaStd = 0 that can change the
+    // sign of a zero, so these rows never go in pairs.
     if (single && number >= FIRST && !scales) {
       writeTwoRows<G>(call, row, rstd0, rstd1, viaMean0, viaStd0);
       row += 2;

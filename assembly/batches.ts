@@ -1,6 +1,6 @@
 /**
- * The sums of x and of x^2 over each of several rows, in single precision, for forward. They go in the order of sumElements in
- * sums.ts, so that a row has the same bytes here as by itself.
+ * Sums x and x^2 over each of several rows, in single precision, for forward. The order of the sums is that of sumElements in
+ * sums.ts, so a row gives the same bytes in a batch as alone.
  */
 
 import { Call } from "./call";
@@ -10,7 +10,7 @@ import { Single, sumLanes } from "./lanes";
 import { Added, addElements, REST } from "./maps";
 import { blockOf, sum0, sum1, sumElements } from "./sums";
 
-/** Vectors that are taken at a time, the bytes of one, and of all. */
+/** Vectors in a group, the bytes of one vector, and the bytes of a group. */
 const GROUP: usize = 4;
 const STEP: usize = 16;
 const GROUP_BYTES: usize = STEP * GROUP;
@@ -29,7 +29,7 @@ export class Quad {
   }
 }
 
-/** A row as it lies. */
+/** A row of x. */
 @unmanaged
 @final
 export class Stored {
@@ -41,7 +41,7 @@ export class Stored {
   }
 }
 
-/** A row to which the residual is added, and whose sum is stored. */
+/** A row of x + residual, which is stored as the sum. */
 @unmanaged
 @final
 export class Summed {
@@ -54,8 +54,8 @@ export class Summed {
 }
 
 /**
- * The sums of the elements, and of their squares, of rows from `from` to `end`, which go where their means and rstds are to be.
- * I says what the rows are: x, or x + residual, which is stored on the way.
+ * Sums the elements of each row from `from` to `end`, and their squares. Stores the sums in the places of mean and rstd. The type
+ * I gives the rows: x, or x + residual, which it also stores.
  */
 export function sumRows<I>(call: Call, from: i32, end: i32): void {
   const input = changetype<I>(0);
@@ -73,7 +73,7 @@ export function sumRows<I>(call: Call, from: i32, end: i32): void {
     let sums = none;
     let squares = none;
     const groupsEnd = x + groups;
-    // Blocks of two groups, where they are that long; then groups.
+    // Sums blocks of two groups if blocks are that long, then single groups.
     const pairsEnd = isLong ? x + (groups & ~(2 * GROUP_BYTES - 1)) : x;
     while (x < pairsEnd) {
       const v0 = input.of(x, residual, sum);
@@ -111,7 +111,7 @@ export function sumRows<I>(call: Call, from: i32, end: i32): void {
   }
 }
 
-/** Puts the sums of a row where they go, once those of its last elements, which fill no group, are added. */
+/** Adds the last elements of a row, which do not fill a group, and stores the sums in the places of mean and rstd. */
 export function storeSums(call: Call, row: i32, sums: v128, squares: v128, last: usize): void {
   let restSum: f64 = 0;
   let restSquares: f64 = 0;

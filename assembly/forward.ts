@@ -1,7 +1,7 @@
 /**
- * Forward: the statistics of a row, the scalars that follow from them, one pass that writes it. Long rows go in pairs: while
- * those of one pair are written, the sums of the next are taken. Short rows, and sums with a residual, go in blocks: the sums
- * of all rows, their statistics two rows at a time, then y.
+ * Forward: finds the statistics of a row, computes its scalars, and writes y in one pass. Long rows go in pairs: the pass that writes
+ * a row also sums a row of the next pair. Short rows, and rows with a residual, go in blocks: first the sums of all rows, then their
+ * statistics, two rows at a time, then y.
  */
 import { Stored, Summed, sumRows } from "./batches";
 import { Call } from "./call";
@@ -22,7 +22,7 @@ import {
 import { LONG } from "./sums";
 
 /**
- * Bytes of the rows in a block: few enough to find them in a cache when they are written, and as many as that allows, because
+ * Bytes of the rows in a block. They must still be in a cache when y is written. There are as many as that allows, because
  * switching passes throws prefetched data away.
  */
 const CACHED_BYTES: usize = 1 << 20;
@@ -45,13 +45,13 @@ export function forward<F>(call: Call, from: i32, rows: i32): bool {
   return forwardAhead<F>(call, from, end, factorsFit);
 }
 
-/** The sums of the rows that are normalised. */
+/** Sums the rows that are normalised. */
 function sumInputs(call: Call, from: i32, end: i32): void {
   if (call.residual) sumRows<Summed>(call, from, end);
   else sumRows<Stored>(call, from, end);
 }
 
-/** Two rows at a time; while these are written, the sums of the next two are taken. */
+/** Goes two rows at a time: writes two rows, and sums the next two on the way. */
 function forwardAhead<F>(call: Call, from: i32, end: i32, factorsFit: bool): bool {
   let allFit = factorsFit;
   let row = from;
@@ -87,7 +87,7 @@ function writeAndSumRow<F>(call: Call, row: i32): void {
   mapAndSumRow<F>(call, row, f32x4.splat(<f32>call.mean(row)), f32x4.splat(<f32>factor), f32x4.splat(<f32>slope));
 }
 
-/** Block by block: the sums of all its rows, their statistics, then y. */
+/** Goes block by block: sums all its rows, finds their statistics, then writes y. */
 function forwardInBlocks<F>(call: Call, from: i32, end: i32, factorsFit: bool): bool {
   const cached = max(<i32>(CACHED_BYTES / (<usize>call.size * sizeof<f32>())), 1);
   let allFit = true;
@@ -118,7 +118,7 @@ function findStatistics(call: Call, row: i32, x: usize): void {
   storeStatistics(call, row);
 }
 
-/** Makes means and rstds of rows of their sums of x and x^2, which lie in their places. */
+/** Replaces the sums of x and x^2 of rows, in the places of mean and rstd, by mean and rstd. */
 function settleRows(call: Call, from: i32, end: i32): void {
   let row = from;
   for (; row + 1 < end; row += 2) {
@@ -129,7 +129,7 @@ function settleRows(call: Call, from: i32, end: i32): void {
   if (row < end) settle(call, row);
 }
 
-/** The same of one row. */
+/** The same for one row. */
 function settle(call: Call, row: i32): void {
   const x = call.inputAt(row);
   if (call.centred) momentsOfSums(x, call.size, call.mean(row), call.rstd(row));

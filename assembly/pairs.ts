@@ -1,6 +1,6 @@
 /**
- * Passes of forward over rows that f32 can take with their means whole, two at a time: y of both, or y of one and the sums of
- * another. A row has the same bytes here as by itself.
+ * Passes of forward over two rows at a time, for rows that need neither f64 nor a split mean. A pass writes y of both rows, or
+ * writes y of one row and sums another. A row gives the same bytes in a pair as alone.
  */
 
 import { Quad, storeSums } from "./batches";
@@ -12,17 +12,17 @@ import { mapRow, REST, writeRow } from "./maps";
 import { areOrdinary, needsSplit, precisionOf, rowFitsSingle } from "./precision";
 import { LONG } from "./sums";
 
-/** Vectors that are taken at a time, the bytes of one, and of all. */
+/** Vectors in a group, the bytes of one vector, and the bytes of a group. */
 const GROUP: usize = 4;
 const STEP: usize = 16;
 const GROUP_BYTES: usize = STEP * GROUP;
-/** How many rows ahead of the one that it writes mapAndSumRow sums. */
+/** The distance in rows between the row that mapAndSumRow writes and the row that it sums. */
 export const AHEAD: i32 = 2;
 
 /**
- * y of rows from `from` to `end`, whose means and rstds are known. Short ones go two at a time where both are ordinary: they
- * load gain and bias once, and share what a row takes besides its loop. Long ones would only be more streams to fetch.
- * factorsFit: f32 can take scale and k. Returns whether single precision served every row.
+ * Writes y of rows from `from` to `end`, whose means and rstds are known. Short rows go two at a time if both are ordinary: a pair
+ * loads gain and bias once, and shares the work outside the loop. Long rows go one at a time, because two would only be more
+ * streams to fetch. `factorsFit`: f32 is exact enough for scale and k. Returns whether f32 was exact enough for every row.
  */
 export function writeRows<F>(call: Call, from: i32, end: i32, factorsFit: bool): bool {
   let allFit = factorsFit;
@@ -46,7 +46,7 @@ export function writeRows<F>(call: Call, from: i32, end: i32, factorsFit: bool):
   return allFit;
 }
 
-/** The scalars of two rows, which lie side by side as f64, in f32: that of the one, or the other, in every lane. */
+/** Takes a scalar of two rows, as two f64 in one vector, and splats that of one row as f32. */
 @unmanaged
 @final
 class Scalars {
@@ -58,7 +58,7 @@ class Scalars {
   }
 }
 
-/** One vector of y of two rows, whose gain and bias are loaded once. */
+/** One vector of y for each of two rows, with one load of gain and bias. */
 @unmanaged
 @final
 class TwoRows<F> {
@@ -87,7 +87,7 @@ class TwoRows<F> {
   }
 }
 
-/** y of a row and the next, whose means and rstds are given. */
+/** Writes y of a row and the next, with the given means and rstds. */
 function writeTwoRows<F>(call: Call, row: i32, means: v128, rstds: v128): void {
   const formula = changetype<F>(0);
   const factorsOf = changetype<Factors<F>>(0);
@@ -171,8 +171,8 @@ function writeTwoRows<F>(call: Call, row: i32, means: v128, rstds: v128): void {
 }
 
 /**
- * Writes y of one row, whose mean is whole, and takes the sums of the row AHEAD of it and of its squares, which go where that
- * row's mean and rstd are to be: what the one waits for leaves time for the other.
+ * Writes y of one row, and sums the elements of the row AHEAD of it and their squares, which it stores in the places of that row's
+ * mean and rstd. Writing waits for other units of the processor than summing does, so both together take less time.
  */
 export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, slope: v128): void {
   const lanes = changetype<Single>(0);
@@ -230,7 +230,7 @@ export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, 
   storeSums(call, row + AHEAD, sums, squares, ahead);
 }
 
-/** A group of vectors of y, which are written as soon as they are there. */
+/** A group of vectors of y. Each is written as soon as it is computed, which needs the fewest registers. */
 @unmanaged
 @final
 class MappedGroup<F> {

@@ -1,7 +1,8 @@
 /**
- * Sums along a row, written once over lanes (single or double precision), centring and term; and the extremes of one.
+ * Sums along a row, and the extremes of a row. Each loop is written once over lanes (single or double precision), centring and
+ * term.
  *
- * Tails are handled in vectors of which only the row's own lanes are read and summed.
+ * The tail of a row is a vector too, of which only the row's own lanes are read and summed.
  */
 
 import { Call } from "./call";
@@ -10,34 +11,34 @@ import { Dz } from "./formulas/gradients";
 import { Double, Single, sumLanes } from "./lanes";
 import { Precision } from "./precision";
 
-/** What the last sum of this file found: that of the terms, that of each term times t and, of a gradient, the largest |t|. */
+/** The results of the last sum in this file: of the terms, of each term times t and, for a gradient, the largest |t|. */
 export let sum0: f64 = 0;
 export let sum1: f64 = 0;
 export let farthestOff: f64 = 0;
 
-/** Vectors of a gradient that are added to each other first; and vectors of anything else. */
+/** Vectors that are added to each other first: of a gradient, and of anything else. */
 const PAIR: usize = 2;
 const QUAD: usize = 4;
 /**
- * Vectors that are added up in single precision before double precision takes over: no square goes through more than three
- * additions.
+ * Vectors in a block, which is summed in f32 before its sum is added in f64. A square goes through three additions in f32 at
+ * most.
  */
 const LONG_BLOCK: usize = 8;
 /**
- * The same in rows below LONG, whose means may be further off, which magnifies what rounding adds: two additions. One in
- * second passes for statistics, where x - mean has been rounded too.
+ * Vectors in a block of rows shorter than LONG: two additions at most. Their means may be further from 0, which magnifies rounding
+ * errors. In second passes for statistics it is one addition, because x - mean has been rounded too.
  */
 const SHORT_BLOCK: usize = 4;
 export const LONG: i32 = 256;
-/** The same where blocks are in double precision, and added with what rounding takes from their sum. */
+/** Vectors in a block that is summed in f64, with the rounding errors of the sum of blocks added at the end. */
 const EXACT_BLOCK: usize = 64;
 
-/** Vectors in a block of a row in single precision. */
+/** Vectors in a block of a row of this size, in f32. */
 export function blockOf(size: i32): usize {
   return size < LONG ? SHORT_BLOCK : LONG_BLOCK;
 }
 
-/** One vector of a sum: t of x, and the term of t and the elements of the same columns. */
+/** One vector of a sum: t = x - mean, and the term of t and of the elements in the same columns. */
 @unmanaged
 @final
 class At<L, C, T> {
@@ -51,7 +52,7 @@ class At<L, C, T> {
     const upstream = term.usesUpstream() ? lanes.load(dy) : none;
     return term.of<L>(t, upstream, term.usesGain() ? lanes.load(gain) : none, factor, slope);
   }
-  /** What rounding took from sum = a + b, exactly: two f64. */
+  /** The exact rounding error of sum = a + b, as two f64. */
   @inline roundedOff(a: v128, b: v128, sum: v128): v128 {
     const bRounded = f64x2.sub(sum, a);
     return f64x2.add(f64x2.sub(a, f64x2.sub(sum, bRounded)), f64x2.sub(b, bRounded));
@@ -59,11 +60,11 @@ class At<L, C, T> {
 }
 
 /**
- * sum0 = sum of the terms and sum1 = sum of each term times t over one row of x, where t = x - mean.
- * A gradient finds its scalars, dy and gain by the call, the row's number and rstd; other terms need none of them.
+ * Sets sum0 to the sum of the terms and sum1 to the sum of each term times t over one row of x, where t = x - mean.
+ * A gradient takes its scalars, dy and gain from the call, the row and rstd. Other terms need none of these.
  *
- * Blocks are added in the lanes' own precision and combined in double precision, so that the error does not grow with
- * the length of the row.
+ * Blocks are summed in the precision of the lanes, and the sums of blocks are added in f64, so the error does not grow with the
+ * length of the row.
  */
 function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, rstd: f64): void {
   const lanes = changetype<L>(0);
@@ -75,7 +76,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
   const high = lanes.splat(mean);
   const low = lanes.splat(mean - <f64>(<f32>mean));
   const rowSlope = term.usesUpstream() ? term.slope(call, rstd) : 0;
-  // About the origin factor - slope t is written in terms of x.
+  // Without centring, t is x here: rowFactor makes up for the mean.
   const rowFactor = term.usesUpstream() ? term.factor(call) + (centre.isCentred() ? 0 : rowSlope * mean) : 0;
   const factor = term.usesUpstream() ? lanes.splat(rowFactor) : none;
   const slope = term.usesUpstream() ? lanes.splat(rowSlope) : none;
@@ -84,7 +85,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
 
   let sums = none;
   let products = none;
-  // What the additions above have rounded off, in double precision.
+  // The rounding errors of the additions above, in f64.
   let sumsLost = none;
   let productsLost = none;
   let m = none;
@@ -144,7 +145,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
     }
   }
 
-  // Less than that is left: a pair, a vector, and the lanes that belong to the row.
+  // The rest of the row: a pair, a vector, and a part of a vector.
   let rest = none;
   let restProducts = none;
   if (!term.usesUpstream() && end - x >= step * PAIR) {
@@ -186,21 +187,21 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
   sum0 = sumLanes(sums) + sumLanes(rest);
   sum1 = sumLanes(products) + sumLanes(restProducts);
   if (lanes.isExact()) {
-    // Infinity has lost nothing.
+    // The rounding error of an infinite sum is NaN.
     if (abs(sum0) < Infinity) sum0 += sumLanes(sumsLost);
     if (abs(sum1) < Infinity) sum1 += sumLanes(productsLost);
   }
   if (term.usesUpstream()) farthestOff = lanes.farthest(m);
 }
 
-/** The sums over one row of x, whose terms use nothing but t = x - mean. */
+/** Sums over one row of x, with terms that use t = x - mean only. */
 export function sumElements<L, C, T>(x: usize, size: i32, mean: f64): void {
   sumRow<L, C, T>(x, size, mean, changetype<Call>(0), 0, 0);
 }
 
 /**
- * The sums of dz over one row of backward. Of a Single row sum t dz follows from sum x dz, and farthestOff is no less than the
- * largest |t|.
+ * Sums dz and t dz over one row of backward. For a Single row, it sums x dz and computes the sum of t dz from that; farthestOff is
+ * then an upper bound of the largest |t|.
  */
 export function sumGradient<G>(call: Call, row: i32, rstd: f64, precision: Precision): void {
   const x = call.xAt(row);
@@ -217,7 +218,7 @@ export function sumGradient<G>(call: Call, row: i32, rstd: f64, precision: Preci
   }
 }
 
-/** The smallest or largest element of one row; NaN where there is one. */
+/** The smallest or largest element of one row; NaN if the row has one. */
 export function extremeRow<L, M>(x: usize, size: i32): f64 {
   const lanes = changetype<L>(0);
   const extreme = changetype<M>(0);
@@ -256,7 +257,7 @@ export function extremeRow<L, M>(x: usize, size: i32): f64 {
   return <f64>found;
 }
 
-/** The extreme, or the signs, of four lanes, in the first. */
+/** Reduces four lanes to their extreme, or to their signs, in the first lane. */
 @unmanaged
 @final
 class Fold<M> {
@@ -272,7 +273,7 @@ class Fold<M> {
   }
 }
 
-/** How far the element that is farthest from the mean is off. For rows of numbers. */
+/** The largest distance of an element from the mean. The row must hold no NaN. */
 export function farthest(x: usize, mean: f64, size: i32): f64 {
   const lanes = changetype<Single>(0);
   const step = lanes.bytes() * <usize>lanes.width();
