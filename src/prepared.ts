@@ -4,6 +4,7 @@
  */
 import { columnsBytes } from "./abi.js";
 import type { NormContext } from "./arguments.js";
+import { fillWith } from "./arrays.js";
 import { isDirect as isDirectBackward, resultsOf, runBackward, takeBackward, writeBackward } from "./backward.js";
 import { notItself, rangeError, typeError } from "./checks.js";
 import { isDirect as isDirectForward, takeForward, writeForward } from "./forward.js";
@@ -35,6 +36,8 @@ class Frame {
     this.means = this.call + block;
     this.rstds = this.means + stats;
     this.columns = this.rstds + stats;
+    // Until the first run the statistics are zeros, not what the memory held before.
+    memory.clear(this.means, 2 * stats);
   }
 
   /** A live view of statistics. It keeps `result` alive, and that keeps the call alive. */
@@ -105,6 +108,7 @@ class LinearPrepared<R> implements Prepared<R> {
 
   constructor(parts: Parts<R>) {
     this.#parts = parts;
+    for (const matrix of parts.made) fillWith(matrix.data, 0);
     abandoned?.register(this, parts.frame, this);
   }
 

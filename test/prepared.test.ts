@@ -111,6 +111,18 @@ describe("a run gives the bytes of an ordinary call", () => {
   });
 });
 
+test("before the first run the results are zeros, whatever the memory held", () => {
+  const norm = kernels.layerNorm({ size });
+  const [x, gain] = [matrixOf(1), param(2)];
+  // Memory of every size that the calls take, freed again.
+  for (let i = 1; i < 60; i++) kernels.matrix(new Float32Array(i * 8).fill(7), 8).free();
+  const forward = norm.prepareForward(x, { residual: x });
+  const backward = norm.prepareBackward(x, x, forward, { gain, bias: gain });
+  for (const results of [forward.result, backward.result]) {
+    for (const value of Object.values(copyOf(results))) expect(any(value).every((one: number) => one === 0)).toBe(true);
+  }
+});
+
 describe("a run", () => {
   test("reads what the matrices hold at the time, and returns one and the same result", () => {
     const norm = kernels.adaNorm({ size });

@@ -127,8 +127,9 @@ export interface Prepared<R> {
    */
   run(rows?: number): R;
   /**
-   * The results: the same object after every run. mean and rstd are getters, which make live views of the linear memory:
-   * read them again after every call that may allocate. They throw TypeError if the call was freed.
+   * The results: the same object after every run, zeros before the first one. mean and rstd are getters, which make live
+   * views of the linear memory: read them again after every call that may allocate. They throw TypeError if the call was
+   * freed.
    */
   readonly result: R;
   /**
