@@ -23,6 +23,7 @@ import {
 } from "./precision";
 import { derivativeFactor, SHORT } from "./statistics";
 import { farthest, farthestOff, sum0, sum1, sumGradient } from "./sums";
+import { closeStripe } from "./totals";
 
 /** Rows between two flushes of the column sums from single to double precision. */
 const FLUSHED: i32 = 8;
@@ -31,6 +32,8 @@ const FLUSHED: i32 = 8;
  * do not average out, and they show most in sums of few rows.
  */
 const FIRST: i32 = 8;
+/** The rows of a stripe, whose columns are summed apart from those of other stripes. A multiple of the above. */
+const STRIPE: i32 = 64;
 
 /** Writes dx, by the gradient G, for `rows` rows of the block starting at row `from`, and adds them to the column sums. */
 export function backward<G>(call: Call, from: i32, rows: i32): void {
@@ -79,6 +82,7 @@ function backwardAndSumColumns<G>(call: Call, from: i32, rows: i32, factorsFit: 
     if (single && number >= FIRST && !scales) {
       writeTwoRows<G>(call, row, rstd0, rstd1, viaMean0, viaStd0);
       row += 2;
+      if ((number + 2) % STRIPE == 0) closeStripe(call);
       continue;
     }
     // Before dx is written, which may be dy or x.
@@ -92,6 +96,7 @@ function backwardAndSumColumns<G>(call: Call, from: i32, rows: i32, factorsFit: 
       if (isPair) writeRow<Input<G>>(call, row + 1, precision1, rstd1, viaMean1, viaStd1);
     }
     row += isPair ? 2 : 1;
+    if ((call.first + row) % STRIPE == 0) closeStripe(call);
   }
 }
 

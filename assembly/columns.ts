@@ -9,12 +9,12 @@ const PAIR: usize = 2;
 const SUMS_BYTES: usize = 32;
 
 /** The size of a row, rounded up to whole vectors: as many sums are kept. */
-function columnsLength(call: Call): usize {
+export function columnsLength(call: Call): usize {
   return (<usize>call.size + 3) & ~3;
 }
 
 /** The address of the f64 sums of dy, which follow those of dy z. */
-function biasSumsOf(call: Call): usize {
+export function biasSumsOf(call: Call): usize {
   return call.columns + columnsLength(call) * sizeof<f64>();
 }
 
@@ -269,15 +269,5 @@ export function flushColumns(call: Call): void {
     sums += 64;
     gainSums += 64;
     biasSums += 64;
-  }
-}
-
-/** Writes to out the sums of dy z or, if ofBias, of dy. `accumulate` adds to what out holds. Rounds to f32 once. */
-export function giveColumns(call: Call, ofBias: bool, out: usize, accumulate: bool): void {
-  flushColumns(call);
-  const sums = ofBias ? biasSumsOf(call) : call.columns;
-  for (let i: usize = 0; i < <usize>call.size; i++) {
-    const before = accumulate ? <f64>load<f32>(out + (i << 2)) : 0;
-    store<f32>(out + (i << 2), <f32>(before + load<f64>(sums + (i << 3))));
   }
 }

@@ -8,9 +8,9 @@ import { F32 } from "./storage";
 import { Transfer } from "./transfer";
 
 /** Converts rows of 16-bit elements to f32. */
-export function widen<I>(transfer: Transfer, rows: i32): void {
-  let from = transfer.from;
-  let to = transfer.to;
+export function widen<I>(transfer: Transfer, first: i32, rows: i32): void {
+  let from = transfer.fromAt(first);
+  let to = transfer.toAt(first);
   let size = transfer.size;
   if (transfer.fromStride == (<usize>size) << 1 && transfer.toStride == (<usize>size) << 2) {
     // Contiguous rows are converted as one long row, which leaves fewer remainders.
@@ -25,9 +25,9 @@ export function widen<I>(transfer: Transfer, rows: i32): void {
 }
 
 /** Converts rows of f32 to 16-bit elements, rounded once. `areNumbers` promises no NaN, which saves the search for one. */
-export function narrow<O>(transfer: Transfer, rows: i32, areNumbers: bool): void {
-  let from = transfer.from;
-  let to = transfer.to;
+export function narrow<O>(transfer: Transfer, first: i32, rows: i32, areNumbers: bool): void {
+  let from = transfer.fromAt(first);
+  let to = transfer.toAt(first);
   let size = transfer.size;
   if (transfer.fromStride == (<usize>size) << 2 && transfer.toStride == (<usize>size) << 1) {
     size *= rows;
@@ -42,10 +42,10 @@ export function narrow<O>(transfer: Transfer, rows: i32, areNumbers: bool): void
 }
 
 /** Adds rows of the addend to those of `from`, all f32. `to` may equal either. */
-export function add(transfer: Transfer, rows: i32): void {
-  let from = transfer.from;
-  let addend = transfer.addend;
-  let to = transfer.to;
+export function add(transfer: Transfer, first: i32, rows: i32): void {
+  let from = transfer.fromAt(first);
+  let addend = transfer.addend + <usize>first * transfer.addendStride;
+  let to = transfer.toAt(first);
   for (let row = 0; row < rows; row++) {
     addElements(from, addend, to, transfer.size);
     from += transfer.fromStride;

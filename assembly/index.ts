@@ -9,7 +9,6 @@
 
 import { backward as backwardRows } from "./backward";
 import { Call } from "./call";
-import { giveColumns } from "./columns";
 import { add, narrow, widen } from "./copies";
 import { Magnitude, Value } from "./formulas/elements";
 import { Ada, Bias, Gain, GainBias, Plain } from "./formulas/forward";
@@ -18,6 +17,7 @@ import { forward as forwardRows, statistics as rowStatistics } from "./forward";
 import { Larger, Smaller } from "./lanes";
 import { extremes, sumSquares, sums, variances } from "./reductions";
 import { BF16, F16 } from "./storage";
+import { addTotals, giveColumns } from "./totals";
 import { Transfer } from "./transfer";
 
 /** Whether this is the build with fused multiply-add. Its results differ between engines. */
@@ -68,21 +68,28 @@ export function columnSums(call: Call, ofBias: bool, out: usize, accumulate: boo
   giveColumns(call, ofBias, out, accumulate);
 }
 
+/**
+ * Adds the sums of stripes that another block has closed, at `columns`, to those of this call. Both are for rows of one size.
+ */
+export function mergeColumns(call: Call, columns: usize): void {
+  addTotals(call, columns);
+}
+
 /** Converts rows of a 16-bit storage to f32. */
-export function widenRows(transfer: Transfer, rows: i32): void {
-  if (transfer.type == 1) widen<F16>(transfer, rows);
-  else widen<BF16>(transfer, rows);
+export function widenRows(transfer: Transfer, from: i32, rows: i32): void {
+  if (transfer.type == 1) widen<F16>(transfer, from, rows);
+  else widen<BF16>(transfer, from, rows);
 }
 
 /** Converts rows of f32 to a 16-bit storage. `areNumbers` promises that they hold no NaN, which makes this faster. */
-export function narrowRows(transfer: Transfer, rows: i32, areNumbers: bool): void {
-  if (transfer.type == 1) narrow<F16>(transfer, rows, areNumbers);
-  else narrow<BF16>(transfer, rows, areNumbers);
+export function narrowRows(transfer: Transfer, from: i32, rows: i32, areNumbers: bool): void {
+  if (transfer.type == 1) narrow<F16>(transfer, from, rows, areNumbers);
+  else narrow<BF16>(transfer, from, rows, areNumbers);
 }
 
 /** Adds the rows of the addend to those of `from`, all f32. `to` may equal either, with the same stride. */
-export function addRows(transfer: Transfer, rows: i32): void {
-  add(transfer, rows);
+export function addRows(transfer: Transfer, from: i32, rows: i32): void {
+  add(transfer, from, rows);
 }
 
 export function rowSum(x: usize, out: usize, rows: i32, size: i32): void {

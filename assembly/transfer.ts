@@ -16,4 +16,11 @@ export class Transfer {
   addendStride: usize;
   to: usize;
   toStride: usize;
+
+  @inline fromAt(row: i32): usize {
+    return this.from + <usize>row * this.fromStride;
+  }
+  @inline toAt(row: i32): usize {
+    return this.to + <usize>row * this.toStride;
+  }
 }

@@ -16,10 +16,12 @@ export interface Abi {
   backward(call: number, from: number, rows: number): void;
   /** Writes the sums that backward has made down the columns: the gradient of the gain or, if `ofBias`, of the bias. */
   columnSums(call: number, ofBias: number, out: number, accumulate: number): void;
-  widenRows(transfer: number, rows: number): void;
+  /** Adds the totals at `columns`, which another block of the same size has made of whole stripes, to those of this call. */
+  mergeColumns(call: number, columns: number): void;
+  widenRows(transfer: number, from: number, rows: number): void;
   /** `areNumbers` promises that the rows hold no NaN, which makes this faster. */
-  narrowRows(transfer: number, rows: number, areNumbers: number): void;
-  addRows(transfer: number, rows: number): void;
+  narrowRows(transfer: number, from: number, rows: number, areNumbers: number): void;
+  addRows(transfer: number, from: number, rows: number): void;
   rowSum(x: number, out: number, rows: number, size: number): void;
   rowL1(x: number, out: number, rows: number, size: number): void;
   rowSumSquare(x: number, out: number, rows: number, size: number): void;
@@ -31,7 +33,13 @@ export interface Abi {
 /** Backward sums columns over blocks of this many rows. Split a batch into several calls only at multiples of it. */
 export const ROW_BLOCK = 2;
 
+/**
+ * Backward sums the columns of each stripe of this many rows apart from those of others, and adds the stripes in order. So threads
+ * can sum them, and the sums are the same bytes for any number of threads.
+ */
+export const STRIPE_ROWS = 64;
+
 /** The bytes of the field `columns` of a call, for rows of `size` elements. */
 export function columnsBytes(size: number): number {
-  return 24 * 4 * Math.ceil(size / 4);
+  return 40 * 4 * Math.ceil(size / 4);
 }

@@ -116,11 +116,11 @@ export class LinearMatrix implements Matrix {
     try {
       const tile = memory.scratch(call, step * cols * 4);
       for (let row = 0; row < rows; row += step) {
-        const count = Math.min(step, rows - row) * cols;
+        const count = Math.min(step, rows - row);
         const from = pointer + row * cols * 2;
-        writeTransfer(memory, { type, from, fromStride: 0, to: tile, toStride: 0, size: count });
-        memory.abi.widenRows(memory.transfer, 1);
-        result.set(memory.f32.subarray(tile / 4, tile / 4 + count), row * cols);
+        writeTransfer(memory, { type, from, fromStride: cols * 2, to: tile, toStride: cols * 4, size: cols });
+        memory.abi.widenRows(memory.transfer, 0, count);
+        result.set(memory.f32.subarray(tile / 4, tile / 4 + count * cols), row * cols);
       }
     } finally {
       memory.release();

@@ -114,7 +114,7 @@ export class Operand implements Occupant, Passing {
       const from = this.#bitsAt(row, tile);
       const memory = this.#memory;
       writeTransfer(memory, { type, from, fromStride: this.#bitsStride, to: tile.f32, toStride: size * 4, size });
-      memory.abi.widenRows(memory.transfer, count);
+      memory.abi.widenRows(memory.transfer, 0, count);
     }
     return tile.f32;
   }
@@ -136,7 +136,7 @@ export class Operand implements Occupant, Passing {
       const to = this.#bitsAt(row, tile);
       const memory = this.#memory;
       writeTransfer(memory, { type, from: tile.f32, fromStride: size * 4, to, toStride: this.#bitsStride, size });
-      memory.abi.narrowRows(memory.transfer, count, areNumbers ? 1 : 0);
+      memory.abi.narrowRows(memory.transfer, 0, count, areNumbers ? 1 : 0);
     }
     if (this.pointer === undefined) this.#fetch(row, count, type ? tile.bits : tile.f32);
   }

@@ -139,7 +139,7 @@ export class TiledBackward {
     const [from, to] = [tile.f32, dx.target(row, tile)];
     const strides = { fromStride: size * 4, addendStride: (dSum as Operand).kernelStride, toStride: dx.kernelStride };
     writeTransfer(memory, { type: 0, from, addend, to, ...strides, size });
-    memory.abi.addRows(memory.transfer, count);
+    memory.abi.addRows(memory.transfer, 0, count);
   }
 
   /** Writes the column sums, rounded, to the gradient of gain or bias, or adds them to it. */

@@ -141,7 +141,7 @@ export class TiledForward {
     const [from, to] = [x, tile.f32];
     const strides = { fromStride: stride, addendStride: stride, toStride: stride };
     writeTransfer(memory, { type: 0, from, addend, to, ...strides, size });
-    memory.abi.addRows(memory.transfer, count);
+    memory.abi.addRows(memory.transfer, 0, count);
     sum.write(row, count, tile);
     sum.read(row, count, tile);
   }
