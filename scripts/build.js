@@ -10,14 +10,17 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 const EMBEDDED = `${root}src/embedded.ts`;
 
-const MODULES = ["adanorm.wasm", "adanorm.relaxed.wasm"];
+const MODULES = ["adanorm.wasm", "adanorm.relaxed.wasm", "adanorm.shared.wasm", "adanorm.shared.relaxed.wasm"];
+
+/** Bundles that others import on demand. */
+const ON_DEMAND = ["relaxed", "threads", "shared", "shared-relaxed"];
 
 /** Runs the script of an installed package, without a shell and whatever the platform. */
 function run(script, ...args) {
   execFileSync(process.execPath, [`${root}node_modules/${script}`, ...args], { cwd: root, stdio: "inherit" });
 }
 
-for (const target of ["release", "relaxed"]) run("assemblyscript/bin/asc.js", "--target", target);
+for (const target of ["release", "relaxed", "shared", "shared-relaxed"]) run("assemblyscript/bin/asc.js", "--target", target);
 
 /** In the bundles a module is text: here its name stands for that. */
 const byName = {
@@ -54,7 +57,7 @@ async function bundle(entry) {
     mainFields: ["module", "main"],
     conditions: ["import"],
     plugins: [byName],
-    external: ["./relaxed.js", ...MODULES.map((name) => `./${name}`), "@tensorflow/*"],
+    external: [...ON_DEMAND.map((name) => `./${name}.js`), ...MODULES.map((name) => `./${name}`), "@tensorflow/*"],
     banner: { js: "/*! adanorm, MIT */" },
     minify: true,
     // An uncaught error shows the line that it comes from: a short one, not all of the code.
@@ -65,6 +68,6 @@ async function bundle(entry) {
   for (const { path, text } of outputFiles) writeFileSync(path, await withModules(text));
 }
 
-await Promise.all(["index", "relaxed", "workerd", "url", "reference", "tfjs"].map(bundle));
+await Promise.all(["index", ...ON_DEMAND, "thread", "workerd", "url", "reference", "tfjs"].map(bundle));
 
 run("typescript/bin/tsc", "-p", "tsconfig.build.json");

@@ -1,10 +1,11 @@
 /** Checks the arguments of a norm's calls and makes operands of them. Makes results that the caller gave no place for. */
-import { kindOf, makeArray } from "./arrays.js";
+import { bufferOf, kindOf, makeArray } from "./arrays.js";
 import type { Constants } from "./call.js";
 import { checkStat, typeError } from "./checks.js";
 import type { CallContext } from "./context.js";
 import { holds } from "./dtypes.js";
 import { LinearMatrix, placeOf } from "./matrix.js";
+import type { LinearMemory } from "./memory.js";
 import { checkLike, Operand } from "./operand.js";
 import { type GivenStats, hasParams } from "./options.js";
 import type { NormName, RowStats } from "./types.js";
@@ -13,6 +14,20 @@ import type { NormName, RowStats } from "./types.js";
 export interface NormContext extends CallContext {
   readonly name: NormName;
   readonly constants: Constants;
+  /** The same for calls on arrays, if these have a memory of their own. */
+  readonly forArrays?: NormContext | undefined;
+}
+
+/** The context of a call on this batch. Views of matrices are used where they lie, as matrices are. */
+export function contextFor(context: NormContext, batch: unknown): NormContext {
+  const { forArrays, memory } = context;
+  if (forArrays === undefined || isInMemory(memory, batch)) return context;
+  return forArrays;
+}
+
+/** Whether a batch is a matrix, or an array in the memory. */
+export function isInMemory(memory: LinearMemory, batch: unknown): boolean {
+  return placeOf(batch) !== undefined || (kindOf(batch) !== undefined && memory.owns(bufferOf(batch as Float32Array)));
 }
 
 /** Takes an optional batch, which must have the kind and shape of `model`. `stride` is in elements, from row to row. */

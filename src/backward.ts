@@ -1,6 +1,7 @@
 /** Backward: checks the arguments, makes the results, then runs the kernel, in one call or tile by tile. */
 import { columnsBytes } from "./abi.js";
 import {
+  contextFor,
   makeBatch,
   makeParamGradient,
   type NormContext,
@@ -22,12 +23,13 @@ import type { Backward, RowStats } from "./types.js";
 
 /** Computes dx, and dGain and dBias if asked for. Writes no result before all memory has been allocated. */
 export function backward(
-  context: NormContext,
+  own: NormContext,
   dy: unknown,
   x: unknown,
   stats: unknown,
   options: unknown,
 ): Backward<unknown> {
+  const context = contextFor(own, dy);
   const { call, memory, size } = context;
   const given = readBackward(call, options, size);
   const givenStats = readStats(call, stats);

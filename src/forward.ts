@@ -1,5 +1,5 @@
 /** Forward: checks the arguments, makes the results, then runs the kernel, in one call or tile by tile. */
-import { makeBatch, type NormContext, takeLike, takeParam } from "./arguments.js";
+import { contextFor, makeBatch, type NormContext, takeLike, takeParam } from "./arguments.js";
 import { type CallFrame, writeConstants, writeForwardRows, writeForwardStrides, writeStatistics } from "./call.js";
 import { typeError } from "./checks.js";
 import type { LinearMatrix } from "./matrix.js";
@@ -12,9 +12,10 @@ import { TILE_ROWS } from "./tiles.js";
 import type { RowStats, SummedForward } from "./types.js";
 
 /** Computes y, and mean and rstd if asked for. Writes no result before all memory has been allocated. */
-export function forward(context: NormContext, x: unknown, options: unknown): Partial<SummedForward<unknown>> {
-  const { call, memory } = context;
-  const given = readForward(call, options, context.size);
+export function forward(own: NormContext, x: unknown, options: unknown): Partial<SummedForward<unknown>> {
+  const context = contextFor(own, x);
+  const { call, memory, size } = context;
+  const given = readForward(call, options, size);
   const made: LinearMatrix[] = [];
   try {
     const operands = takeForward(context, x, given, made);

@@ -1,6 +1,6 @@
 /**
- * The main entry of the package. It contains the portable build; the relaxed build is in a file of its own, loaded on
- * demand.
+ * The main entry of the package. It contains the portable build. The other builds, and what threads need, are in
+ * files of their own, loaded on demand.
  *
  * @module adanorm
  */
@@ -36,15 +36,17 @@ export type {
 let portable: WebAssembly.Module | undefined;
 let portablePromise: Promise<WebAssembly.Module> | undefined;
 let relaxedPromise: Promise<WebAssembly.Module> | undefined;
+let sharedPromise: Promise<WebAssembly.Module> | undefined;
+let sharedRelaxedPromise: Promise<WebAssembly.Module> | undefined;
 
 async function compilePortable(): Promise<WebAssembly.Module> {
   portable ??= await WebAssembly.compile(bytes);
   return portable;
 }
 
-async function compileRelaxed(): Promise<WebAssembly.Module> {
-  const relaxed = await import("./relaxed.js");
-  return WebAssembly.compile(relaxed.default);
+/** Compiles a module that is the default export of another bundle. */
+async function compileFrom(bundle: Promise<{ default: Uint8Array<ArrayBuffer> }>): Promise<WebAssembly.Module> {
+  return WebAssembly.compile((await bundle).default);
 }
 
 const modules: Modules = {
@@ -53,8 +55,19 @@ const modules: Modules = {
     return portablePromise;
   },
   relaxed() {
-    relaxedPromise ??= compileRelaxed();
+    relaxedPromise ??= compileFrom(import("./relaxed.js"));
     return relaxedPromise;
+  },
+  threads: {
+    code: () => import("./threads.js"),
+    portable() {
+      sharedPromise ??= compileFrom(import("./shared.js"));
+      return sharedPromise;
+    },
+    relaxed() {
+      sharedRelaxedPromise ??= compileFrom(import("./shared-relaxed.js"));
+      return sharedRelaxedPromise;
+    },
   },
 };
 

@@ -1,5 +1,5 @@
 import type { Abi } from "./abi.js";
-import { checkBoolean, checkNumber, notItself, typeError } from "./checks.js";
+import { checkBoolean, checkInteger, checkNumber, notItself, typeError } from "./checks.js";
 import { createMatrix } from "./convert.js";
 import { LinearMemory } from "./memory.js";
 import { checkOptions } from "./names.js";
@@ -20,14 +20,22 @@ import type {
 
 const PAGE_BYTES = 65536;
 const MOST_BYTES = 2 ** 32;
+/** Programs that ask for more threads get as many as this. */
+const MOST_THREADS = 128;
+
+/** The threads of an instance. */
+export interface Threads {
+  readonly threads: number;
+  disband(): void;
+}
 
 class LinearKernels implements Kernels {
-  readonly #abi: Abi;
   readonly #memory: LinearMemory;
+  readonly #team: Threads | undefined;
 
-  constructor(abi: Abi, memory: LinearMemory) {
-    this.#abi = abi;
+  constructor(memory: LinearMemory, team?: Threads) {
     this.#memory = memory;
+    this.#team = team;
   }
 
   layerNorm(options: StatsOptions): Norm {
@@ -51,55 +59,79 @@ class LinearKernels implements Kernels {
   }
 
   rows(size: number, options?: { dtype?: DType | undefined }): Rows {
-    const { abi, memory } = LinearKernels.#partsOf(this, "rows");
-    return new LinearRows(abi, memory, size, options);
+    return new LinearRows(LinearKernels.#memoryOf(this, "rows"), size, options);
   }
 
   matrix<D extends DType>(rowsOrSource: number | HostArray, cols: number, dtype?: D): Matrix<D> {
-    const { memory } = LinearKernels.#partsOf(this, "matrix");
+    const memory = LinearKernels.#memoryOf(this, "matrix");
     // createMatrix makes a matrix of the dtype that the overloads of the interface promise.
     return createMatrix(memory, rowsOrSource, cols, dtype) as Matrix as Matrix<D>;
   }
 
   get simd(): "simd128" | "relaxed-simd" {
-    return LinearKernels.#partsOf(this, "simd").abi.isRelaxed() ? "relaxed-simd" : "simd128";
+    return LinearKernels.#memoryOf(this, "simd").abi.isRelaxed() ? "relaxed-simd" : "simd128";
   }
 
   get memory(): { used: number; size: number } {
-    const { memory } = LinearKernels.#partsOf(this, "memory");
-    return { used: memory.used, size: memory.size };
+    const memory = LinearKernels.#memoryOf(this, "memory");
+    const { forArrays } = memory;
+    return { used: memory.used, size: memory.size + (forArrays === memory ? 0 : forArrays.size) };
+  }
+
+  get threads(): number {
+    LinearKernels.#memoryOf(this, "threads");
+    return this.#team ? this.#team.threads : 1;
+  }
+
+  close(): void {
+    LinearKernels.#memoryOf(this, "close");
+    this.#team?.disband();
   }
 
   static #norm(self: LinearKernels, name: NormName, options: unknown): Norm {
-    return new LinearNorm(LinearKernels.#partsOf(self, name).memory, name, options);
+    return new LinearNorm(LinearKernels.#memoryOf(self, name), name, options);
   }
 
-  /** The module and its memory. Throws if `self` is not a LinearKernels, or is a Proxy of one. */
-  static #partsOf(self: unknown, method: string): { abi: Abi; memory: LinearMemory } {
+  /** The memory of an instance. Throws if `self` is not a LinearKernels, or is a Proxy of one. */
+  static #memoryOf(self: unknown, method: string): LinearMemory {
     if (typeof self !== "object" || self === null || !(#memory in self)) throw notItself(`Kernels.${method}`, self);
-    return { abi: self.#abi, memory: self.#memory };
+    return self.#memory;
   }
 }
 
 /** The names of the options that load and loadSync take. */
-export const LOAD_OPTIONS: ReadonlySet<string> = new Set(["relaxedSimd", "maximumBytes", "module"]);
+export const LOAD_OPTIONS: ReadonlySet<string> = new Set([
+  "relaxedSimd",
+  "maximumBytes",
+  "threads",
+  "createWorker",
+  "module",
+]);
 
 /** The options of load, after checks. Each is read from the caller's object only once. */
 export interface LoadSettings {
   relaxedSimd: boolean;
   maximumBytes: number | undefined;
+  threads: number;
+  createWorker: (() => unknown) | undefined;
   module: WebAssembly.Module | Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** Reads and checks the options that load and loadSync share. */
 export function readLoadOptions(call: string, options: unknown, known = LOAD_OPTIONS): LoadSettings {
   checkOptions(call, "options", options, known);
-  const { relaxedSimd = false, maximumBytes, module } = options as { readonly [Name in keyof LoadOptions]: unknown };
+  const given = options as { readonly [Name in keyof LoadOptions]: unknown };
+  const { relaxedSimd = false, maximumBytes, threads = 1, createWorker, module } = given;
   checkBoolean(call, "relaxedSimd", relaxedSimd);
   if (maximumBytes !== undefined) checkNumber(call, "maximumBytes", maximumBytes, PAGE_BYTES);
+  if (createWorker !== undefined && typeof createWorker !== "function") {
+    throw typeError(call, "createWorker", "a function that returns a Worker", createWorker);
+  }
   return {
     relaxedSimd: relaxedSimd as boolean,
     maximumBytes: maximumBytes as number | undefined,
+    threads: Math.min(checkInteger(call, "threads", threads, 1), MOST_THREADS),
+    createWorker: createWorker as (() => unknown) | undefined,
     module: module === undefined ? undefined : checkModule(call, module),
   };
 }
@@ -126,10 +158,14 @@ function checkModule(call: string, module: unknown): WebAssembly.Module | Uint8A
   throw typeError(call, "module", "a WebAssembly.Module or its bytes", module);
 }
 
+/** The limit of a memory in pages, if one was asked for. */
+export function pagesOf({ maximumBytes }: LoadSettings): number | undefined {
+  return maximumBytes === undefined ? undefined : Math.floor(Math.min(maximumBytes, MOST_BYTES) / PAGE_BYTES);
+}
+
 /** The imports of one instance: only a memory of its own. */
-function importsFor({ maximumBytes }: LoadSettings) {
-  const most = Math.min(maximumBytes ?? MOST_BYTES, MOST_BYTES);
-  const limit = maximumBytes === undefined ? {} : { maximum: Math.floor(most / PAGE_BYTES) };
+function importsFor(maximum: number | undefined) {
+  const limit = maximum === undefined ? {} : { maximum };
   return { env: { memory: new WebAssembly.Memory({ initial: 1, ...limit }) } };
 }
 
@@ -143,24 +179,52 @@ function checkExports(call: string, exports: object): asserts exports is Abi {
   );
 }
 
+/** Makes an instance of the module on a memory of its own, with a limit in pages. */
+async function createMemory(module: WebAssembly.Module, pages: number | undefined): Promise<LinearMemory> {
+  const imports = importsFor(pages);
+  const { exports } = await WebAssembly.instantiate(module, imports);
+  checkExports("load", exports);
+  return new LinearMemory(imports.env.memory, exports);
+}
+
 /**
- * Makes an instance of the module. Only this function and {@link createKernelsSync} instantiate for the package's own
- * memory.
+ * Makes the kernels of a module.
  *
  * It calls the functions of WebAssembly, not AssemblyScript's loader. That has nothing that a module of plain numbers
  * needs, and it touches `Response`, for which Node loads all of fetch: 20 to 30 ms in a fresh process.
  */
 export async function createKernels(module: WebAssembly.Module, settings: LoadSettings): Promise<Kernels> {
-  const imports = importsFor(settings);
-  const { exports } = await WebAssembly.instantiate(module, imports);
-  checkExports("load", exports);
-  return new LinearKernels(exports, new LinearMemory(imports.env.memory, exports));
+  return new LinearKernels(await createMemory(module, pagesOf(settings)));
 }
 
 /** The same as {@link createKernels}, synchronously, if the host allows that. */
 export function createKernelsSync(module: WebAssembly.Module, settings: LoadSettings): Kernels {
-  const imports = importsFor(settings);
+  const imports = importsFor(pagesOf(settings));
   const { exports } = new WebAssembly.Instance(module, imports);
   checkExports("loadSync", exports);
-  return new LinearKernels(exports, new LinearMemory(imports.env.memory, exports));
+  return new LinearKernels(new LinearMemory(imports.env.memory, exports));
+}
+
+/** An instance on shared memory, and the threads that work on it. */
+export interface Crew {
+  readonly memory: WebAssembly.Memory;
+  readonly abi: Abi;
+  readonly team: Threads;
+}
+
+/**
+ * Makes kernels with threads. Engines copy to shared memory and from it several times more slowly than to memory of one thread, so
+ * calls on arrays have an instance of the portable build to themselves.
+ *
+ * @param module the build for one thread; undefined if there is none, then arrays are copied to the shared memory.
+ * @param pages the limit of the memory for arrays.
+ */
+export async function createSharedKernels(
+  crew: Crew,
+  module: WebAssembly.Module | undefined,
+  pages: number | undefined,
+): Promise<Kernels> {
+  checkExports("load", crew.abi);
+  const forArrays = module && (await createMemory(module, pages));
+  return new LinearKernels(new LinearMemory(crew.memory, crew.abi, forArrays), crew.team);
 }

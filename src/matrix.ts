@@ -170,7 +170,7 @@ function livePlace(call: string, self: unknown): Place {
 /** Throws if the matrix was freed, belongs to another instance, or holds another dtype. */
 export function checkPlace({ call, memory, dtype }: CallContext, argument: string, place: Place): void {
   if (!place.isLive) throw new TypeError(`${call}: ${argument}: expected a live Matrix, got one that was freed`);
-  if (place.memory !== memory) {
+  if (place.memory !== memory.forMatrices) {
     throw new TypeError(`${call}: ${argument}: expected a Matrix of these kernels, got one of another instance`);
   }
   if (place.dtype !== dtype) {

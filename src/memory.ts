@@ -45,7 +45,17 @@ export class LinearMemory {
   readonly blocks = new Blocks();
   /** The kernels that work on this memory. */
   readonly abi: Abi;
+  /**
+   * The memory for calls on arrays: this one, unless threads share it. Then `forMatrices` is the shared memory, in which
+   * matrices lie.
+   */
+  readonly forArrays: LinearMemory;
+  forMatrices: LinearMemory;
   readonly #memory: WebAssembly.Memory;
+  readonly #isShared: boolean;
+  /** The buffers of a shared memory before it grew. They are not detached: views of them still show the memory. */
+  readonly #earlier = new WeakSet<object>();
+  #buffer: ArrayBuffer;
   #f32: Float32Array;
   #f64: Float64Array;
   #u16: Uint16Array;
@@ -55,9 +65,15 @@ export class LinearMemory {
   #scratch = 0;
   #scratchBytes = 0;
 
-  constructor(memory: WebAssembly.Memory, abi: Abi) {
+  /** @param forArrays the memory for calls on arrays, if they have one of their own. */
+  constructor(memory: WebAssembly.Memory, abi: Abi, forArrays?: LinearMemory) {
     this.#memory = memory;
+    this.#buffer = memory.buffer;
+    this.#isShared = typeof SharedArrayBuffer === "function" && (memory.buffer as object) instanceof SharedArrayBuffer;
     this.abi = abi;
+    this.forMatrices = this;
+    this.forArrays = forArrays ?? this;
+    this.forArrays.forMatrices = this;
     this.#f32 = new Float32Array(memory.buffer);
     this.#f64 = new Float64Array(memory.buffer);
     this.#u16 = new Uint16Array(memory.buffer);
@@ -65,11 +81,23 @@ export class LinearMemory {
   }
 
   get buffer(): ArrayBuffer {
-    return this.#memory.buffer;
+    const { buffer } = this.#memory;
+    if (this.#isShared && buffer !== this.#buffer) this.#noticeGrowth(buffer);
+    return buffer;
   }
 
   get size(): number {
     return this.#memory.buffer.byteLength;
+  }
+
+  /** Whether an array's buffer is that of this memory, now or before it grew. */
+  owns(buffer: ArrayBufferLike): boolean {
+    return buffer === this.buffer || (this.#isShared && this.#earlier.has(buffer));
+  }
+
+  /** The buffer by which to compare places: the present one of the memory that has this buffer, or else the buffer itself. */
+  identityOf(buffer: ArrayBufferLike): ArrayBufferLike {
+    return this.forMatrices.owns(buffer) ? this.forMatrices.buffer : buffer;
   }
 
   /** All of the memory as f32. Valid until the next allocation, which may grow the memory: then every view is detached. */
@@ -114,7 +142,7 @@ export class LinearMemory {
 
   /** A new view of a part of the memory, for the caller. */
   view(dtype: DType, pointer: number, length: number): Elements {
-    const { buffer } = this.#memory;
+    const { buffer } = this;
     return dtype === "f32" ? new Float32Array(buffer, pointer, length) : new Uint16Array(buffer, pointer, length);
   }
 
@@ -127,7 +155,10 @@ export class LinearMemory {
     const block = bytes < PAGE ? bytes : bytes + SPACE;
     if (block <= LARGEST_BLOCK) {
       try {
-        return this.abi.alloc(block) >>> 0;
+        const pointer = this.abi.alloc(block) >>> 0;
+        // Growth shows by itself where it detaches views, but not in shared memory.
+        if (this.#isShared && this.#memory.buffer !== this.#buffer) this.#noticeGrowth(this.#memory.buffer);
+        return pointer;
       } catch (error) {
         // The allocator traps if the memory cannot grow. It has changed nothing at that point.
         if (!(error instanceof WebAssembly.RuntimeError)) throw error;
@@ -222,7 +253,17 @@ export class LinearMemory {
 
   /** Returns the array or, if it lies in this memory, a copy: growth of the memory would detach the array. */
   outside(array: Float64Array): Float64Array {
-    return bufferOf(array) === this.#memory.buffer ? new Float64Array(array) : array;
+    return this.forMatrices.owns(bufferOf(array)) ? new Float64Array(array) : array;
+  }
+
+  /** Makes the views anew that do not reach to the end of a shared memory any more. */
+  #noticeGrowth(buffer: ArrayBuffer): void {
+    this.#earlier.add(this.#buffer);
+    this.#buffer = buffer;
+    this.#f32 = new Float32Array(buffer);
+    this.#f64 = new Float64Array(buffer);
+    this.#u16 = new Uint16Array(buffer);
+    this.#u32 = new Uint32Array(buffer);
   }
 
   #dropScratch(): void {

@@ -32,7 +32,11 @@ export class LinearNorm implements Norm {
   constructor(memory: LinearMemory, name: NormName, options: unknown) {
     const { settings, size, dtype } = readNormOptions(name, options);
     const constants = constantsOf(settings, size);
-    const contextOf = (method: Method) => ({ call: `${name}.${method}`, memory, dtype, size, name, constants });
+    const { forArrays } = memory;
+    const contextOf = (method: Method) => {
+      const context = { call: `${name}.${method}`, memory, dtype, size, name, constants };
+      return forArrays === memory ? context : { ...context, forArrays: { ...context, memory: forArrays } };
+    };
     this.#contexts = {
       forward: contextOf("forward"),
       backward: contextOf("backward"),

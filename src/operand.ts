@@ -50,10 +50,12 @@ export class Operand implements Occupant, Passing {
     if (place !== undefined) {
       checkPlace(context, argument, place);
       const { rows, cols } = place;
-      this.pointer = place.pointer;
+      // A gain of a call on arrays may be a matrix in the memory that threads share.
+      const isHere = place.memory === memory;
+      this.pointer = isHere ? place.pointer : undefined;
       this.rows = isColumn ? (rows * cols) / size : rows;
-      this.#elements = undefined;
-      this.#length = 0;
+      this.#elements = isHere ? undefined : place.view();
+      this.#length = isHere ? 0 : rows * cols;
       if (isColumn ? this.rows !== 1 : cols !== stride) {
         const expected = isColumn ? `${size} elements` : `rows of ${stride === size ? "size" : "rowStride"} ${stride}`;
         throw rangeError(call, argument, expected, `${rows} x ${cols}`);
@@ -62,8 +64,10 @@ export class Operand implements Occupant, Passing {
       const elements = arrayOf(context, argument, value);
       const length = lengthOf(elements);
       // A view of this memory, such as the data of a matrix, is used by its address, because growth would detach the view.
-      this.pointer = bufferOf(elements) === memory.buffer ? byteOffsetOf(elements) : undefined;
-      if (this.pointer !== undefined && length > 0 && !memory.blocks.hold(this.pointer, length * BYTES[dtype])) {
+      const { forMatrices } = memory;
+      const address = forMatrices.owns(bufferOf(elements)) ? byteOffsetOf(elements) : undefined;
+      this.pointer = forMatrices === memory ? address : undefined;
+      if (address !== undefined && length > 0 && !forMatrices.blocks.hold(address, length * BYTES[dtype])) {
         throw new TypeError(
           `${call}: ${argument}: expected an array in the memory of one live Matrix, got one that reaches beyond it, ` +
             "or whose Matrix was freed",
@@ -167,10 +171,11 @@ export class Operand implements Occupant, Passing {
   /** The bytes that the batch takes up. */
   get span(): Span {
     const bytes = BYTES[this.#dtype];
-    const start = this.pointer ?? byteOffsetOf(this.#elements as Elements);
+    const elements = this.#elements as Elements;
+    const start = this.pointer ?? byteOffsetOf(elements);
     return {
       argument: this.argument,
-      buffer: this.pointer === undefined ? bufferOf(this.#elements as Elements) : this.#memory.buffer,
+      buffer: this.#memory.identityOf(this.pointer === undefined ? bufferOf(elements) : this.#memory.buffer),
       start,
       end: start + this.bytes,
       run: this.size * bytes,

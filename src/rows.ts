@@ -1,4 +1,5 @@
 import type { Abi } from "./abi.js";
+import { isInMemory } from "./arguments.js";
 import { checkInteger, checkOneOf, notItself } from "./checks.js";
 import { checkDType } from "./dtypes.js";
 import type { LinearMemory } from "./memory.js";
@@ -9,8 +10,8 @@ import type { DType, HostArray, Matrix, Rows } from "./types.js";
 
 type Batch = HostArray | Matrix;
 
-/** A kernel that writes one f64 for each row. */
-type Reduction = (x: number, out: number, rows: number, size: number) => void;
+/** The kernels that write one f64 for each row. */
+type Reduction = "rowSum" | "rowL1" | "rowSumSquare" | "rowMin" | "rowMax";
 
 /** The names of the options of rows and of its reductions. All reductions accept ddof, so that one object can serve all. */
 const OPTIONS: ReadonlySet<string> = new Set(["dtype"]);
@@ -18,22 +19,20 @@ const REDUCTION_OPTIONS: ReadonlySet<string> = new Set(["ddof"]);
 
 /** The row reductions. Each makes one pass over the tiles of a batch, and all share the code of that pass. */
 export class LinearRows implements Rows {
-  readonly #abi: Abi;
   readonly #memory: LinearMemory;
   readonly #size: number;
   readonly #dtype: DType;
 
-  constructor(abi: Abi, memory: LinearMemory, size: unknown, options: unknown = {}) {
+  constructor(memory: LinearMemory, size: unknown, options: unknown = {}) {
     checkOptions("rows", "options", options, OPTIONS);
     const { dtype = "f32" } = options as { dtype?: unknown };
     this.#dtype = checkDType("rows", dtype);
-    this.#abi = abi;
     this.#memory = memory;
     this.#size = checkInteger("rows", "size", size, 1);
   }
 
   sum(x: Batch, options?: unknown): Float64Array {
-    return LinearRows.#reduce(this, "sum", x, options, (abi) => abi.rowSum);
+    return LinearRows.#reduce(this, "sum", x, options, "rowSum");
   }
 
   mean(x: Batch, options?: unknown): Float64Array {
@@ -49,28 +48,28 @@ export class LinearRows implements Rows {
   }
 
   rms(x: Batch, options?: unknown): Float64Array {
-    const squares = LinearRows.#reduce(this, "rms", x, options, (abi) => abi.rowSumSquare);
+    const squares = LinearRows.#reduce(this, "rms", x, options, "rowSumSquare");
     return squares.map((square) => Math.sqrt(square / this.#size));
   }
 
   l1(x: Batch, options?: unknown): Float64Array {
-    return LinearRows.#reduce(this, "l1", x, options, (abi) => abi.rowL1);
+    return LinearRows.#reduce(this, "l1", x, options, "rowL1");
   }
 
   l2(x: Batch, options?: unknown): Float64Array {
-    return LinearRows.#reduce(this, "l2", x, options, (abi) => abi.rowSumSquare).map(Math.sqrt);
+    return LinearRows.#reduce(this, "l2", x, options, "rowSumSquare").map(Math.sqrt);
   }
 
   sumSquare(x: Batch, options?: unknown): Float64Array {
-    return LinearRows.#reduce(this, "sumSquare", x, options, (abi) => abi.rowSumSquare);
+    return LinearRows.#reduce(this, "sumSquare", x, options, "rowSumSquare");
   }
 
   min(x: Batch, options?: unknown): Float64Array {
-    return LinearRows.#reduce(this, "min", x, options, (abi) => abi.rowMin);
+    return LinearRows.#reduce(this, "min", x, options, "rowMin");
   }
 
   max(x: Batch, options?: unknown): Float64Array {
-    return LinearRows.#reduce(this, "max", x, options, (abi) => abi.rowMax);
+    return LinearRows.#reduce(this, "max", x, options, "rowMax");
   }
 
   moments(x: Batch, options?: unknown): { mean: Float64Array; variance: Float64Array } {
@@ -90,28 +89,26 @@ export class LinearRows implements Rows {
 
   static #moments(self: LinearRows, name: string, x: Batch, options: unknown) {
     const { call, ddof } = LinearRows.#check(self, name, options);
-    const { rowMoments } = self.#abi;
     const size = self.#size;
-    const [mean, variance] = self.#run(call, x, (at, first, second, rows) =>
-      rowMoments(at, first, second, rows, size, ddof),
+    const [mean, variance] = self.#run(call, x, (abi, at, first, second, rows) =>
+      abi.rowMoments(at, first, second, rows, size, ddof),
     );
     return { mean, variance };
   }
 
-  static #reduce(self: LinearRows, name: string, x: Batch, options: unknown, pick: (abi: Abi) => Reduction) {
+  static #reduce(self: LinearRows, name: string, x: Batch, options: unknown, reduction: Reduction) {
     const { call } = LinearRows.#check(self, name, options);
-    const kernel = pick(self.#abi);
     const size = self.#size;
-    return self.#run(call, x, (at, first, _second, rows) => kernel(at, first, rows, size))[0];
+    return self.#run(call, x, (abi, at, first, _second, rows) => abi[reduction](at, first, rows, size))[0];
   }
 
   /** Runs a kernel that writes up to two f64 for each row. */
   #run(
     call: string,
     x: Batch,
-    kernel: (x: number, first: number, second: number, rows: number) => void,
+    kernel: (abi: Abi, x: number, first: number, second: number, rows: number) => void,
   ): [Float64Array, Float64Array] {
-    const memory = this.#memory;
+    const memory = isInMemory(this.#memory, x) ? this.#memory : this.#memory.forArrays;
     const size = this.#size;
     const input = new Operand({ call, memory, dtype: this.#dtype, size }, "x", x);
     const { rows } = input;
@@ -126,7 +123,7 @@ export class LinearRows implements Rows {
       const tile = placed(taken, base);
       for (let row = 0; row < rows; row += step) {
         const count = Math.min(step, rows - row);
-        kernel(input.read(row, count, tile), base + first, base + second, count);
+        kernel(memory.abi, input.read(row, count, tile), base + first, base + second, count);
         memory.fetch(results[0], row, base + first, count);
         memory.fetch(results[1], row, base + second, count);
       }

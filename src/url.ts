@@ -85,6 +85,11 @@ export async function load(options: UrlLoadOptions = {}): Promise<Kernels> {
     {
       portable: () => at(() => new URL("./adanorm.wasm", import.meta.url)),
       relaxed: () => at(() => new URL("./adanorm.relaxed.wasm", import.meta.url)),
+      threads: {
+        code: () => import("./threads.js"),
+        portable: () => at(() => new URL("./adanorm.shared.wasm", import.meta.url)),
+        relaxed: () => at(() => new URL("./adanorm.shared.relaxed.wasm", import.meta.url)),
+      },
     },
     settings,
   );

@@ -104,6 +104,16 @@ export interface Kernels {
 
   /** Which build runs: `"relaxed-simd"` if it was asked for and the engine has it, otherwise `"simd128"`. */
   readonly simd: "simd128" | "relaxed-simd";
+  /**
+   * How many threads share a large call, this one included: 1 unless `load` was asked for more and the host had them. It
+   * falls if a thread dies.
+   */
+  readonly threads: number;
+  /**
+   * Ends the threads, if any. Calls go on with one, and matrices stay. A program ends by itself without this, and threads
+   * of an instance that nobody holds are ended.
+   */
+  close(): void;
   /** How much memory is in use now. */
   readonly memory: {
     /** Total bytes of live matrices. */
@@ -120,6 +130,12 @@ export type WasmModule = typeof globalThis extends { WebAssembly: { Module: { pr
   ? Module & object
   : object;
 
+/** What is used of a worker: that of browsers, Deno and Bun, or that of node:worker_threads. */
+export interface ThreadWorker {
+  postMessage(message: unknown): void;
+  terminate(): unknown;
+}
+
 /** Options of load and loadSync. All may be left out. */
 export interface LoadOptions {
   /**
@@ -133,6 +149,21 @@ export interface LoadOptions {
    * allocation beyond it throws RangeError and changes nothing. Default: the limit of the engine.
    */
   maximumBytes?: number | undefined;
-  /** The compiled module or its bytes, for hosts that must supply it. Default: the module of this package. */
+  /**
+   * How many threads share large calls on matrices, this one included: an integer, 1 or more, at most 128. Results are the same
+   * bytes for any number. Default 1. There is one thread, and no error, where the host has no shared memory (a page that is
+   * not isolated, Cloudflare Workers), where it forbids the workers, or where they do not answer: `kernels.threads` tells. No
+   * effect in loadSync.
+   */
+  threads?: number | undefined;
+  /**
+   * Makes a worker that runs `adanorm/thread`, for bundlers and policies that the default does not suit. It is called once for each
+   * thread but this one. Default: a worker of the file `thread.js` beside this package's others.
+   */
+  createWorker?: (() => ThreadWorker) | undefined;
+  /**
+   * The compiled module or its bytes, for hosts that must supply it. Default: the module of this package. For threads it must
+   * be the build for shared memory, `adanorm/wasm/shared`; with another there is one thread.
+   */
   module?: WasmModule | ArrayBuffer | ArrayBufferView | undefined;
 }

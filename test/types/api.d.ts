@@ -141,6 +141,10 @@ export interface Kernels {
   readonly simd: "simd128" | "relaxed-simd";
   /** Bytes held by matrices now, and the size of the linear memory. */
   readonly memory: { used: number; size: number };
+  /** How many threads share a large call: 1 unless `load` was asked for more and could have them. */
+  readonly threads: number;
+  /** Ends the threads, if any; calls go on with one. A program ends by itself without this. */
+  close(): void;
 }
 
 export interface LoadOptions {
@@ -148,6 +152,10 @@ export interface LoadOptions {
   relaxedSimd?: boolean;
   /** A cap on linear memory, in bytes. Past it an allocation throws RangeError and nothing is lost. */
   maximumBytes?: number;
+  /** load only: share large calls among so many threads, this one included. The same bytes for any number. Default 1. */
+  threads?: number;
+  /** Makes a worker that runs `adanorm/thread`, for bundlers and policies that the default does not suit. */
+  createWorker?: () => Worker;
   /** A compiled module or its bytes, for hosts that must supply their own. */
   module?: WebAssembly.Module | BufferSource;
 }

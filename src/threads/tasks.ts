@@ -1,0 +1,146 @@
+/** How a thread works on a task: it takes blocks of rows and runs the kernel on each, until none are left. */
+import { type Abi, columnsBytes, STRIPE_ROWS } from "../abi.js";
+import { CALL } from "../layout.js";
+import { KIND, STATE, STATE_BITS, WORD } from "./control.js";
+
+export class TaskRunner {
+  readonly #abi: Abi;
+  readonly #memory: WebAssembly.Memory;
+  readonly #control: Int32Array;
+  readonly #thread: number;
+  #u32: Uint32Array;
+
+  constructor(abi: Abi, memory: WebAssembly.Memory, control: Int32Array, thread: number) {
+    this.#abi = abi;
+    this.#memory = memory;
+    this.#control = control;
+    this.#thread = thread;
+    this.#u32 = new Uint32Array(memory.buffer);
+  }
+
+  /** Works on the open task until all blocks are taken. `copies`: whether to copy rows first that the kernel overwrites. */
+  run(copies: boolean): void {
+    const control = this.#control;
+    const blocks = this.#word(WORD.blocks);
+    for (;;) {
+      const block = Atomics.add(control, WORD.next, 1);
+      if (block >= blocks) return;
+      const state = WORD.states + block;
+      const mark = this.#thread << STATE_BITS;
+      Atomics.store(control, state, mark | STATE.taken);
+      if (copies && this.#word(WORD.overwritten) > 0) {
+        this.#copyRows(block, this.#thread, false);
+        Atomics.store(control, state, mark | STATE.copied);
+      }
+      this.#runKernel(block);
+      Atomics.store(control, state, STATE.done);
+    }
+  }
+
+  /** Works on the blocks of a closed task that another thread has left undone. That thread must not run any more. */
+  finish(): void {
+    const control = this.#control;
+    for (let block = 0; block < this.#word(WORD.blocks); block++) {
+      const mark = Atomics.load(control, WORD.states + block);
+      const state = mark & ((1 << STATE_BITS) - 1);
+      if (state === STATE.done) continue;
+      if (state === STATE.copied) this.#copyRows(block, mark >>> STATE_BITS, true);
+      this.#runKernel(block);
+    }
+  }
+
+  #word(index: number): number {
+    return (this.#control[index] as number) >>> 0;
+  }
+
+  #argument(index: number): number {
+    return this.#word(WORD.arguments + index);
+  }
+
+  #runKernel(block: number): void {
+    const abi = this.#abi;
+    const blockRows = this.#word(WORD.blockRows);
+    const first = this.#word(WORD.from);
+    const from = first + block * blockRows;
+    const rows = Math.min(blockRows, first + this.#word(WORD.rows) - from);
+    const at = this.#argument(0);
+    const kind: KIND = this.#word(WORD.kind);
+    switch (kind) {
+      case KIND.forward:
+        if (abi.forward(at, from, rows) === 0) Atomics.store(this.#control, WORD.holdsNaN, 1);
+        return;
+      case KIND.statistics:
+        abi.statistics(at, from, rows);
+        return;
+      case KIND.backward:
+        abi.backward(at, from, rows);
+        return;
+      case KIND.stripes:
+        this.#runStripe(block, at, from);
+        return;
+      case KIND.widenRows:
+        abi.widenRows(at, from, rows);
+        return;
+      case KIND.narrowRows:
+        abi.narrowRows(at, from, rows, this.#argument(1));
+        return;
+      case KIND.addRows:
+        abi.addRows(at, from, rows);
+        return;
+      case KIND.rowMoments: {
+        const [means, variances, size, ddof] = [1, 2, 3, 4].map((index) => this.#argument(index)) as Four;
+        abi.rowMoments(at + from * size * 4, means + from * 8, variances + from * 8, rows, size, ddof);
+        return;
+      }
+      default: {
+        const [out, size] = [this.#argument(1), this.#argument(2)];
+        const reduction = KIND[kind] as (typeof REDUCTIONS)[number];
+        abi[reduction](at + from * size * 4, out + from * 8, rows, size);
+      }
+    }
+  }
+
+  /** Runs backward on one stripe of rows, with column sums and a block of its own. */
+  #runStripe(stripe: number, call: number, from: number): void {
+    const [sums, blocks, size] = [this.#argument(1), this.#argument(2), this.#argument(3)];
+    const bytes = columnsBytes(size);
+    const columns = sums + stripe * bytes;
+    const own = blocks + this.#thread * CALL.bytes;
+    const u32 = this.#views(Math.max(columns + bytes, own + CALL.bytes, call + CALL.bytes));
+    u32.copyWithin(own >>> 2, call >>> 2, (call + CALL.bytes) >>> 2);
+    u32[(own + CALL.columns) >>> 2] = columns;
+    u32.fill(0, columns >>> 2, (columns + bytes) >>> 2);
+    this.#abi.backward(own, from, STRIPE_ROWS);
+  }
+
+  /** Copies the rows of a block that the kernel overwrites to the room of a thread, or `back`. */
+  #copyRows(block: number, thread: number, back: boolean): void {
+    const blockRows = this.#word(WORD.blockRows);
+    const rowWords = this.#word(WORD.rowBytes) >>> 2;
+    const first = this.#word(WORD.from);
+    const from = first + block * blockRows;
+    const end = Math.min(from + blockRows, first + this.#word(WORD.rows));
+    let copy = (this.#word(WORD.copies) + thread * this.#word(WORD.copiesBytes)) >>> 2;
+    for (let batch = 0; batch < this.#word(WORD.overwritten); batch++) {
+      const address = this.#word(WORD.batches + 2 * batch);
+      const stride = this.#word(WORD.batches + 2 * batch + 1);
+      const u32 = this.#views(Math.max(address + end * stride, (copy + blockRows * rowWords) << 2));
+      for (let row = from; row < end; row++) {
+        const at = (address + row * stride) >>> 2;
+        if (back) u32.copyWithin(at, copy, copy + rowWords);
+        else u32.copyWithin(copy, at, at + rowWords);
+        copy += rowWords;
+      }
+    }
+  }
+
+  /** The linear memory, which may have grown, at least up to `end`. */
+  #views(end: number): Uint32Array {
+    if (end > this.#u32.byteLength) this.#u32 = new Uint32Array(this.#memory.buffer);
+    return this.#u32;
+  }
+}
+
+type Four = [number, number, number, number];
+
+const REDUCTIONS = ["rowSum", "rowL1", "rowSumSquare", "rowMin", "rowMax"] as const;

@@ -1,0 +1,179 @@
+/** The threads of one instance, seen from the calling thread: opens tasks to them, and notices those that have died. */
+import { CONTROL_BYTES, MOST_BLOCKS, OPEN, STATE, seenWord, sleepsWord, WORD } from "./control.js";
+import type { ThreadWorker } from "./spawn.js";
+import type { TaskRunner } from "./tasks.js";
+
+/** How often the gate is read before the calling thread looks at the time, or sleeps: a few microseconds. */
+const SPINS = 500;
+/** A thread is taken for dead if one block takes it longer than this, in ms, plus PER_ELEMENT for each element of the block. */
+const LONGEST_BLOCK = 2000;
+const PER_ELEMENT = 2e-4;
+/** How long a thread that was told to end may take to stop, in ms: it stops at the next turn of a loop. */
+const STOPPING = 100;
+/** The tasks and the time, in ms, after which a thread that has seen none of them is taken for dead. */
+const UNSEEN_TASKS = 128;
+const UNSEEN_TIME = 5000;
+/** Sleeping threads are woken for a small task only if the last one was so recently, in ms: then more are likely to come. */
+const RECENTLY = 0.2;
+
+interface Member {
+  readonly worker: ThreadWorker;
+  readonly thread: number;
+  /** The generation that it had seen at the last look, and when that was. */
+  seen: number;
+  at: number;
+}
+
+/** Whether this thread may sleep. The main thread of a page must not. */
+function maySleep(control: Int32Array): boolean {
+  try {
+    Atomics.wait(control, WORD.callerSleeps, 1, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The control memory of a team that is still to be gathered. */
+export function makeControl(): SharedArrayBuffer {
+  return new SharedArrayBuffer(CONTROL_BYTES);
+}
+
+export class Team {
+  readonly control: Int32Array;
+  /** As many threads as were asked for. Their numbers are smaller. */
+  readonly mostThreads: number;
+  readonly #maySleep: boolean;
+  #members: Member[] = [];
+  #untilLook = UNSEEN_TASKS;
+  #lastSmall = 0;
+
+  constructor(control: SharedArrayBuffer, mostThreads: number) {
+    this.mostThreads = mostThreads;
+    this.control = new Int32Array(control);
+    this.#maySleep = maySleep(this.control);
+  }
+
+  /** How many threads work, the calling thread among them. */
+  get threads(): number {
+    return this.#members.length + 1;
+  }
+
+  add(worker: ThreadWorker, thread: number): void {
+    this.#members.push({ worker, thread, seen: -1, at: performance.now() });
+  }
+
+  /** Ends a thread, or takes note that it has ended. */
+  remove(worker: ThreadWorker): void {
+    this.#members = this.#members.filter((member) => member.worker !== worker);
+    end(worker);
+  }
+
+  /** Ends all threads. */
+  disband(): void {
+    const members = this.#members;
+    this.#members = [];
+    for (const { worker } of members) end(worker);
+  }
+
+  /**
+   * Whether to share a task. A small one is shared with threads that are awake; sleeping ones are woken for it only if there
+   * are many of its kind.
+   */
+  isReady(isSmall: boolean): boolean {
+    if (this.#members.length === 0) return false;
+    if (!isSmall || !this.#areAsleep()) return true;
+    const now = performance.now();
+    const isRecent = now - this.#lastSmall < RECENTLY;
+    this.#lastSmall = now;
+    return isRecent;
+  }
+
+  /** Opens the task that the control memory describes. */
+  open(blocks: number): void {
+    const { control } = this;
+    if (--this.#untilLook === 0) this.#look();
+    control[WORD.blocks] = blocks;
+    control.fill(STATE.free, WORD.states, WORD.states + blocks);
+    control[WORD.holdsNaN] = 0;
+    Atomics.store(control, WORD.next, 0);
+    Atomics.store(control, WORD.gate, OPEN);
+    Atomics.add(control, WORD.generation, 1);
+    if (this.#areAsleep()) Atomics.notify(control, WORD.generation);
+  }
+
+  /** Works on the open task, closes it, and returns when all of it is done. `elements` is the size of a block. */
+  finish(runner: TaskRunner, elements: number): void {
+    const { control } = this;
+    runner.run(false);
+    Atomics.and(control, WORD.gate, ~OPEN);
+    if (this.#waitForOthers(LONGEST_BLOCK + elements * PER_ELEMENT)) return;
+    // A thread is inside and does not go on. It may have died with a block half done. From here on one thread does it all.
+    this.disband();
+    this.#pause(STOPPING);
+    runner.finish();
+  }
+
+  /** Waits until no other thread is inside. Returns false if one has not left in time. */
+  #waitForOthers(limit: number): boolean {
+    const { control } = this;
+    for (let i = 0; i < SPINS; i++) if (Atomics.load(control, WORD.gate) === 0) return true;
+    const end = performance.now() + limit;
+    for (;;) {
+      const inside = Atomics.load(control, WORD.gate);
+      if (inside === 0) return true;
+      if (performance.now() > end) return false;
+      if (this.#maySleep) {
+        Atomics.store(control, WORD.callerSleeps, 1);
+        Atomics.wait(control, WORD.gate, inside, 50);
+        Atomics.store(control, WORD.callerSleeps, 0);
+      } else {
+        for (let i = 0; i < SPINS; i++) if (Atomics.load(control, WORD.gate) !== inside) break;
+      }
+    }
+  }
+
+  #areAsleep(): boolean {
+    const { control } = this;
+    return this.#members.some(({ thread }) => Atomics.load(control, sleepsWord(thread)) === 1);
+  }
+
+  /** Looks for threads that have died without a word, as those of a page do when somebody terminates their worker. */
+  #look(): void {
+    this.#untilLook = UNSEEN_TASKS;
+    const now = performance.now();
+    for (const member of [...this.#members]) {
+      const seen = Atomics.load(this.control, seenWord(member.thread));
+      if (seen !== member.seen) {
+        member.seen = seen;
+        member.at = now;
+      } else if (now - member.at > UNSEEN_TIME) {
+        this.remove(member.worker);
+      }
+    }
+  }
+
+  #pause(ms: number): void {
+    const end = performance.now() + ms;
+    if (this.#maySleep) Atomics.wait(this.control, WORD.callerSleeps, 0, ms);
+    while (performance.now() < end);
+  }
+}
+
+/** The number of blocks to make of `rows` rows, and the rows of each: some for every thread, none too small. */
+export function blocksOf(rows: number, least: number, threads: number): { blocks: number; blockRows: number } {
+  const blockRows = Math.max(least, 1, Math.ceil(rows / (BLOCKS_A_THREAD * threads)), Math.ceil(rows / MOST_BLOCKS));
+  return { blocks: Math.ceil(rows / blockRows), blockRows };
+}
+
+/** So many blocks a thread: threads that start late or are held up leave the others more of them. */
+const BLOCKS_A_THREAD = 12;
+
+function end(worker: ThreadWorker): void {
+  try {
+    // Node's returns a promise.
+    Promise.resolve(worker.terminate()).catch(() => {});
+  } catch {
+    // It has ended.
+  }
+}

@@ -1,0 +1,43 @@
+/** Kernels with threads, for tests: every call that has two rows is shared. */
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { type Kernels, type LoadOptions, load } from "adanorm";
+import { afterAll, afterEach } from "vitest";
+// What index.js imports on demand.
+import { LIMITS } from "../../build/threads.js";
+
+const usual = { ...LIMITS };
+
+/** Has calls shared that are too small to be worth it. */
+export function shareAll(): void {
+  Object.assign(LIMITS, { small: 0, large: 0, block: 0 });
+}
+
+/** Has calls shared as users have it. */
+export function shareLarge(): void {
+  Object.assign(LIMITS, usual);
+}
+
+const open: Kernels[] = [];
+
+/** Kernels that are closed after the file's tests. */
+export async function loadThreads(threads: number, options: LoadOptions = {}): Promise<Kernels> {
+  const kernels = await load({ ...options, threads });
+  open.push(kernels);
+  if (kernels.threads !== threads) throw new Error(`${threads} threads were asked for, there are ${kernels.threads}`);
+  return kernels;
+}
+
+afterEach(shareLarge);
+afterAll(() => {
+  for (const kernels of open) kernels.close();
+});
+
+/** A worker whose thread runs `prelude` first, JavaScript that may replace what the thread uses. */
+export function workerAfter(prelude: string): Worker {
+  const thread = new URL("../../build/thread.js", import.meta.url).href;
+  return new Worker(`${prelude}\nimport(${JSON.stringify(thread)});`, { eval: true });
+}
+
+/** The file that workers run. */
+export const THREAD = fileURLToPath(new URL("../../build/thread.js", import.meta.url));
