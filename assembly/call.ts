@@ -40,12 +40,16 @@ export class Call {
   dx: usize;
   dxStride: usize;
   /**
-   * Backward adds up its sums down the columns here; columnSums reads them. 40 n bytes, 8-byte aligned, where n is size
+   * Backward adds up its sums down the columns here; columnSums reads them. 24 n bytes, 8-byte aligned, where n is size
    * rounded up to a multiple of 4: f64[n] for the sums of dy z, f64[n] for the sums of dy, then f32[2 n] for sums that are
-   * not yet added to the f64 ones, then f64[2 n] for the totals of the stripes that are closed. The caller sets all of it to
-   * zero before the first row.
+   * not yet added to the f64 ones. The caller sets all of it to zero before the first row.
    */
   columns: usize;
+  /**
+   * The sums of whole stripes of rows, which are summed apart: 16 n bytes, f64[n] for dy z and f64[n] for dy, as above. 0 if
+   * the batch has no more rows than one stripe.
+   */
+  totals: usize;
   /**
    * The number of the block's row 0 in the whole batch. It must be even, because backward sums columns over pairs of rows.
    */

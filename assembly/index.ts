@@ -17,7 +17,7 @@ import { forward as forwardRows, statistics as rowStatistics } from "./forward";
 import { Larger, Smaller } from "./lanes";
 import { extremes, sumSquares, sums, variances } from "./reductions";
 import { BF16, F16 } from "./storage";
-import { addTotals, giveColumns } from "./totals";
+import { addStripe, giveColumns } from "./totals";
 import { Transfer } from "./transfer";
 
 /** Whether this is the build with fused multiply-add. Its results differ between engines. */
@@ -68,11 +68,9 @@ export function columnSums(call: Call, ofBias: bool, out: usize, accumulate: boo
   giveColumns(call, ofBias, out, accumulate);
 }
 
-/**
- * Adds the sums of stripes that another block has closed, at `columns`, to those of this call. Both are for rows of one size.
- */
-export function mergeColumns(call: Call, columns: usize): void {
-  addTotals(call, columns);
+/** Adds the sums of one stripe of rows, which another call has made, to the totals of this one, for the same size. */
+export function mergeStripe(call: Call, stripe: Call): void {
+  addStripe(call, stripe);
 }
 
 /** Converts rows of a 16-bit storage to f32. */

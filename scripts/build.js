@@ -20,7 +20,8 @@ function run(script, ...args) {
   execFileSync(process.execPath, [`${root}node_modules/${script}`, ...args], { cwd: root, stdio: "inherit" });
 }
 
-for (const target of ["release", "relaxed", "shared", "shared-relaxed"]) run("assemblyscript/bin/asc.js", "--target", target);
+for (const target of ["release", "relaxed", "shared", "shared-relaxed"])
+  run("assemblyscript/bin/asc.js", "--target", target);
 
 /** In the bundles a module is text: here its name stands for that. */
 const byName = {

@@ -16,8 +16,8 @@ export interface Abi {
   backward(call: number, from: number, rows: number): void;
   /** Writes the sums that backward has made down the columns: the gradient of the gain or, if `ofBias`, of the bias. */
   columnSums(call: number, ofBias: number, out: number, accumulate: number): void;
-  /** Adds the totals at `columns`, which another block of the same size has made of whole stripes, to those of this call. */
-  mergeColumns(call: number, columns: number): void;
+  /** Adds the sums of one stripe of rows, which another call has made, to the totals of this one. */
+  mergeStripe(call: number, stripe: number): void;
   widenRows(transfer: number, from: number, rows: number): void;
   /** `areNumbers` promises that the rows hold no NaN, which makes this faster. */
   narrowRows(transfer: number, from: number, rows: number, areNumbers: number): void;
@@ -41,5 +41,10 @@ export const STRIPE_ROWS = 64;
 
 /** The bytes of the field `columns` of a call, for rows of `size` elements. */
 export function columnsBytes(size: number): number {
-  return 40 * 4 * Math.ceil(size / 4);
+  return 24 * 4 * Math.ceil(size / 4);
+}
+
+/** The bytes of the field `totals` of a call: 0 for a batch of one stripe. */
+export function totalsBytes(size: number, rows: number): number {
+  return rows > STRIPE_ROWS ? 16 * 4 * Math.ceil(size / 4) : 0;
 }

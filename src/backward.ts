@@ -1,5 +1,5 @@
 /** Backward: checks the arguments, makes the results, then runs the kernel, in one call or tile by tile. */
-import { columnsBytes } from "./abi.js";
+import { columnsBytes, totalsBytes } from "./abi.js";
 import {
   contextFor,
   makeBatch,
@@ -17,7 +17,7 @@ import type { LinearMemory } from "./memory.js";
 import { addressOf, checkLike, Operand } from "./operand.js";
 import { type GivenBackward, type GivenStats, readBackward, readStats, strideOf } from "./options.js";
 import { checkApart, occupantOf } from "./overlap.js";
-import { type BackwardFrame, type BackwardOperands, hasSums, TiledBackward } from "./tiled-backward.js";
+import { type BackwardFrame, type BackwardOperands, hasSums, TiledBackward, totalsOf } from "./tiled-backward.js";
 import { TILE_ROWS } from "./tiles.js";
 import type { Backward, RowStats } from "./types.js";
 
@@ -38,7 +38,7 @@ export function backward(
     const operands = takeBackward(context, dy, x, givenStats, given, made);
     const { rows } = operands.input;
     if (rows <= TILE_ROWS && isDirect(operands)) {
-      const sumsBytes = hasSums(operands) ? columnsBytes(size) : 0;
+      const sumsBytes = hasSums(operands) ? columnsBytes(size) + totalsBytes(size, rows) : 0;
       const means = memory.scratch(call, rows * 16 + sumsBytes);
       const rstds = means + rows * 8;
       const { stats: found } = operands;
@@ -175,6 +175,7 @@ export function writeBackward(
   writeBackwardStrides(memory, call, {
     gain: addressOf(gain),
     columns: hasSums(operands) ? columns : 0,
+    totals: totalsOf(operands, columns),
     dy: upstream.kernelStride,
     x: input.kernelStride,
     dx: dx.kernelStride,
@@ -195,7 +196,7 @@ export function runBackward(
     abi.backward(call, 0, rows);
     return;
   }
-  memory.clear(columns, columnsBytes(input.size));
+  memory.clear(columns, columnsBytes(input.size) + totalsBytes(input.size, input.rows));
   abi.backward(call, 0, rows);
   const onto = accumulate ? 1 : 0;
   if (dGain) abi.columnSums(call, 0, addressOf(dGain), onto);

@@ -117,10 +117,11 @@ export function writeForwardRows(
   u32[word + CALL.y / 4] = y;
 }
 
-/** The addresses of the gain and of the column sums, 0 if absent, and the strides of a backward pass, in bytes. */
+/** The addresses of the gain, the column sums and their totals, 0 if absent, and the strides of a backward pass, in bytes. */
 export interface BackwardStrides {
   gain: number;
   columns: number;
+  totals: number;
   dy: number;
   x: number;
   dx: number;
@@ -130,6 +131,7 @@ export function writeBackwardStrides({ u32 }: Views, call: number, strides: Back
   const word = call >>> 2;
   u32[word + CALL.gain / 4] = strides.gain;
   u32[word + CALL.columns / 4] = strides.columns;
+  u32[word + CALL.totals / 4] = strides.totals;
   u32[word + CALL.dyStride / 4] = strides.dy;
   u32[word + CALL.xStride / 4] = strides.x;
   u32[word + CALL.dxStride / 4] = strides.dx;

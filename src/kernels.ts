@@ -169,13 +169,12 @@ function importsFor(maximum: number | undefined) {
   return { env: { memory: new WebAssembly.Memory({ initial: 1, ...limit }) } };
 }
 
-/**
- * Throws if the exports are not those of adanorm's module. A foreign module that imports only a memory instantiates too.
- */
-function checkExports(call: string, exports: object): asserts exports is Abi {
-  if ("columnSums" in exports && "isRelaxed" in exports) return;
+/** Throws if a module that the caller supplies is not adanorm's. A foreign module that imports only a memory instantiates too. */
+export function checkExports(call: string, module: WebAssembly.Module): void {
+  const names = WebAssembly.Module.exports(module).map(({ name }) => name);
+  if (names.includes("columnSums") && names.includes("isRelaxed")) return;
   throw new TypeError(
-    `${call}: module: expected adanorm's module, got one that exports ${Object.keys(exports).join(", ") || "nothing"}`,
+    `${call}: module: expected adanorm's module, got one that exports ${names.join(", ") || "nothing"}`,
   );
 }
 
@@ -183,8 +182,7 @@ function checkExports(call: string, exports: object): asserts exports is Abi {
 async function createMemory(module: WebAssembly.Module, pages: number | undefined): Promise<LinearMemory> {
   const imports = importsFor(pages);
   const { exports } = await WebAssembly.instantiate(module, imports);
-  checkExports("load", exports);
-  return new LinearMemory(imports.env.memory, exports);
+  return new LinearMemory(imports.env.memory, exports as unknown as Abi);
 }
 
 /**
@@ -201,8 +199,7 @@ export async function createKernels(module: WebAssembly.Module, settings: LoadSe
 export function createKernelsSync(module: WebAssembly.Module, settings: LoadSettings): Kernels {
   const imports = importsFor(pagesOf(settings));
   const { exports } = new WebAssembly.Instance(module, imports);
-  checkExports("loadSync", exports);
-  return new LinearKernels(new LinearMemory(imports.env.memory, exports));
+  return new LinearKernels(new LinearMemory(imports.env.memory, exports as unknown as Abi));
 }
 
 /** An instance on shared memory, and the threads that work on it. */
@@ -224,7 +221,6 @@ export async function createSharedKernels(
   module: WebAssembly.Module | undefined,
   pages: number | undefined,
 ): Promise<Kernels> {
-  checkExports("load", crew.abi);
   const forArrays = module && (await createMemory(module, pages));
   return new LinearKernels(new LinearMemory(crew.memory, crew.abi, forArrays), crew.team);
 }

@@ -5,7 +5,7 @@
 
 /** A call of a norm. */
 export enum CALL {
-  bytes = 128,
+  bytes = 136,
   eps = 0, // f64
   scale = 8, // f64
   k = 16, // f64
@@ -23,18 +23,19 @@ export enum CALL {
   dx = 68, // usize
   dxStride = 72, // usize
   columns = 76, // usize
-  first = 80, // i32
-  residual = 84, // usize
-  residualStride = 88, // usize
-  sum = 92, // usize
-  sumStride = 96, // usize
-  ddof = 100, // i32
-  isAda = 104, // i32
-  centred = 108, // i32
-  epsAtStd = 112, // i32
-  detachMean = 116, // i32
-  detachStd = 120, // i32
-  detachScale = 124, // i32
+  totals = 80, // usize
+  first = 84, // i32
+  residual = 88, // usize
+  residualStride = 92, // usize
+  sum = 96, // usize
+  sumStride = 100, // usize
+  ddof = 104, // i32
+  isAda = 108, // i32
+  centred = 112, // i32
+  epsAtStd = 116, // i32
+  detachMean = 120, // i32
+  detachStd = 124, // i32
+  detachScale = 128, // i32
 }
 
 /** Rows to be copied or added. */

@@ -1,6 +1,7 @@
 /** The common part of load and loadSync of all entries, which differ in how they get the modules. */
 import {
   type Crew,
+  checkExports,
   createKernels,
   createKernelsSync,
   createSharedKernels,
@@ -34,6 +35,7 @@ export async function loadFrom(modules: Modules, settings: LoadSettings): Promis
   const { module, relaxedSimd } = settings;
   const isRelaxed = relaxedSimd && hasRelaxedSimd();
   const given = module instanceof Uint8Array ? await WebAssembly.compile(module) : module;
+  if (given) checkExports("load", given);
   const kernels = await loadThreads(modules, settings, given, isRelaxed);
   if (kernels) return kernels;
   if (given !== undefined) return createKernels(given, settings);
@@ -68,5 +70,7 @@ export function loadSyncFrom(portable: () => WebAssembly.Module, options: unknow
   const settings = readLoadOptions("loadSync", options);
   const { module } = settings;
   if (module === undefined) return createKernelsSync(portable(), settings);
-  return createKernelsSync(module instanceof Uint8Array ? new WebAssembly.Module(module) : module, settings);
+  const given = module instanceof Uint8Array ? new WebAssembly.Module(module) : module;
+  checkExports("loadSync", given);
+  return createKernelsSync(given, settings);
 }

@@ -2,7 +2,7 @@
  * Prepared calls on matrices: arguments are checked and memory is allocated only once, so a run does little more than the
  * kernel.
  */
-import { columnsBytes } from "./abi.js";
+import { columnsBytes, totalsBytes } from "./abi.js";
 import type { NormContext } from "./arguments.js";
 import { fillWith } from "./arrays.js";
 import { isDirect as isDirectBackward, resultsOf, runBackward, takeBackward, writeBackward } from "./backward.js";
@@ -237,7 +237,7 @@ export function prepareBackward(
     const { upstream, input, stats: found } = taken;
     const { rows } = upstream;
     const origin = source && checkSource(context, source, upstream);
-    const own = new Frame(context, rows, hasSums(taken) ? columnsBytes(size) : 0);
+    const own = new Frame(context, rows, hasSums(taken) ? columnsBytes(size) + totalsBytes(size, rows) : 0);
     const { means, rstds } = origin ?? own;
     if (found) {
       memory.place(found.mean, 0, means, rows);

@@ -7,7 +7,7 @@ import { SharedAbi } from "./threads/abi.js";
 import { callCreateWorker, makeWorker, startWorker, type ThreadWorker } from "./threads/spawn.js";
 import { makeControl, Team } from "./threads/team.js";
 
-export { LIMITS } from "./threads/abi.js";
+export { LIMITS } from "./threads/limits.js";
 
 /** An instance of the kernels on shared memory, and the threads that work on it. */
 export interface Crew {

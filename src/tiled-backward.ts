@@ -1,5 +1,5 @@
 /** Runs backward tile by tile, for batches that are large or not in linear memory as f32, like tiled-forward.ts. */
-import { columnsBytes, ROW_BLOCK } from "./abi.js";
+import { columnsBytes, ROW_BLOCK, totalsBytes } from "./abi.js";
 import type { NormContext } from "./arguments.js";
 import {
   type CallFrame,
@@ -40,6 +40,12 @@ export function hasSums({ dGain, dBias }: BackwardOperands): boolean {
   return dGain !== undefined || dBias !== undefined;
 }
 
+/** The address of the totals of column sums, which follow these; 0 if none are needed. */
+export function totalsOf(operands: BackwardOperands, columns: number): number {
+  const { rows, size } = operands.input;
+  return hasSums(operands) && totalsBytes(size, rows) > 0 ? columns + columnsBytes(size) : 0;
+}
+
 export class TiledBackward {
   readonly #context: NormContext;
   readonly #operands: BackwardOperands;
@@ -70,7 +76,7 @@ export class TiledBackward {
     const layout = new Layout();
     this.#means = layout.take(frame ? 0 : this.#step * 8);
     this.#rstds = layout.take(frame ? 0 : this.#step * 8);
-    this.#columns = layout.take(sums && !frame ? columnsBytes(size) : 0);
+    this.#columns = layout.take(sums && !frame ? columnsBytes(size) + totalsBytes(size, upstream.rows) : 0);
     this.#gainTile = takeTile(layout, 1, gain);
     this.#columnTile = takeTile(layout, 1, dGain ?? dBias, dBias);
     this.#inputTile = takeTile(layout, this.#step, input);
@@ -98,11 +104,12 @@ export class TiledBackward {
     writeBackwardStrides(memory, call, {
       gain: gain ? gain.read(0, 1, placed(this.#gainTile, base)) : 0,
       columns: sums ? columns : 0,
+      totals: totalsOf(this.#operands, columns),
       dy: upstream.kernelStride,
       x: input.kernelStride,
       dx: dSum ? size * 4 : dx.kernelStride,
     });
-    if (sums) memory.clear(columns, columnsBytes(size));
+    if (sums) memory.clear(columns, columnsBytes(size) + totalsBytes(size, upstream.rows));
     for (let row = 0; row < rows; row += this.#step) this.#runTile(frame, base, row, Math.min(this.#step, rows - row));
     if (dGain) this.#giveOut(call, base, 0, dGain);
     if (dBias) this.#giveOut(call, base, 1, dBias);

@@ -35,43 +35,48 @@ function declared(): Record<string, number> {
   return Object.fromEntries(members.map((one) => [(one.name as ts.Identifier).text, one.parameters.length]));
 }
 
-describe.each(["adanorm.wasm", "adanorm.relaxed.wasm"])("%s", (name) => {
-  const binary = read(`build/${name}`);
-  const module = new WebAssembly.Module(binary);
+describe.each(["adanorm.wasm", "adanorm.relaxed.wasm", "adanorm.shared.wasm", "adanorm.shared.relaxed.wasm"])(
+  "%s",
+  (name) => {
+    const binary = read(`build/${name}`);
+    const module = new WebAssembly.Module(binary);
+    const makeMemory = () =>
+      new WebAssembly.Memory({ initial: 1, ...(name.includes("shared") && { shared: true, maximum: 65536 }) });
 
-  it("holds no data segment, so that it can run in somebody else's memory, and no table", () => {
-    const [TABLE, DATA, DATA_COUNT] = [4, 11, 12];
-    const found = sections(binary);
-    expect(found).toContain(10); // the code: the parser works
-    for (const id of [TABLE, DATA, DATA_COUNT]) expect(found).not.toContain(id);
-  });
+    it("holds no data segment and nothing that runs at the start, so that it can run in the memory of others, and no table", () => {
+      const [TABLE, START, DATA, DATA_COUNT] = [4, 8, 11, 12];
+      const found = sections(binary);
+      expect(found).toContain(10); // the code: the parser works
+      for (const id of [TABLE, START, DATA, DATA_COUNT]) expect(found).not.toContain(id);
+    });
 
-  it("imports its memory and nothing else", () => {
-    expect(WebAssembly.Module.imports(module)).toEqual([{ module: "env", name: "memory", kind: "memory" }]);
-  });
+    it("imports its memory and nothing else", () => {
+      expect(WebAssembly.Module.imports(module)).toEqual([{ module: "env", name: "memory", kind: "memory" }]);
+    });
 
-  it("exports what the TypeScript interface declares, with as many parameters", () => {
-    const memory = new WebAssembly.Memory({ initial: 1 });
-    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-    const arities = Object.entries(exports).map(([key, value]) => [key, (value as () => void).length]);
-    expect(Object.fromEntries(arities)).toEqual(declared());
-  });
+    it("exports what the TypeScript interface declares, with as many parameters", () => {
+      const memory = makeMemory();
+      const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+      const arities = Object.entries(exports).map(([key, value]) => [key, (value as () => void).length]);
+      expect(Object.fromEntries(arities)).toEqual(declared());
+    });
 
-  it("leaves a memory alone until the first allocation", () => {
-    const memory = new WebAssembly.Memory({ initial: 1 });
-    const bytes = new Uint8Array(memory.buffer).fill(0xa5);
-    new WebAssembly.Instance(module, { env: { memory } });
-    expect(bytes.every((byte) => byte === 0xa5)).toBe(true);
-  });
+    it("leaves a memory alone until the first allocation", () => {
+      const memory = makeMemory();
+      const bytes = new Uint8Array(memory.buffer).fill(0xa5);
+      new WebAssembly.Instance(module, { env: { memory } });
+      expect(bytes.every((byte) => byte === 0xa5)).toBe(true);
+    });
 
-  it("takes less than 64 KB", () => expect(binary.length).toBeLessThan(64 * 1024));
-});
+    it("takes less than 64 KB", () => expect(binary.length).toBeLessThan(64 * 1024));
+  },
+);
 
 describe("the bundle", () => {
-  it("reads nothing from its host: no import but the relaxed build, on demand, no eval", () => {
+  it("reads nothing from its host: no import but the other builds and threads, on demand, no eval", () => {
     const text = read("build/index.js").toString();
     const imports = [...text.matchAll(/\bimport\b\s*(?:\(\s*)?["'`]([^"'`]+)/g)].map((match) => match[1]);
-    expect(imports).toEqual(["./relaxed.js"]);
+    expect(imports).toEqual(["./relaxed.js", "./threads.js", "./shared.js", "./shared-relaxed.js"]);
     expect(text).not.toMatch(/\bfrom\s*["']|\brequire\(|\beval\(|new Function\(/);
   });
 });

@@ -56,7 +56,11 @@ const LEVELS: [call: string, known: string, make: (options: unknown) => unknown]
       (options) => any(kernels.rows(4))[name](x, options),
     ],
   ),
-  ["loadSync: options", "relaxedSimd, maximumBytes, module", (options) => loadSync(any(options))],
+  [
+    "loadSync: options",
+    "relaxedSimd, maximumBytes, threads, createWorker, module",
+    (options) => loadSync(any(options)),
+  ],
 ];
 
 describe.each(LEVELS)("%s", (call, known, make) => {

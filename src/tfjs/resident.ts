@@ -1,6 +1,6 @@
 /** Runs the kernels in the memory of TensorFlow.js, on tensors in place: only the statistics of rows are copied. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type Abi, columnsBytes } from "../abi.js";
+import { type Abi, columnsBytes, totalsBytes } from "../abi.js";
 import {
   constantsOf,
   type Views,
@@ -75,7 +75,7 @@ export class ResidentRoute implements Route {
     const dxAt = this.#addressOf(dx);
     const dGainAt = this.#addressOf(dGain);
     const dBiasAt = this.#addressOf(dBias);
-    const sumsBytes = gain || bias ? columnsBytes(size) : 0;
+    const sumsBytes = gain || bias ? columnsBytes(size) + totalsBytes(size, rows) : 0;
     this.#withCall(batch, sumsBytes, ({ views, call, means, rstds, columns }) => {
       const stride = size * 4;
       numbers(views, means, rows).set(stats.mean);
@@ -84,6 +84,7 @@ export class ResidentRoute implements Route {
       writeBackwardStrides(views, call, {
         gain: gainAt,
         columns: sumsBytes ? columns : 0,
+        totals: sumsBytes && totalsBytes(size, rows) ? columns + columnsBytes(size) : 0,
         dy: stride,
         x: stride,
         dx: stride,

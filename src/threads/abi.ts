@@ -2,21 +2,10 @@
 import { type Abi, columnsBytes, STRIPE_ROWS } from "../abi.js";
 import { CALL, TRANSFER } from "../layout.js";
 import { KIND, WORD } from "./control.js";
+import { LIMITS } from "./limits.js";
 import { Room } from "./room.js";
 import { TaskRunner } from "./tasks.js";
 import { blocksOf, type Team } from "./team.js";
-
-/**
- * When calls are shared: limits of their cost, in elements of a forward pass. Tests set them to 0, to have every call shared.
- */
-export const LIMITS = {
-  /** A call of less runs on the calling thread, for it takes no longer than telling the others. */
-  small: 12_000,
-  /** A call of as much is worth waking threads. */
-  large: 400_000,
-  /** The least cost of a block: taking one costs a fraction of a microsecond. */
-  block: 6_000,
-};
 
 /** What an element costs, beside one of a forward pass. */
 const COSTS: Readonly<Record<KIND, number>> = {
@@ -119,8 +108,8 @@ export class SharedAbi implements Abi {
     this.#abi.columnSums(call, ofBias, out, accumulate);
   }
 
-  mergeColumns(call: number, columns: number): void {
-    this.#abi.mergeColumns(call, columns);
+  mergeStripe(call: number, stripe: number): void {
+    this.#abi.mergeStripe(call, stripe);
   }
 
   widenRows(transfer: number, from: number, rows: number): void {
@@ -223,10 +212,10 @@ export class SharedAbi implements Abi {
     const sumsBytes = columnsBytes(size);
     const copiesBytes = overwritten.length * STRIPE_ROWS * size * 4;
     const threads = team.mostThreads;
-    const sums = this.#room.reserve(most * sumsBytes + threads * (CALL.bytes + copiesBytes));
+    const sums = this.#room.reserve(most * (sumsBytes + CALL.bytes) + threads * copiesBytes);
     if (sums === undefined) return false;
     const calls = sums + most * sumsBytes;
-    const copies = calls + threads * CALL.bytes;
+    const copies = calls + most * CALL.bytes;
     let row = from + head;
     for (let done = 0; done < stripes; done += most) {
       const count = Math.min(most, stripes - done);
@@ -238,7 +227,7 @@ export class SharedAbi implements Abi {
       if (done === 0 && head > 0) this.#abi.backward(call, from, head);
       if (done + count === stripes && row < from + rows) this.#abi.backward(call, row, from + rows - row);
       team.finish(this.#runner, STRIPE_ROWS * size);
-      for (let stripe = 0; stripe < count; stripe++) this.#abi.mergeColumns(call, sums + stripe * sumsBytes);
+      for (let stripe = 0; stripe < count; stripe++) this.#abi.mergeStripe(call, calls + stripe * CALL.bytes);
     }
     this.#room.release();
     return true;

@@ -1,6 +1,7 @@
 /** Starts the workers of a team, in browsers, Deno and Bun, or in Node. */
 import { typeError } from "../checks.js";
 import { READY, START, type Start } from "./control.js";
+import { LIMITS } from "./limits.js";
 
 /** What is used of a Worker: that of the web's API, or that of node:worker_threads. */
 export interface ThreadWorker {
@@ -12,9 +13,6 @@ export interface ThreadWorker {
   /** As node:worker_threads has it, in place of addEventListener. */
   on?(type: string, listener: (value: unknown) => void): void;
 }
-
-/** How long a worker may take to answer, in ms. */
-const LIMIT = 10_000;
 
 /** Listens to a worker, whichever API it has. `value` is a message, an error, or an exit code. */
 function listen(worker: ThreadWorker, type: "message" | "error" | "exit", listener: (value: unknown) => void): void {
@@ -39,7 +37,8 @@ export async function makeWorker(): Promise<ThreadWorker> {
   const name = "node:worker_threads";
   const { Worker: NodeWorker } = await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
   const here = import.meta.url;
-  return new NodeWorker(new URL("./thread.js", here));
+  // Not the options of this process: --input-type or a loader would stand in the way of this file, or take time.
+  return new NodeWorker(new URL("./thread.js", here), { execArgv: [] });
 }
 
 /** Calls the function that the user gave. Throws if it returns something else; undefined if it throws. */
@@ -60,7 +59,7 @@ export function callCreateWorker(createWorker: () => unknown): ThreadWorker | un
 /** Starts a worker, and resolves to whether it is ready to work. `onEnd` is called if it ends later. */
 export function startWorker(worker: ThreadWorker, start: Omit<Start, "adanorm">, onEnd: () => void): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(settle, LIMIT, false);
+    const timer = setTimeout(settle, LIMITS.answer, false);
     function settle(isReady: boolean): void {
       clearTimeout(timer);
       if (isReady) worker.unref?.();

@@ -105,10 +105,11 @@ export class TaskRunner {
     const [sums, blocks, size] = [this.#argument(1), this.#argument(2), this.#argument(3)];
     const bytes = columnsBytes(size);
     const columns = sums + stripe * bytes;
-    const own = blocks + this.#thread * CALL.bytes;
+    const own = blocks + stripe * CALL.bytes;
     const u32 = this.#views(Math.max(columns + bytes, own + CALL.bytes, call + CALL.bytes));
     u32.copyWithin(own >>> 2, call >>> 2, (call + CALL.bytes) >>> 2);
     u32[(own + CALL.columns) >>> 2] = columns;
+    u32[(own + CALL.totals) >>> 2] = 0;
     u32.fill(0, columns >>> 2, (columns + bytes) >>> 2);
     this.#abi.backward(own, from, STRIPE_ROWS);
   }

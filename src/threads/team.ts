@@ -1,18 +1,17 @@
 /** The threads of one instance, seen from the calling thread: opens tasks to them, and notices those that have died. */
 import { CONTROL_BYTES, MOST_BLOCKS, OPEN, STATE, seenWord, sleepsWord, WORD } from "./control.js";
+import { LIMITS } from "./limits.js";
 import type { ThreadWorker } from "./spawn.js";
 import type { TaskRunner } from "./tasks.js";
 
 /** How often the gate is read before the calling thread looks at the time, or sleeps: a few microseconds. */
 const SPINS = 500;
-/** A thread is taken for dead if one block takes it longer than this, in ms, plus PER_ELEMENT for each element of the block. */
-const LONGEST_BLOCK = 2000;
+/** What a thread that is held up by others may take for an element of a block, in ms. */
 const PER_ELEMENT = 2e-4;
 /** How long a thread that was told to end may take to stop, in ms: it stops at the next turn of a loop. */
 const STOPPING = 100;
-/** The tasks and the time, in ms, after which a thread that has seen none of them is taken for dead. */
+/** The tasks after which the calling thread looks whether the others have seen any of them. */
 const UNSEEN_TASKS = 128;
-const UNSEEN_TIME = 5000;
 /** Sleeping threads are woken for a small task only if the last one was so recently, in ms: then more are likely to come. */
 const RECENTLY = 0.2;
 
@@ -107,7 +106,7 @@ export class Team {
     const { control } = this;
     runner.run(false);
     Atomics.and(control, WORD.gate, ~OPEN);
-    if (this.#waitForOthers(LONGEST_BLOCK + elements * PER_ELEMENT)) return;
+    if (this.#waitForOthers(LIMITS.patience + elements * PER_ELEMENT)) return;
     // A thread is inside and does not go on. It may have died with a block half done. From here on one thread does it all.
     this.disband();
     this.#pause(STOPPING);
@@ -147,7 +146,7 @@ export class Team {
       if (seen !== member.seen) {
         member.seen = seen;
         member.at = now;
-      } else if (now - member.at > UNSEEN_TIME) {
+      } else if (now - member.at > LIMITS.unseen) {
         this.remove(member.worker);
       }
     }
