@@ -14,9 +14,15 @@ interface Guard {
   view: Float32Array;
 }
 
+/** Where the instance comes from that many cases use, and what happens before each case. */
+export const setting = {
+  makeKernels: (): Kernels => loadSync(),
+  beforeCase: (): void => {},
+};
+
 /** An instance with guard matrices, between which the matrices of every case are allocated and freed. */
 export class Guarded {
-  readonly kernels: Kernels = loadSync();
+  readonly kernels: Kernels = setting.makeKernels();
   readonly #guards: Guard[];
   readonly #used: number;
 
@@ -49,10 +55,16 @@ export class Guarded {
 
 let guarded: Guarded | undefined;
 
+/** Has the next case begin with a new instance. */
+export function forgetKernels(): void {
+  guarded = undefined;
+}
+
 /** Checks a case. After a case that fails, the next case gets a new instance, because anything may have been overwritten. */
 export function checkCase(each: Case): [kind: Case["kind"], outcome?: string] {
   guarded ??= new Guarded();
   const { kernels } = guarded;
+  setting.beforeCase();
   try {
     if (each.kind === "norm") checkNorm(kernels, each);
     else if (each.kind === "rows") checkRows(kernels, each);
