@@ -7,7 +7,7 @@ import { type DataType, engine, type KernelBackend, type Tensor, type TensorInfo
 /** The wasm backend. */
 export interface WasmBackend extends KernelBackend {
   /** Emscripten's module; null once the backend is disposed. */
-  wasm: { HEAPU8: Uint8Array; asm?: object } | null;
+  wasm: { HEAPU8: Uint8Array; asm?: object; wasmMemory?: unknown } | null;
   dataIdMap: { get(dataId: object): { memoryOffset: number } };
   makeOutput(shape: number[], dtype: DataType): TensorInfo;
   disposeData(dataId: object): boolean;
@@ -26,11 +26,16 @@ export function isWasmBackend(backend: KernelBackend): backend is WasmBackend {
   );
 }
 
-/** The linear memory of the backend. Undefined if it is shared between threads: the kernels' module cannot import that. */
+/** The linear memory of the backend. The build with threads has shared memory, which it keeps beside its exports. */
 export function importableMemory({ wasm }: WasmBackend): WebAssembly.Memory | undefined {
-  const memory = Object.values(wasm?.asm ?? {}).find((value) => value instanceof WebAssembly.Memory);
-  const isPlain = memory?.buffer instanceof ArrayBuffer && memory.buffer === wasm?.HEAPU8.buffer;
-  return isPlain ? memory : undefined;
+  const candidates = [...Object.values(wasm?.asm ?? {}), wasm?.wasmMemory];
+  const memory = candidates.find((value) => value instanceof WebAssembly.Memory);
+  if (memory && isShared(memory)) return memory;
+  return memory && memory.buffer === wasm?.HEAPU8.buffer ? memory : undefined;
+}
+
+export function isShared({ buffer }: WebAssembly.Memory): boolean {
+  return !((buffer as object) instanceof ArrayBuffer);
 }
 
 /** The address of a tensor's data in the memory of the backend. Data of another backend is moved here first. */

@@ -1,6 +1,6 @@
 /**
- * Runs the kernels in a memory of their own, for a backend whose memory they cannot import. For example, TensorFlow.js's
- * build with threads has shared memory. Rows are copied between the two memories, tile by tile.
+ * Runs the kernels in a memory of their own, for a backend whose memory they cannot import. Rows are copied between
+ * the two memories, tile by tile.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { createKernelsSync, readLoadOptions } from "../kernels.js";

@@ -1,9 +1,9 @@
 /** Finds how the kernels can work on the tensors of the current backend. */
 import { engine, type KernelBackend } from "@tensorflow/tfjs-core";
-import { importableMemory, isMemoryOfTensors, isWasmBackend, type WasmBackend } from "./backend.js";
+import { importableMemory, isMemoryOfTensors, isShared, isWasmBackend, type WasmBackend } from "./backend.js";
 import type { Route } from "./batch.js";
 import { CopyingRoute } from "./copies.js";
-import { compiledModule } from "./module.js";
+import { portableBuild, sharedBuild } from "./module.js";
 import { ResidentRoute } from "./resident.js";
 
 /** The route of a backend, and the objects that it was found for. If these objects change, the route is found again. */
@@ -16,10 +16,14 @@ interface Entry {
 const entries = new WeakMap<KernelBackend, Entry>();
 
 /** The resident route if it works, else the copying route. Undefined if the backend does not behave as expected. */
-function findRoute(backend: WasmBackend, module: WebAssembly.Module): Route | undefined {
+function findRoute(
+  backend: WasmBackend,
+  memory: WebAssembly.Memory | undefined,
+  module: WebAssembly.Module,
+): Route | undefined {
   try {
-    const memory = importableMemory(backend);
-    if (memory && isMemoryOfTensors(backend, memory.buffer)) return new ResidentRoute(backend, memory, module);
+    const build = memory && isShared(memory) ? sharedBuild().module : module;
+    if (build && memory && isMemoryOfTensors(backend, memory.buffer)) return new ResidentRoute(backend, memory, build);
   } catch {
     // The module does not accept this memory: it may have 64-bit addresses.
   }
@@ -35,13 +39,18 @@ function findRoute(backend: WasmBackend, module: WebAssembly.Module): Route | un
 export function currentRoute(): Route | undefined {
   const { backend } = engine();
   if (!isWasmBackend(backend)) return undefined;
-  const module = compiledModule();
+  const { module } = portableBuild();
   if (!module) return undefined;
   const { wasm } = backend;
   const asm = wasm?.asm;
   let entry = entries.get(backend);
   if (!entry || entry.wasm !== wasm || entry.asm !== asm) {
-    entry = { wasm, asm, route: findRoute(backend, module) };
+    const memory = importableMemory(backend);
+    if (memory && isShared(memory)) {
+      const { module: build, hasFailed } = sharedBuild();
+      if (!build && !hasFailed) return undefined;
+    }
+    entry = { wasm, asm, route: findRoute(backend, memory, module) };
     entries.set(backend, entry);
   }
   return entry.route;
