@@ -8,8 +8,13 @@ import type { Abi } from "./abi.js";
 import { OPEN, READY, START, type Start, seenWord, sleepsWord, WORD } from "./threads/control.js";
 import { TaskRunner } from "./threads/tasks.js";
 
-/** How often a thread without work looks for some before it sleeps: some tens of microseconds, for the next call is often near. */
-const SPINS = 20_000;
+/**
+ * How long a thread without work looks for some before it sleeps, in ms. The next call is often near; waking a thread takes the caller
+ * 10 us; and some systems wake a thread on the caller's own processor, which they put right after some milliseconds.
+ */
+const AWAKE = 1;
+/** How often it looks before it looks at the time. */
+const SPINS = 500;
 
 interface Port {
   postMessage(message: unknown): void;
@@ -34,7 +39,9 @@ function leave(control: Int32Array): void {
 
 /** Waits for another generation than the last one seen. */
 function waitForTask(control: Int32Array, seen: number, thread: number): void {
-  for (let i = 0; i < SPINS; i++) if (Atomics.load(control, WORD.generation) !== seen) return;
+  for (const end = performance.now() + AWAKE; performance.now() < end; ) {
+    for (let i = 0; i < SPINS; i++) if (Atomics.load(control, WORD.generation) !== seen) return;
+  }
   Atomics.store(control, sleepsWord(thread), 1);
   Atomics.wait(control, WORD.generation, seen);
   Atomics.store(control, sleepsWord(thread), 0);

@@ -152,7 +152,7 @@ export class SharedAbi implements Abi {
 
   #isWorthwhile(kind: KIND, elements: number): boolean {
     const cost = elements * COSTS[kind];
-    return cost >= LIMITS.small && this.#team.isReady(cost < LIMITS.large);
+    return cost >= LIMITS.small && this.#team.isReady(cost);
   }
 
   #reduce(kind: KIND, rows: number, size: number, ...values: number[]): boolean {

@@ -4,15 +4,20 @@ import { LIMITS } from "./limits.js";
 import type { ThreadWorker } from "./spawn.js";
 import type { TaskRunner } from "./tasks.js";
 
-/** How often the gate is read before the calling thread looks at the time, or sleeps: a few microseconds. */
-const SPINS = 500;
+/** How long the calling thread looks at the gate before it sleeps, in ms: as long as most blocks take, and some more. */
+const AWAKE = 0.05;
+/** How often it looks before it looks at the time. */
+const SPINS = 200;
 /** What a thread that is held up by others may take for an element of a block, in ms. */
 const PER_ELEMENT = 2e-4;
 /** How long a thread that was told to end may take to stop, in ms: it stops at the next turn of a loop. */
 const STOPPING = 100;
 /** The tasks after which the calling thread looks whether the others have seen any of them. */
 const UNSEEN_TASKS = 128;
-/** Sleeping threads are woken for a small task only if the last one was so recently, in ms: then more are likely to come. */
+/**
+ * Sleeping threads are not woken for a small task, but for a series of them that costs as much as a large one: with no more than
+ * this between two, in ms. Then more are likely to come.
+ */
 const RECENTLY = 0.2;
 
 interface Member {
@@ -45,7 +50,9 @@ export class Team {
   readonly #maySleep: boolean;
   #members: Member[] = [];
   #untilLook = UNSEEN_TASKS;
+  /** When the last small task was met with threads asleep, and what its series has cost. */
   #lastSmall = 0;
+  #series = 0;
 
   constructor(control: SharedArrayBuffer, mostThreads: number) {
     this.mostThreads = mostThreads;
@@ -75,17 +82,14 @@ export class Team {
     for (const { worker } of members) end(worker);
   }
 
-  /**
-   * Whether to share a task. A small one is shared with threads that are awake; sleeping ones are woken for it only if there
-   * are many of its kind.
-   */
-  isReady(isSmall: boolean): boolean {
+  /** Whether to share a task of this cost, in elements of a forward pass. Small ones do not wake threads, unless many come. */
+  isReady(cost: number): boolean {
     if (this.#members.length === 0) return false;
-    if (!isSmall || !this.#areAsleep()) return true;
+    if (cost >= LIMITS.large || !this.#areAsleep()) return true;
     const now = performance.now();
-    const isRecent = now - this.#lastSmall < RECENTLY;
+    this.#series = now - this.#lastSmall < RECENTLY ? this.#series + cost : cost;
     this.#lastSmall = now;
-    return isRecent;
+    return this.#series >= LIMITS.large;
   }
 
   /** Opens the task that the control memory describes. */
@@ -116,19 +120,16 @@ export class Team {
   /** Waits until no other thread is inside. Returns false if one has not left in time. */
   #waitForOthers(limit: number): boolean {
     const { control } = this;
-    for (let i = 0; i < SPINS; i++) if (Atomics.load(control, WORD.gate) === 0) return true;
-    const end = performance.now() + limit;
+    const start = performance.now();
     for (;;) {
+      for (let i = 0; i < SPINS; i++) if (Atomics.load(control, WORD.gate) === 0) return true;
+      const time = performance.now() - start;
+      if (time > limit) return false;
+      if (!this.#maySleep || time < AWAKE) continue;
+      Atomics.store(control, WORD.callerSleeps, 1);
       const inside = Atomics.load(control, WORD.gate);
-      if (inside === 0) return true;
-      if (performance.now() > end) return false;
-      if (this.#maySleep) {
-        Atomics.store(control, WORD.callerSleeps, 1);
-        Atomics.wait(control, WORD.gate, inside, 50);
-        Atomics.store(control, WORD.callerSleeps, 0);
-      } else {
-        for (let i = 0; i < SPINS; i++) if (Atomics.load(control, WORD.gate) !== inside) break;
-      }
+      if (inside > 0) Atomics.wait(control, WORD.gate, inside, 50);
+      Atomics.store(control, WORD.callerSleeps, 0);
     }
   }
 
