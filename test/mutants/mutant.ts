@@ -23,8 +23,9 @@ export interface Mutant {
 
 /** Mutants of one line that compute the same, or nothing that anybody could see, and why that is so. */
 interface Equivalent {
-  /** The line, in whatever file it is. */
+  /** The line, in whatever file it is if none is named. */
   within: string;
+  file?: string;
   /** `original` may be left out where the other two tell enough. */
   mutants: (Pick<Mutant, "mutator" | "replacement"> & { original?: string })[];
   reason: string;
@@ -32,10 +33,12 @@ interface Equivalent {
 
 const all: Equivalent[] = JSON.parse(readFileSync(new URL("equivalent.json", import.meta.url), "utf8"));
 
-function isEquivalent({ within, mutator, original, replacement }: Mutant): boolean {
+/** Whether it is in the list of those that no test can kill. */
+export function isListed({ file, within, mutator, original, replacement }: Omit<Mutant, "fate">): boolean {
   return all.some(
     (line) =>
       line.within === within &&
+      (line.file === undefined || line.file === file) &&
       line.mutants.some(
         (one) =>
           one.mutator === mutator &&
@@ -48,7 +51,7 @@ function isEquivalent({ within, mutator, original, replacement }: Mutant): boole
 /** The mutants, those that survived being told apart from the equivalent ones. */
 export function withEquivalents(mutants: Mutant[]): Mutant[] {
   return mutants.map((mutant) =>
-    mutant.fate === "survived" && isEquivalent(mutant) ? { ...mutant, fate: "equivalent" } : mutant,
+    mutant.fate === "survived" && isListed(mutant) ? { ...mutant, fate: "equivalent" } : mutant,
   );
 }
 

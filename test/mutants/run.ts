@@ -33,11 +33,15 @@ const count = Number(values.assembly);
 const start = performance.now();
 const isWanted = (folder: string) => only.length === 0 || only.some((part) => part.startsWith(folder));
 const ofSources = isWanted("src") && share > 0 ? trySources(only, share, values.fresh) : [];
-const ofAssembly = isWanted("assembly") && count > 0 ? await tryAssembly(count, values.seed, values.fresh, tell) : [];
+const ofAssembly =
+  isWanted("assembly") && count > 0 ? await tryAssembly(count, values.seed, only, values.fresh, tell) : [];
 
 function tell(mutant: Mutant, done: number): void {
   const seconds = (performance.now() - start) / 1000;
-  console.log(`${done}/${count} (${Math.round(seconds)} s): ${mutant.fate}: ${mutant.file}:${mutant.line}`);
+  const [shown = mutant] = withEquivalents([mutant]);
+  const { fate, file, line } = shown;
+  const what = fate === "survived" ? describeMutant(shown) : `${file}:${line}`;
+  console.log(`${done}/${count} (${Math.round(seconds)} s): ${fate}: ${what}`);
 }
 
 const all = withEquivalents([...ofSources, ...ofAssembly]);

@@ -119,17 +119,20 @@ function changesTo(root: string, file: string): Change[] {
 /**
  * A sample of changes, spread evenly over the files and, in each file, over the kinds.
  *
+ * @param only parts of the names of files, where not all of them are wanted.
  * @param random evenly distributed numbers in [0, 1).
  */
-export function chooseChanges(root: string, count: number, random: () => number): Change[] {
+export function chooseChanges(root: string, count: number, only: string[], random: () => number): Change[] {
   const shuffled = <T>(list: T[]): T[] =>
     list
       .map((one) => [random(), one] as const)
       .sort(([a], [b]) => a - b)
       .map(([, one]) => one);
-  const queues = filesIn(join(root, "assembly")).map((file) => {
+  const files = filesIn(join(root, "assembly")).map((file) => `assembly/${file}`);
+  const wanted = files.filter((file) => only.length === 0 || only.some((part) => file.includes(part)));
+  const queues = wanted.map((file) => {
     const kinds = new Map<string, Change[]>();
-    for (const change of shuffled(changesTo(root, `assembly/${file}`))) {
+    for (const change of shuffled(changesTo(root, file))) {
       kinds.set(change.mutator, [...(kinds.get(change.mutator) ?? []), change]);
     }
     const lists = shuffled([...kinds.values()]);
