@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Fate, Mutant } from "./mutant.ts";
-import { keyOfMutant, lotOf } from "./runner/plugin.ts";
+import { keyOfMutant, lotOf, PATIENCE_MS } from "./runner/plugin.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = join(here, "../..");
@@ -141,7 +141,7 @@ function run(subject: Subject, files: string[], share: number): Made[] {
     ],
     disableTypeChecks: "src/**/*.ts",
     concurrency: 2,
-    timeoutMS: 3000,
+    timeoutMS: PATIENCE_MS,
     // A process that Stryker keeps for checks cannot load the plugin, and has no use for it.
     logLevel: "error",
     warnings: { unknownOptions: false },
