@@ -21,6 +21,24 @@ export interface Mutant {
   fate: Fate;
 }
 
+/** Both counted from 0. */
+export interface Position {
+  line: number;
+  column: number;
+}
+
+/** What is said of a mutant that lies between two positions of a text. */
+export function placeIn(text: string, start: Position, end: Position): Pick<Mutant, "line" | "original" | "within"> {
+  const lines = text.split("\n");
+  const offset = ({ line, column }: Position) =>
+    lines.slice(0, line).reduce((sum, { length }) => sum + length + 1, 0) + column;
+  return {
+    line: start.line + 1,
+    original: text.slice(offset(start), offset(end)),
+    within: (lines[start.line] as string).trim(),
+  };
+}
+
 /** Mutants of one line that compute the same, or nothing that anybody could see, and why that is so. */
 interface Equivalent {
   /** The line, in whatever file it is if none is named. */
@@ -34,7 +52,7 @@ interface Equivalent {
 const all: Equivalent[] = JSON.parse(readFileSync(new URL("equivalent.json", import.meta.url), "utf8"));
 
 /** Whether it is in the list of those that no test can kill. */
-export function isListed({ file, within, mutator, original, replacement }: Omit<Mutant, "fate">): boolean {
+export function isListed({ file, within, mutator, original, replacement }: Omit<Mutant, "fate" | "line">): boolean {
   return all.some(
     (line) =>
       line.within === within &&

@@ -5,7 +5,8 @@
  *   npm run mutants -- --only src/norm.ts             what the names of files contain; several, with commas between
  *   npm run mutants -- --share 0.25                   a quarter of those of src/, the same ones every time
  *   npm run mutants -- --assembly 72 --seed 1         so many of assembly/; 0: none
- *   npm run mutants -- --fresh                        tries again what was tried before on the same code, by the same tests
+ *   npm run mutants -- --fresh                        tries again what was tried before on the same code, by the same tests, and
+ *                                                     what is listed as equivalent
  *   npm run mutants -- --markdown docs/reliability.md
  */
 import { readFileSync, writeFileSync } from "node:fs";

@@ -2,8 +2,11 @@
  * Runs the tests for Stryker: each mutant in a thread of its own, on a program that was bundled once. The words that it
  * answers with are Stryker's.
  */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import { isListed, type Position, placeIn } from "../mutant.ts";
 import { bundle, type Program } from "./bundle.ts";
 import type { Answer, Message, Order, Outcome } from "./worker.ts";
 
@@ -14,13 +17,9 @@ interface Options {
     builtReference: boolean;
     /** How many of the mutants to try, from 0 to 1: chosen by their keys, and so the same ones every time. */
     share: number;
+    /** Whether to try those that are listed as equivalent: they take longest, for all tests pass. */
+    tryListed: boolean;
   };
-}
-
-/** Both counted from 0. */
-interface Position {
-  line: number;
-  column: number;
 }
 
 interface Range {
@@ -62,8 +61,15 @@ function busyMs(): number {
   return (user + system) / 1000;
 }
 
-/** What tells a mutant from all others. `range` is where it lies: its file, lines and columns. */
-export function keyOfMutant(range: string, mutator: string, replacement: string): string {
+/** What tells a mutant from all others. */
+export function keyOfMutant(
+  file: string,
+  start: Position,
+  end: Position,
+  mutator: string,
+  replacement: string,
+): string {
+  const range = `${file}:${start.line + 1}:${start.column}-${end.line + 1}:${end.column}`;
   return [range, mutator, replacement].join("\n");
 }
 
@@ -76,10 +82,20 @@ export function lotOf(key: string): number {
   return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }
 
+/** The file of a mutant, from the root. */
+const sourceOf = (fileName: string) => fileName.slice(fileName.lastIndexOf("/src/") + 1);
+
 function keyOf({ fileName, mutatorName, replacement, location: { start, end } }: MutantRun["activeMutant"]): string {
-  const file = fileName.slice(fileName.lastIndexOf("/src/") + 1);
-  const range = `${file}:${start.line + 1}:${start.column}-${end.line + 1}:${end.column}`;
-  return keyOfMutant(range, mutatorName, replacement);
+  return keyOfMutant(sourceOf(fileName), start, end, mutatorName, replacement);
+}
+
+const project = fileURLToPath(new URL("../../..", import.meta.url));
+
+function isListedAsEquivalent({ fileName, mutatorName, replacement, location }: MutantRun["activeMutant"]): boolean {
+  const file = sourceOf(fileName);
+  // In the copy that Stryker works on all mutants are in the text.
+  const place = placeIn(readFileSync(join(project, file), "utf8"), location.start, location.end);
+  return isListed({ file, ...place, mutator: mutatorName, replacement });
 }
 
 const fileOf = (id: string) => id.slice(0, id.indexOf("#"));
@@ -114,8 +130,10 @@ class Runner {
   }
 
   async mutantRun({ activeMutant, testFilter, timeout, hitLimit, mutantActivation }: MutantRun) {
-    if (lotOf(keyOf(activeMutant)) >= this.#options.mutantsOf.share)
+    const { share, tryListed } = this.#options.mutantsOf;
+    if (lotOf(keyOf(activeMutant)) >= share || (!tryListed && isListedAsEquivalent(activeMutant))) {
       return { status: "error", errorMessage: "not tried" };
+    }
     const order = {
       mutant: activeMutant.id,
       only: testFilter && [...new Set(testFilter.map(fileOf))],
