@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
-import type { Mutant } from "../mutant.ts";
+import { type Mutant, type Position, placeIn } from "../mutant.ts";
 
 /** A mutant and the whole text of its file. */
 export interface Change extends Omit<Mutant, "fate"> {
@@ -98,13 +98,14 @@ function changesTo(root: string, file: string): Change[] {
   const visit = (node: ts.Node): void => {
     for (const [mutator, from, replacement] of replacementsOf(node, source)) {
       const [start, end] = [from.getStart(source), from.getEnd()];
-      const { line } = source.getLineAndCharacterOfPosition(start);
+      const [first, last] = [start, end].map((at) => {
+        const { line, character } = source.getLineAndCharacterOfPosition(at);
+        return { line, column: character };
+      }) as [Position, Position];
       found.push({
         file,
-        line: line + 1,
+        ...placeIn(text, first, last),
         mutator,
-        original: text.slice(start, end),
-        within: (text.split("\n")[line] as string).trim(),
         replacement,
         text: text.slice(0, start) + replacement + text.slice(end),
       });
