@@ -271,8 +271,8 @@ function tiled(memory: LinearMemory, pass: TiledForward | TiledBackward): (rows:
 
 /** The prepared forward, if `stats` is one or the result of one. */
 function sourceOf(stats: unknown): LinearPrepared<unknown> | undefined {
-  if (partsOf(stats)) return stats as LinearPrepared<unknown>;
-  return typeof stats === "object" && stats !== null ? preparedOf.get(stats) : undefined;
+  // What is no object has no entry.
+  return partsOf(stats) ? (stats as LinearPrepared<unknown>) : preparedOf.get(stats as object);
 }
 
 /** The frame of a prepared forward. Throws if its statistics cannot be those of the rows of `upstream`. */

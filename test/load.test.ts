@@ -171,7 +171,9 @@ it("takes a module from any view or buffer of its bytes, and refuses those whose
   }
   structuredClone(bytes, { transfer: [bytes.buffer] });
   const proxy = new Proxy(new WebAssembly.Module(file), {});
-  for (const module of [bytes, bytes.buffer, proxy]) {
+  // What only calls itself a buffer, or nearly so.
+  const forged = ["ArrayBuffer] or not", "[object ArrayBuffer"].map((tag) => ({ [Symbol.toStringTag]: tag }));
+  for (const module of [bytes, bytes.buffer, proxy, ...(forged as unknown as ArrayBuffer[])]) {
     expect(() => loadSync({ module })).toThrow("loadSync: module: expected a WebAssembly.Module or its bytes, got");
     if (module !== bytes) continue;
     await expect(load({ module })).rejects.toThrow("load: module: expected");

@@ -192,7 +192,7 @@ describe("the linear memory does not grow with", () => {
   });
 });
 
-test.each(["forward", "backward", "rows", "matrix", "toFloat32"] as const)(
+test.each(["forward", "backward", "rows", "matrix", "toFloat32", "prepared"] as const)(
   "%s gives back the room for a row of two million elements",
   (call) => {
     const size = 2 * MIB;
@@ -205,8 +205,10 @@ test.each(["forward", "backward", "rows", "matrix", "toFloat32"] as const)(
       rows: () => kernels.rows(size).sum(row),
       matrix: () => kernels.matrix(row, size, "f16").free(),
       toFloat32: () => half.toFloat32(),
+      prepared: () => stored.prepareForward(half, { out: half }).run(),
     };
     const half = kernels.matrix(1, size, "f16");
+    const stored = kernels.layerNormSimple({ size, dtype: "f16" });
     calls[call]();
     const before = kernels.memory.size;
     // Whatever was in use is free, so that a matrix of that size takes no more memory.

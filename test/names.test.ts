@@ -82,6 +82,7 @@ describe.each(LEVELS)("%s", (call, known, make) => {
     class Options {}
     expect(() => make(new Options())).not.toThrow();
     expect(() => make(runInNewContext("({})"))).not.toThrow();
+    expect(() => make({ [Symbol.toStringTag]: "Options" })).not.toThrow();
   });
 
   // Here the norms are made with separate objects.

@@ -108,3 +108,106 @@ test.each([4095, 4096, 4097, 9000])(
     for (let i = 0; i < 20; i++) expect(kernels.matrix(3, 7).data.every((value) => value === 0)).toBe(true);
   },
 );
+
+describe("each batch and parameter in an array or in a view of the linear memory, by itself: the same bytes", () => {
+  const norm = loadSync().layerNorm({ size });
+  const PLACES = ["array", "view"] as const;
+  // A view lives as long as its matrix.
+  let held: Matrix[];
+  beforeEach(() => {
+    held = [];
+  });
+
+  const lay = (array: Float32Array, where: (typeof PLACES)[number]): Float32Array => {
+    if (where === "array") return array.slice();
+    const matrix = kernels.matrix(array, 1);
+    held.push(matrix);
+    return matrix.data;
+  };
+
+  test("forward", () => {
+    const want = norm.forward(x, { gain, bias });
+    const wantSummed = norm.forward(x, { gain, bias, residual: dy });
+    for (const where of combinations({
+      x: PLACES,
+      out: PLACES,
+      gain: PLACES,
+      bias: PLACES,
+      residual: PLACES,
+      sum: PLACES,
+    })) {
+      const what = JSON.stringify(where);
+      const own = kernels.layerNorm({ size });
+      const params = { gain: lay(gain, where.gain), bias: lay(bias, where.bias) };
+      const given = { ...params, out: lay(dy, where.out) };
+      expectSameBytes(own.forward(lay(x, where.x), given).y, want.y, what);
+      const more = { residual: lay(dy, where.residual), sum: lay(dy, where.sum) };
+      const summed = own.forward(lay(x, where.x), { ...given, ...more });
+      expectSameBytes(summed.y, wantSummed.y, what);
+      expectSameBytes(summed.sum, wantSummed.sum, what);
+      for (const matrix of held.splice(0)) matrix.free();
+    }
+  });
+
+  test("backward", () => {
+    const stats = norm.forward(x);
+    const want = norm.backward(dy, x, stats, { out: { dGain: gain.slice(), dBias: gain.slice() } });
+    const wantGained = norm.backward(dy, x, stats, { gain });
+    for (const where of combinations({
+      dy: PLACES,
+      x: PLACES,
+      dx: PLACES,
+      gain: PLACES,
+      dGain: PLACES,
+      dBias: PLACES,
+    })) {
+      const what = JSON.stringify(where);
+      const own = kernels.layerNorm({ size });
+      const out = { dx: lay(dy, where.dx), dGain: lay(bias, where.dGain), dBias: lay(bias, where.dBias) };
+      const batches = [lay(dy, where.dy), lay(x, where.x)] as const;
+      const got = own.backward(...batches, stats, { out });
+      for (const name of ["dx", "dGain", "dBias"] as const) {
+        expectSameBytes(got[name] as Float32Array, want[name] as Float32Array, `${name}, ${what}`);
+      }
+      const gained = own.backward(...batches, stats, {
+        gain: lay(gain, where.gain),
+        out: { dx: out.dx, dGain: out.dGain },
+      });
+      expectSameBytes(gained.dx, wantGained.dx, what);
+      expectSameBytes(gained.dGain as Float32Array, wantGained.dGain as Float32Array, what);
+      expectSameBytes(own.backward(...batches, stats, { out: { dx: out.dx } }).dx, want.dx, what);
+      for (const matrix of held.splice(0)) matrix.free();
+    }
+  });
+});
+
+test.each(["dGain", "dBias"] as const)(
+  "backward on matrices that is asked for %s alone changes nothing at address 0, where the allocator's own data is",
+  (name) => {
+    const norm = kernels.layerNorm({ size });
+    const [first, other, dx, sums] = [x, dy, dy, gain].map((array) => kernels.matrix(array, size)) as [
+      Matrix<"f32">,
+      Matrix,
+      Matrix,
+      Matrix,
+    ];
+    const stats = norm.forward(x);
+    // The first call takes a scratch area.
+    norm.backward<Matrix>(other, first, stats, { out: { dx, dGain: sums, dBias: kernels.matrix(1, size) } });
+    const start = () => new Uint8Array(first.data.buffer, 0, first.data.byteOffset).slice();
+    const before = start();
+    norm.backward<Matrix>(other, first, stats, { out: { dx, [name]: sums } });
+    expect(start()).toEqual(before);
+    expect(start().some((byte) => byte !== 0)).toBe(true);
+  },
+);
+
+test("however many rows there are in matrices, their statistics pass through a small area", () => {
+  const many = 2 ** 18;
+  // Half of what the statistics of all rows take.
+  const crowded = loadSync({ maximumBytes: 4 * many * 2 + 8 * many });
+  const norm = crowded.rmsNorm({ size: 1 });
+  const [m, out] = [crowded.matrix(many, 1), crowded.matrix(many, 1)];
+  norm.forward<Matrix>(m, { out });
+  norm.backward<Matrix>(m, m, undefined, { out: { dx: out } });
+});

@@ -309,6 +309,45 @@ describe("the memory of prepared calls", () => {
     expect(kernels.memory.size).toBe(size0);
   });
 
+  test.each(["f32", "f16"] as const)("is theirs alone, and no more than that is written: %s", (dtype) => {
+    const norm = kernels.layerNorm({ size, dtype });
+    const [x, dy] = [matrixOf(1, dtype), matrixOf(2, dtype)];
+    const [gain, bias, dGain, dBias] = [3, 4, 5, 6].map((seed) => param(seed)) as Matrix<"f32">[];
+    const [y, dx] = [matrixOf(7, dtype), matrixOf(8, dtype)];
+    const guards: Matrix[] = [];
+    // What is allocated next begins where the last block ends.
+    const guarded = <T>(made: T): T => {
+      guards.push(kernels.matrix(new Float32Array(8).fill(guards.length + 0.5), 8));
+      return made;
+    };
+    const calls = [
+      guarded(norm.prepareForward(x, any({ out: y }))),
+      guarded(norm.prepareForward(x, any({ gain, bias, out: y }))),
+      guarded(norm.prepareBackward(dy, x, undefined, any({ out: { dx } }))),
+      guarded(norm.prepareBackward(dy, x, undefined, any({ out: { dx, dGain } }))),
+      guarded(norm.prepareBackward(dy, x, undefined, any({ gain, out: { dx, dGain, dBias } }))),
+    ];
+    for (let round = 0; round < 2; round++) for (const call of calls) call.run();
+    for (const [i, guard] of guards.entries()) expect(guard.toArray()).toEqual(new Float32Array(8).fill(i + 0.5));
+  });
+
+  test("is not given away twice where a call was freed twice", () => {
+    const norm = kernels.layerNorm({ size });
+    const whole = matrixOf(1);
+    const batches = [2, 3].map((seed) => matrixOf(seed, "f32", rows - 3));
+    const out = matrixOf(4, "f32", rows - 3);
+    const freed = norm.prepareForward(whole, { out: whole });
+    // Behind it nothing is free, so that its block stays one by itself; and the others are given it, who need less.
+    kernels.matrix(1, 8);
+    freed.free();
+    freed.free();
+    freed[Symbol.dispose]();
+    const calls = batches.map((x) => norm.prepareForward(x, { out }));
+    const means = calls.map((call) => call.run().mean.slice());
+    expect(means[0]).not.toEqual(means[1]);
+    for (const [i, call] of calls.entries()) expect(call.result.mean).toEqual(means[i]);
+  });
+
   test("comes back when they are dropped", async () => {
     const norm = kernels.layerNorm({ size });
     const x = matrixOf(1, "f32", 2000);

@@ -5,7 +5,8 @@
  *   npm run mutants -- --only src/norm.ts             what the names of files contain; several, with commas between
  *   npm run mutants -- --share 0.25                   a quarter of those of src/, the same ones every time
  *   npm run mutants -- --assembly 72 --seed 1         so many of assembly/; 0: none
- *   npm run mutants -- --fresh                        tries again what was tried before on the same code, by the same tests
+ *   npm run mutants -- --fresh                        tries again what was tried before on the same code, by the same tests, and
+ *                                                     what is listed as equivalent
  *   npm run mutants -- --markdown docs/reliability.md
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -33,11 +34,15 @@ const count = Number(values.assembly);
 const start = performance.now();
 const isWanted = (folder: string) => only.length === 0 || only.some((part) => part.startsWith(folder));
 const ofSources = isWanted("src") && share > 0 ? trySources(only, share, values.fresh) : [];
-const ofAssembly = isWanted("assembly") && count > 0 ? await tryAssembly(count, values.seed, values.fresh, tell) : [];
+const ofAssembly =
+  isWanted("assembly") && count > 0 ? await tryAssembly(count, values.seed, only, values.fresh, tell) : [];
 
 function tell(mutant: Mutant, done: number): void {
   const seconds = (performance.now() - start) / 1000;
-  console.log(`${done}/${count} (${Math.round(seconds)} s): ${mutant.fate}: ${mutant.file}:${mutant.line}`);
+  const [shown = mutant] = withEquivalents([mutant]);
+  const { fate, file, line } = shown;
+  const what = fate === "survived" ? describeMutant(shown) : `${file}:${line}`;
+  console.log(`${done}/${count} (${Math.round(seconds)} s): ${fate}: ${what}`);
 }
 
 const all = withEquivalents([...ofSources, ...ofAssembly]);

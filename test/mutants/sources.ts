@@ -6,8 +6,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Fate, Mutant } from "./mutant.ts";
-import { keyOfMutant, lotOf } from "./runner/plugin.ts";
+import { type Fate, isListed, type Mutant, type Position, placeIn } from "./mutant.ts";
+import { keyOfMutant, lotOf, PATIENCE_MS } from "./runner/plugin.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = join(here, "../..");
@@ -62,13 +62,8 @@ interface Reported {
   mutatorName: string;
   replacement: string;
   status: keyof typeof FATES;
+  /** Counted from 1. */
   location: { start: Position; end: Position };
-}
-
-/** Both counted from 1. */
-interface Position {
-  line: number;
-  column: number;
 }
 
 const FATES = {
@@ -87,21 +82,15 @@ interface Made extends Mutant {
 }
 
 function madeOf({ files }: Report): Made[] {
-  return Object.entries(files).flatMap(([file, { source, mutants }]) => {
-    const lines = source.split("\n");
-    const offset = ({ line, column }: Position) =>
-      lines.slice(0, line - 1).reduce((sum, { length }) => sum + length + 1, 0) + column - 1;
-    return mutants.map(({ mutatorName: mutator, replacement, status, location: { start, end } }) => ({
-      file,
-      line: start.line,
-      mutator,
-      original: source.slice(offset(start), offset(end)),
-      within: (lines[start.line - 1] as string).trim(),
-      replacement,
-      fate: FATES[status],
-      key: keyOfMutant(`${file}:${start.line}:${start.column - 1}-${end.line}:${end.column - 1}`, mutator, replacement),
-    }));
-  });
+  const fromZero = ({ line, column }: Position): Position => ({ line: line - 1, column: column - 1 });
+  return Object.entries(files).flatMap(([file, { source, mutants }]) =>
+    mutants.map(({ mutatorName: mutator, replacement, status, location }) => {
+      const [start, end] = [fromZero(location.start), fromZero(location.end)];
+      const place = placeIn(source, start, end);
+      const key = keyOfMutant(file, start, end, mutator, replacement);
+      return { file, ...place, mutator, replacement, fate: FATES[status], key };
+    }),
+  );
 }
 
 /** Forgets the mutants that a run of a part of them left out: Stryker has them for tried. */
@@ -115,7 +104,7 @@ function forgetUntried(file: string): void {
 }
 
 /** Has Stryker try the mutants of a subject that are in some files. */
-function run(subject: Subject, files: string[], share: number): Made[] {
+function run(subject: Subject, files: string[], share: number, fresh: boolean): Made[] {
   const report = join(out, `${subject.name}.json`);
   const incrementalFile = join(out, `${subject.name}.incremental.json`);
   forgetUntried(incrementalFile);
@@ -124,7 +113,7 @@ function run(subject: Subject, files: string[], share: number): Made[] {
     testRunner: "threads",
     // The plugin is TypeScript; the tests call the collector by hand.
     testRunnerNodeArgs: [...process.execArgv, "--expose-gc"],
-    mutantsOf: { tests: subject.tests, builtReference: subject.builtReference, share },
+    mutantsOf: { tests: subject.tests, builtReference: subject.builtReference, share, tryListed: fresh },
     coverageAnalysis: "perTest",
     ignoreStatic: true,
     mutate: files,
@@ -141,7 +130,7 @@ function run(subject: Subject, files: string[], share: number): Made[] {
     ],
     disableTypeChecks: "src/**/*.ts",
     concurrency: 2,
-    timeoutMS: 3000,
+    timeoutMS: PATIENCE_MS,
     // A process that Stryker keeps for checks cannot load the plugin, and has no use for it.
     logLevel: "error",
     warnings: { unknownOptions: false },
@@ -155,14 +144,16 @@ function run(subject: Subject, files: string[], share: number): Made[] {
   writeFileSync(file, JSON.stringify(config, null, 2));
   const stryker = join(here, "node_modules/@stryker-mutator/core/bin/stryker.js");
   execFileSync(process.execPath, [...process.execArgv, stryker, "run", file], { cwd: root, stdio: "inherit" });
-  // Those that no test reaches are told by Stryker without having been tried.
-  return madeOf(JSON.parse(readFileSync(report, "utf8"))).map((one) =>
-    one.fate !== "static" && lotOf(one.key) >= share ? { ...one, fate: "untried" } : one,
-  );
+  return madeOf(JSON.parse(readFileSync(report, "utf8"))).map((one) => {
+    if (one.fate === "static") return one;
+    // Those that no test reaches are told by Stryker without having been tried.
+    if (lotOf(one.key) >= share) return { ...one, fate: "untried" };
+    return one.fate === "untried" && isListed(one) ? { ...one, fate: "equivalent" } : one;
+  });
 }
 
-/** Letters of code that are mutated at a time: about 400 mutants. */
-const PART = 20_000;
+/** Letters of code that are mutated at a time: about 800 mutants. */
+const PART = 40_000;
 
 /** The files, some at a time: what was found in them is kept should the next ones be cut short. */
 function partsOf(files: string[]): string[][] {
@@ -185,7 +176,8 @@ function partsOf(files: string[]): string[][] {
  *
  * @param only parts of the names of files, where not all of them are wanted.
  * @param share how many mutants to try, from 0 to 1; which ones is the same every time.
- * @param fresh whether to try those too that an earlier run has tried on the same code, by the same tests.
+ * @param fresh whether to try those too that an earlier run has tried on the same code, by the same tests, and those that are
+ * listed as equivalent.
  */
 export function trySources(only: string[], share: number, fresh: boolean): Mutant[] {
   if (fresh) rmSync(out, { recursive: true, force: true });
@@ -198,7 +190,7 @@ export function trySources(only: string[], share: number, fresh: boolean): Mutan
   return SUBJECTS.flatMap((subject) => {
     // What was found before in other files is in the report too.
     return partsOf(wanted.filter(subject.mutates)).flatMap((files) =>
-      run(subject, files, share).filter(({ file }) => files.includes(file)),
+      run(subject, files, share, fresh).filter(({ file }) => files.includes(file)),
     );
   });
 }

@@ -1,6 +1,6 @@
 /** What the ops refuse, and the messages. */
 import * as tf from "@tensorflow/tfjs-core";
-import { AdaNorm, adaNorm, DetachNorm, LayerNorm, layerNorm, layerNormSimple } from "adanorm/tfjs";
+import { AdaNorm, adaNorm, DetachNorm, LayerNorm, layerNorm, layerNormSimple, RMSNorm } from "adanorm/tfjs";
 import { assert, assertThrows, type Define } from "./harness.ts";
 import { numbers } from "./norms.ts";
 
@@ -58,9 +58,11 @@ export function errors(define: Define): void {
     );
   });
   define("arguments of layers", () => {
-    const make = (Layer: typeof LayerNorm | typeof AdaNorm | typeof DetachNorm, args: unknown) => () =>
+    const make = (Layer: typeof LayerNorm | typeof RMSNorm | typeof AdaNorm | typeof DetachNorm, args: unknown) => () =>
       new Layer(any(args));
     assertThrows(make(LayerNorm, { scale: 2 }), TypeError, "LayerNorm: scale: expected true or false, got 2");
+    assertThrows(make(LayerNorm, { center: 1 }), TypeError, "LayerNorm: center: expected true or false, got 1");
+    assertThrows(make(RMSNorm, { scale: 2 }), TypeError, "RMSNorm: scale: expected true or false, got 2");
     assertThrows(make(AdaNorm, { scale: true }), TypeError, "AdaNorm: scale: expected a finite number > 0, got true");
     assertThrows(
       make(DetachNorm, { center: true }),
@@ -72,6 +74,8 @@ export function errors(define: Define): void {
       RangeError,
       "LayerNorm: epsilon: expected a finite number >= 0, got -1",
     );
+    assertThrows(make(LayerNorm, { eps: -1 }), RangeError, "LayerNorm: eps: expected a finite number >= 0, got -1");
+    assertThrows(make(LayerNorm, { axes: 0 }), RangeError, "LayerNorm: axes: expected an integer >= 1, got 0");
     assertThrows(
       make(LayerNorm, { epsilon: 1, eps: 2 }),
       RangeError,
@@ -120,7 +124,8 @@ export function errors(define: Define): void {
     );
     // Saved models have null for options that were not given.
     new AdaNorm(any({ k: null, nonsense: null }));
-    layerNorm(x, any({ eps: null, axes: undefined, scale: 1 }));
+    new LayerNorm(any({ axis: 1, axes: null, epsilon: 0.5, eps: 0.5 }));
+    layerNorm(x, any({ eps: null, axes: undefined, scale: 1, gain: null, bias: null }));
   });
   define("axes of layers that are no integers, none at all, or of a length that is not known", () => {
     const make = (axis: unknown) => () => new LayerNorm(any({ axis }));
@@ -132,6 +137,11 @@ export function errors(define: Define): void {
       () => new LayerNorm({ axis: 1 }).build([null, null, 3]),
       RangeError,
       "LayerNorm: axis: expected axes of a known length, got axis 1 of shape [null,null,3]",
+    );
+    assertThrows(
+      () => new AdaNorm({ axis: 1 }).build([2, null, 3]),
+      RangeError,
+      "AdaNorm: axis: expected axes of a known length, got axis 1 of shape [2,null,3]",
     );
     assertThrows(
       () => new LayerNorm({ axis: -4 }).build([2, 3, 4]),

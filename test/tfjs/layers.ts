@@ -117,6 +117,7 @@ export function layers(define: Define): void {
     const defaults = (Layer: new () => adanorm.LayerNorm) => new Layer().getConfig();
     assertEqual(defaults(adanorm.LayerNorm).epsilon, 1e-3, "epsilon of LayerNorm");
     assertEqual(defaults(adanorm.RMSNorm).epsilon, 1e-5, "epsilon of RMSNorm");
+    assertEqual(defaults(adanorm.RMSNorm).center, false, "center of RMSNorm");
     assertEqual(new adanorm.AdaNorm().name.split("_").slice(0, 2).join("_"), "ada_norm", "the name of a layer");
   });
   for (const name of NORMS) {
@@ -189,6 +190,25 @@ export function layers(define: Define): void {
     assertEqual(config, model.getLayer("norm").getConfig(), "config");
     assertEqual((config.gammaInitializer as { config: object }).config, { value: 3 }, "gammaInitializer");
     release(model, loaded);
+  });
+  define("a layer takes no number from those of TensorFlow.js's own", () => {
+    const [before, , after] = [tl.layers, adanorm, tl.layers].map((from) =>
+      Number(
+        (from === adanorm ? new adanorm.LayerNorm() : tl.layers.layerNormalization()).name.split(
+          "LayerNormalization",
+        )[1],
+      ),
+    ) as [number, number, number];
+    assertEqual(after, before + 1, "the number of the next one");
+  });
+  define("the last axes are normalised without a transposition", async () => {
+    const x = numbers([3, 4, 5]);
+    const kernelsOf = async (axis: number | number[]) =>
+      (await tf.profile(() => new adanorm.LayerNormSimple({ axis }).apply(x) as tf.Tensor)).kernelNames;
+    for (const axis of [-1, 2, [1, 2], [2, 1], [0, 1, 2]]) {
+      assert(!(await kernelsOf(axis)).includes("Transpose"), `axis ${axis}`);
+    }
+    assert((await kernelsOf(1)).includes("Transpose"), "axis 1");
   });
   define("masks are passed on", () => {
     const theirs = tl.layers.layerNormalization();

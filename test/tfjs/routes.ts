@@ -112,10 +112,19 @@ export function changes(define: Define): void {
     assertNear(adanorm.rmsNorm(x), tf.tensor2d(wanted), 1e-6, "y");
   });
   define("internals that are not what they look like are left alone", async () => {
-    const asm = breakInternals();
-    assert(await usesOperators(), "operators do the work");
-    wasmOf().asm = asm;
-    assert(!(await usesOperators()), "the kernels do it again");
+    const readings = [
+      () => new Float32Array(3),
+      () => Float32Array.of(0.5, 0, 7.25),
+      () => {
+        throw new Error("not to be read");
+      },
+    ];
+    for (const readSync of readings) {
+      const asm = breakInternals(readSync);
+      assert(await usesOperators(), "operators do the work");
+      wasmOf().asm = asm;
+      assert(!(await usesOperators()), "the kernels do it again");
+    }
   });
 }
 
@@ -163,18 +172,84 @@ export function refusals(define: Define): void {
   define("places that are none of f32 are left alone", async () => {
     const wasm = wasmOf();
     const { asm } = wasm;
+    const backend = tf.backend() as tf.KernelBackend & { disposeData(id: object): boolean };
+    // Nobody's, and what is written there for want of a place would be seen.
+    const start = wasm.HEAPU8.slice(0, 16);
     for (const memoryOffset of [undefined, 0, -4, 2, 0.5]) {
       const restore = misplaceOutputs(memoryOffset);
+      let disposed = 0;
+      backend.disposeData = (id) => {
+        disposed += 1;
+        return Object.getPrototypeOf(backend).disposeData.call(backend, id);
+      };
       // Another object, so that the next op looks again.
       wasm.asm = { ...asm } as Wasm["asm"];
       try {
         adanorm.layerNormSimple(tf.zeros([0, 2]));
+        Reflect.deleteProperty(backend, "disposeData");
         restore();
+        assertEqual([...wasm.HEAPU8.slice(0, 16)], [...start], `the memory at 0: ${memoryOffset}`);
+        assert(disposed > 0, "what it tried with is freed");
         assert(await usesOperators(), `operators do the work: ${memoryOffset}`);
       } finally {
+        Reflect.deleteProperty(backend, "disposeData");
         restore();
         wasm.asm = asm;
       }
+    }
+  });
+  define("a backend that lacks a part is left to operators", async () => {
+    const current = tf.getBackend();
+    await tf.setBackend("cpu");
+    const cpu = tf.backend();
+    const parts = { wasm: { HEAPU8: new Uint8Array(64) }, dataIdMap: { get: () => ({}) }, makeOutput() {} };
+    for (const missing of Object.keys(parts)) {
+      const name = `without ${missing}`;
+      const properties = Object.entries(parts).filter(([part]) => part !== missing);
+      const backend = Object.create(cpu, Object.fromEntries(properties.map(([part, value]) => [part, { value }])));
+      tf.copyRegisteredKernels("cpu", name);
+      tf.registerBackend(name, () => backend);
+      await tf.setBackend(name);
+      assert(await usesOperators(), name);
+      await tf.setBackend("cpu");
+      // Without its own dispose, which would end that of cpu too.
+      Object.defineProperty(backend, "dispose", { value() {} });
+      tf.removeBackend(name);
+    }
+    await tf.setBackend(current);
+  });
+  define("the kernels keep to the memory that they asked for", () => {
+    type Allocator = Wasm & { _malloc(bytes: number): number; _free(start: number): void };
+    const { wasm } = tf.backend() as unknown as { wasm: Allocator };
+    const { _malloc: malloc, _free: free } = wasm;
+    const [mark, marked] = [7, 64];
+    const ends = new Map<number, number>();
+    let checked = 0;
+    wasm._malloc = (bytes) => {
+      const start = malloc(bytes + marked);
+      wasm.HEAPU8.fill(mark, start + bytes, start + bytes + marked);
+      ends.set(start, start + bytes);
+      return start;
+    };
+    wasm._free = (start) => {
+      const end = ends.get(start);
+      if (end !== undefined) {
+        assertEqual([...new Set(wasm.HEAPU8.slice(end, end + marked))], [mark], "what is behind it");
+        ends.delete(start);
+        checked += 1;
+      }
+      free(start);
+    };
+    try {
+      for (const rows of [1, 2, 3]) {
+        const all = [numbers([rows, 70]), numbers([70]), numbers([70])];
+        const op = (...[x, gain, bias]: tf.Tensor[]) => adanorm.layerNorm(x as tf.Tensor, { gain, bias });
+        for (const one of [...all, ...tf.grads(op)(all)]) one.dispose();
+      }
+      assert(checked > 0 && ends.size === 0, `${checked} places were checked, ${ends.size} were not`);
+    } finally {
+      wasm._malloc = malloc;
+      wasm._free = free;
     }
   });
   define("a backend without memory is told of, and nothing is left behind", () => {
@@ -201,16 +276,23 @@ export function refusals(define: Define): void {
       assertEqual(tf.memory().numTensors, numTensors, "tensors");
     }
     assertNear(adanorm.layerNorm(x), composed("layerNorm", x, {}), 1e-5, "y once there is room again");
+    // For no bytes a memory may give no place.
+    wasm._malloc = (bytes) => (bytes === 0 ? 0 : malloc(bytes));
+    try {
+      assertEqual(adanorm.layerNorm(tf.zeros([0, 70])).shape, [0, 70], "a batch of no rows");
+    } finally {
+      wasm._malloc = malloc;
+    }
   });
 }
 
 /** Makes tensors seem to lie elsewhere when the next op asks: it leaves the memory alone then. Gives back what was there. */
-export function breakInternals(): Wasm["asm"] {
+export function breakInternals(readSync = () => new Float32Array(3)): Wasm["asm"] {
   const wasm = wasmOf();
   const { asm } = wasm;
   const backend = tf.backend();
   wasm.asm = { ...asm };
-  backend.readSync = () => new Float32Array(3);
+  backend.readSync = readSync;
   try {
     adanorm.layerNormSimple(tf.zeros([1, 2])).dispose();
   } finally {

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
-import type { Mutant } from "../mutant.ts";
+import { type Mutant, type Position, placeIn } from "../mutant.ts";
 
 /** A mutant and the whole text of its file. */
 export interface Change extends Omit<Mutant, "fate"> {
@@ -98,13 +98,14 @@ function changesTo(root: string, file: string): Change[] {
   const visit = (node: ts.Node): void => {
     for (const [mutator, from, replacement] of replacementsOf(node, source)) {
       const [start, end] = [from.getStart(source), from.getEnd()];
-      const { line } = source.getLineAndCharacterOfPosition(start);
+      const [first, last] = [start, end].map((at) => {
+        const { line, character } = source.getLineAndCharacterOfPosition(at);
+        return { line, column: character };
+      }) as [Position, Position];
       found.push({
         file,
-        line: line + 1,
+        ...placeIn(text, first, last),
         mutator,
-        original: text.slice(start, end),
-        within: (text.split("\n")[line] as string).trim(),
         replacement,
         text: text.slice(0, start) + replacement + text.slice(end),
       });
@@ -119,17 +120,20 @@ function changesTo(root: string, file: string): Change[] {
 /**
  * A sample of changes, spread evenly over the files and, in each file, over the kinds.
  *
+ * @param only parts of the names of files, where not all of them are wanted.
  * @param random evenly distributed numbers in [0, 1).
  */
-export function chooseChanges(root: string, count: number, random: () => number): Change[] {
+export function chooseChanges(root: string, count: number, only: string[], random: () => number): Change[] {
   const shuffled = <T>(list: T[]): T[] =>
     list
       .map((one) => [random(), one] as const)
       .sort(([a], [b]) => a - b)
       .map(([, one]) => one);
-  const queues = filesIn(join(root, "assembly")).map((file) => {
+  const files = filesIn(join(root, "assembly")).map((file) => `assembly/${file}`);
+  const wanted = files.filter((file) => only.length === 0 || only.some((part) => file.includes(part)));
+  const queues = wanted.map((file) => {
     const kinds = new Map<string, Change[]>();
-    for (const change of shuffled(changesTo(root, `assembly/${file}`))) {
+    for (const change of shuffled(changesTo(root, file))) {
       kinds.set(change.mutator, [...(kinds.get(change.mutator) ?? []), change]);
     }
     const lists = shuffled([...kinds.values()]);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { Random } from "../../accuracy/random.ts";
-import type { Fate, Mutant } from "../mutant.ts";
+import { type Fate, isListed, type Mutant } from "../mutant.ts";
 import { bundle } from "../runner/bundle.ts";
 import type { Message, Order } from "../runner/worker.ts";
 import { compile } from "./compile.ts";
@@ -18,15 +18,21 @@ const out = join(root, "test/mutants/out");
 const named = (...names: string[]) => names.map((name) => `test/${name}.test.ts`);
 const DIGEST = "test/digest.test.ts#the digest of all results is the committed one for arrays";
 
+type Stage = Pick<Order, "tests"> & { only: string[] };
+
 /** First what kills most, in the least time. */
-const STAGES: (Pick<Order, "only" | "tests"> & { limitMs: number })[] = [
-  { only: named("digest"), tests: [DIGEST], limitMs: 60_000 },
-  { only: named("norms", "special", "rows", "aliasing", "stats", "safety", "sizes", "tiles"), limitMs: 300_000 },
-  { only: named("digest", "stride", "residual", "storage", "memory", "oracle", "accuracy"), limitMs: 900_000 },
+const STAGES: Stage[] = [
+  { only: named("digest"), tests: [DIGEST] },
+  { only: named("precision", "norms", "special", "rows", "aliasing", "stats", "safety", "sizes", "tiles") },
+  { only: named("digest", "stride", "residual", "storage", "memory", "oracle", "accuracy") },
 ];
 /** While one is compiled, the other's tests run. */
 const AT_A_TIME = 2;
-const TESTS = [...new Set(STAGES.flatMap(({ only }) => only ?? []))];
+const TESTS = [...new Set(STAGES.flatMap(({ only }) => only))];
+
+/** A mutant may take so many times as long as the longest test of a stage takes without one, and no less than so long. */
+const TIMES = 10;
+const LEAST_MS = 30_000;
 
 /** A folder that is to tests as the root is, but for the module in it. */
 function makeOverlay(): string {
@@ -37,25 +43,35 @@ function makeOverlay(): string {
   return folder;
 }
 
-/**
- * Whether a test fails, or all take longer than `limitMs`: with nothing else on the machine, a tenth to a fortieth of that is
- * enough for all of them.
- */
-function fails(program: string, { limitMs, ...order }: (typeof STAGES)[number]): Promise<boolean> {
+/** Whether a test of a stage fails, or takes longer than `limitMs`; and how long the longest took. */
+function run(program: string, stage: Stage, limitMs: number): Promise<{ failed: boolean; longestMs: number }> {
   // To the worker, any mutant: the first failure ends the run.
-  const workerData: Order = { namespace: "__assembly__", mutant: "", ...order };
+  const workerData: Order = { namespace: "__assembly__", mutant: "", ...stage };
   const worker = new Worker(program, { workerData, execArgv: [], stdout: true, stderr: true });
   return new Promise((resolve) => {
-    const finish = (failed: boolean) => {
+    const finish = (failed: boolean, longestMs = 0) => {
       clearTimeout(timer);
-      void worker.terminate().then(() => resolve(failed));
+      void worker.terminate().then(() => resolve({ failed, longestMs }));
     };
     const timer = setTimeout(() => finish(true), limitMs);
     worker.on("message", (message: Message) => {
-      if (message !== "alive") finish(message.outcomes.some(({ error }) => error !== undefined));
+      if (message === "alive") timer.refresh();
+      else {
+        const { outcomes } = message;
+        finish(
+          outcomes.some(({ error }) => error !== undefined),
+          Math.max(...outcomes.map(({ ms }) => ms)),
+        );
+      }
     });
     worker.once("error", () => finish(true));
   });
+}
+
+/** What became of a module, and the fingerprints of the files with tests that told. */
+interface Found {
+  fate: "killed" | "survived";
+  tests: string;
 }
 
 /** Where mutants of one at a time are tried: a folder for the module, and one for the tests on it. */
@@ -72,18 +88,35 @@ class Place {
     return bundle(root, TESTS, true, this.#outdir, this.#overlay);
   }
 
-  /** What the tests are, of which the digest holds for the module. */
-  async check(unchanged: Uint8Array): Promise<string> {
-    const { file, fingerprints } = await this.#bundle(unchanged);
-    if (await fails(file, STAGES[0] as (typeof STAGES)[number]))
-      throw new Error("the digest is wrong without a mutant");
-    return [...fingerprints.values()].join();
+  /**
+   * The limits of the stages, for what a test of each may take.
+   *
+   * @param unchanged the module without a mutant.
+   * @throws Error where a test fails on that.
+   */
+  async limits(unchanged: Uint8Array): Promise<number[]> {
+    const { file } = await this.#bundle(unchanged);
+    const limits: number[] = [];
+    for (const stage of STAGES) {
+      const { failed, longestMs } = await run(file, stage, 20 * LEAST_MS);
+      if (failed) throw new Error(`a test fails without a mutant: ${stage.only.join(", ")}`);
+      limits.push(Math.max(TIMES * longestMs, LEAST_MS));
+    }
+    return limits;
   }
 
-  async fateOf(bytes: Uint8Array): Promise<Fate> {
-    const { file } = await this.#bundle(bytes);
-    for (const stage of STAGES) if (await fails(file, stage)) return "killed";
-    return "survived";
+  /** @param known what an earlier run has found of the same module. */
+  async found(bytes: Uint8Array, stages: Stage[], limits: number[], known: Found | undefined): Promise<Found> {
+    const { file, fingerprints } = await this.#bundle(bytes);
+    const printsOf = (some: Stage[]) => some.flatMap(({ only }) => only.map((name) => fingerprints.get(name))).join();
+    const all = printsOf(stages);
+    const isKilled = stages.some((stage) => known?.fate === "killed" && known.tests === printsOf([stage]));
+    if (known && (isKilled || known.tests === all)) return known;
+    for (const [i, stage] of stages.entries()) {
+      const { failed } = await run(file, stage, limits[i] as number);
+      if (failed) return { fate: "killed", tests: printsOf([stage]) };
+    }
+    return { fate: "survived", tests: all };
   }
 
   remove(): void {
@@ -91,16 +124,17 @@ class Place {
   }
 }
 
-/** What earlier runs have found, by the module and the tests. */
-const known = join(out, "assembly.json");
+/** What earlier runs have found, by the module. */
+const kept = join(out, "assembly.json");
 
-function readKnown(): Record<string, Fate> {
-  return existsSync(known) ? JSON.parse(readFileSync(known, "utf8")) : {};
+function readKept(): Record<string, Found> {
+  return existsSync(kept) ? JSON.parse(readFileSync(kept, "utf8")) : {};
 }
 
 /**
  * So many mutants, and what became of them. Those that compile to the same module are equivalent.
  *
+ * @param only parts of the names of files, where not all of them are wanted.
  * @param fresh whether to try those too that an earlier run has tried, by the same tests.
  * @param tell is told of each as soon as it is known.
  * @throws Error where tests fail without a mutant.
@@ -108,31 +142,35 @@ function readKnown(): Record<string, Fate> {
 export async function tryAssembly(
   count: number,
   seed: string,
+  only: string[],
   fresh: boolean,
   tell: (mutant: Mutant, done: number) => void,
 ): Promise<Mutant[]> {
   mkdirSync(out, { recursive: true });
   const unchanged = await compile(root, {});
   if (!unchanged) throw new Error("assembly/ does not compile");
-  const fates = fresh ? {} : readKnown();
+  const known = fresh ? {} : readKept();
   const random = new Random(seed);
-  const changes = chooseChanges(root, count, () => random.uniform());
+  const changes = chooseChanges(root, count, only, () => random.uniform());
   const mutants: Mutant[] = [];
 
-  async function fateOf({ file, text }: Change, place: Place, tests: string): Promise<Fate> {
-    const bytes = await compile(root, { [file]: text });
+  async function fateOf(change: Change, place: Place, limits: number[]): Promise<Fate> {
+    const bytes = await compile(root, { [change.file]: change.text });
     if (!bytes) return "invalid";
     if (Buffer.from(bytes).equals(unchanged as Uint8Array)) return "equivalent";
-    const key = createHash("sha256").update(bytes).update(tests).digest("hex");
-    fates[key] ??= await place.fateOf(bytes);
-    writeFileSync(known, JSON.stringify(fates));
-    return fates[key];
+    const key = createHash("sha256").update(bytes).digest("hex");
+    // Whether the list is out of date is all that there is to find out of these, and the digest finds most.
+    const stages = isListed(change) ? STAGES.slice(0, 1) : STAGES;
+    const found = await place.found(bytes, stages, limits, known[key]);
+    known[key] = found;
+    writeFileSync(kept, JSON.stringify(known));
+    return found.fate;
   }
 
-  async function tryNext(place: Place, tests: string): Promise<void> {
+  async function tryNext(place: Place, limits: number[]): Promise<void> {
     for (let change = changes.shift(); change !== undefined; change = changes.shift()) {
       const { text: _, ...described } = change;
-      const mutant = { ...described, fate: await fateOf(change, place, tests) };
+      const mutant = { ...described, fate: await fateOf(change, place, limits) };
       mutants.push(mutant);
       tell(mutant, mutants.length);
     }
@@ -140,8 +178,8 @@ export async function tryAssembly(
 
   const places = Array.from({ length: AT_A_TIME }, (_, i) => new Place(i));
   try {
-    const tests = await (places[0] as Place).check(unchanged);
-    await Promise.all(places.map((place) => tryNext(place, tests)));
+    const limits = await (places[0] as Place).limits(unchanged);
+    await Promise.all(places.map((place) => tryNext(place, limits)));
   } finally {
     for (const place of places) place.remove();
   }

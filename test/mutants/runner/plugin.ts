@@ -2,8 +2,11 @@
  * Runs the tests for Stryker: each mutant in a thread of its own, on a program that was bundled once. The words that it
  * answers with are Stryker's.
  */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import { isListed, type Position, placeIn } from "../mutant.ts";
 import { bundle, type Program } from "./bundle.ts";
 import type { Answer, Message, Order, Outcome } from "./worker.ts";
 
@@ -14,13 +17,9 @@ interface Options {
     builtReference: boolean;
     /** How many of the mutants to try, from 0 to 1: chosen by their keys, and so the same ones every time. */
     share: number;
+    /** Whether to try those that are listed as equivalent: they take longest, for all tests pass. */
+    tryListed: boolean;
   };
-}
-
-/** Both counted from 0. */
-interface Position {
-  line: number;
-  column: number;
 }
 
 interface Range {
@@ -39,15 +38,38 @@ interface MutantRun {
 /** Where the instrumented code looks for the mutant that is active. */
 const NAMESPACE = "__stryker__";
 
+/**
+ * What a mutant may take beyond what its tests take without one. sources.ts has Stryker wait so long: a mutant that waits for what
+ * never comes is given up after that.
+ */
+export const PATIENCE_MS = 60_000;
 /** Stryker ends the process, which costs a second, where a run has not ended itself by its time. */
 const EARLIER_MS = 500;
-const LEAST_MS = 2000;
 
-/** What one test may take, whatever the others have left: twenty times as long as the longest takes with nothing else on the machine. */
-const TEST_MS = 10_000;
+/**
+ * The same of the processor's time, by which mutants that compute without end are told: it does not depend on what else runs on
+ * the machine.
+ */
+const BUSY_MS = 3000;
+/** What one test may take of that, whatever the others have left: ten times as long as the longest takes. */
+const TEST_BUSY_MS = 5000;
+const LOOK_MS = 50;
 
-/** What tells a mutant from all others. `range` is where it lies: its file, lines and columns. */
-export function keyOfMutant(range: string, mutator: string, replacement: string): string {
+/** Milliseconds of the processor's time that this process has taken. Beside the thread with the tests it does next to nothing. */
+function busyMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** What tells a mutant from all others. */
+export function keyOfMutant(
+  file: string,
+  start: Position,
+  end: Position,
+  mutator: string,
+  replacement: string,
+): string {
+  const range = `${file}:${start.line + 1}:${start.column}-${end.line + 1}:${end.column}`;
   return [range, mutator, replacement].join("\n");
 }
 
@@ -60,10 +82,20 @@ export function lotOf(key: string): number {
   return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }
 
+/** The file of a mutant, from the root. */
+const sourceOf = (fileName: string) => fileName.slice(fileName.lastIndexOf("/src/") + 1);
+
 function keyOf({ fileName, mutatorName, replacement, location: { start, end } }: MutantRun["activeMutant"]): string {
-  const file = fileName.slice(fileName.lastIndexOf("/src/") + 1);
-  const range = `${file}:${start.line + 1}:${start.column}-${end.line + 1}:${end.column}`;
-  return keyOfMutant(range, mutatorName, replacement);
+  return keyOfMutant(sourceOf(fileName), start, end, mutatorName, replacement);
+}
+
+const project = fileURLToPath(new URL("../../..", import.meta.url));
+
+function isListedAsEquivalent({ fileName, mutatorName, replacement, location }: MutantRun["activeMutant"]): boolean {
+  const file = sourceOf(fileName);
+  // In the copy that Stryker works on all mutants are in the text.
+  const place = placeIn(readFileSync(join(project, file), "utf8"), location.start, location.end);
+  return isListed({ file, ...place, mutator: mutatorName, replacement });
 }
 
 const fileOf = (id: string) => id.slice(0, id.indexOf("#"));
@@ -98,8 +130,10 @@ class Runner {
   }
 
   async mutantRun({ activeMutant, testFilter, timeout, hitLimit, mutantActivation }: MutantRun) {
-    if (lotOf(keyOf(activeMutant)) >= this.#options.mutantsOf.share)
+    const { share, tryListed } = this.#options.mutantsOf;
+    if (lotOf(keyOf(activeMutant)) >= share || (!tryListed && isListedAsEquivalent(activeMutant))) {
       return { status: "error", errorMessage: "not tried" };
+    }
     const order = {
       mutant: activeMutant.id,
       only: testFilter && [...new Set(testFilter.map(fileOf))],
@@ -107,7 +141,7 @@ class Runner {
       fromTheStart: mutantActivation === "static",
       hitLimit,
     };
-    const answer = await this.#run(order, Math.max(timeout - EARLIER_MS, LEAST_MS));
+    const answer = await this.#run(order, timeout - EARLIER_MS, timeout - PATIENCE_MS + BUSY_MS);
     if (!answer || (hitLimit !== undefined && (answer.hits ?? 0) > hitLimit)) return { status: "timeout" };
     const failed = answer.outcomes.find(({ error }) => error !== undefined);
     const nrOfTests = answer.outcomes.length;
@@ -122,9 +156,14 @@ class Runner {
     return error === undefined ? { ...test, status: 0 } : { ...test, status: 1, failureMessage: error };
   }
 
-  /** Undefined where it took too long. A thread that breaks down, as by a lack of memory, has failed a test. */
-  #run(order: Omit<Order, "namespace">, timeout: number): Promise<Answer | undefined> {
+  /**
+   * Undefined where it took longer than `timeout`, or more than `mostBusy` of the processor's time. A thread that breaks down, as
+   * by a lack of memory, has failed a test.
+   */
+  #run(order: Omit<Order, "namespace">, timeout: number, mostBusy = Infinity): Promise<Answer | undefined> {
     const workerData: Order = { namespace: NAMESPACE, ...order };
+    const start = busyMs();
+    let testStart = start;
     const worker = new Worker(this.#program.file, { workerData, execArgv: [], stdout: true, stderr: true });
     return new Promise((resolve) => {
       const broken = (reason: unknown) => {
@@ -132,17 +171,20 @@ class Runner {
         finish({ outcomes: [outcome], coverage: undefined, hits: undefined });
       };
       const timer = setTimeout(() => finish(undefined), timeout);
-      const perTest = order.mutant === undefined ? undefined : setTimeout(() => finish(undefined), TEST_MS);
+      const look = setInterval(() => {
+        const now = busyMs();
+        if (now - start > mostBusy || (mostBusy < Infinity && now - testStart > TEST_BUSY_MS)) finish(undefined);
+      }, LOOK_MS);
       let isOver = false;
       function finish(answer: Answer | undefined): void {
         if (isOver) return;
         isOver = true;
         clearTimeout(timer);
-        clearTimeout(perTest);
+        clearInterval(look);
         void worker.terminate().then(() => resolve(answer));
       }
       worker.on("message", (message: Message) => {
-        if (message === "alive") perTest?.refresh();
+        if (message === "alive") testStart = busyMs();
         else finish(message);
       });
       worker.once("error", broken);
