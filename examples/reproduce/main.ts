@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { replacePart } from "../../scripts/markdown.ts";
 import { type Drawing, drawings } from "./charts.ts";
-import { CONTENDERS } from "./contenders.ts";
+import { CONTENDERS, competing } from "./contenders.ts";
 import { thisMachine } from "./machine.ts";
 import { HELP, type Options, parse } from "./options.ts";
 import { costOf, PRESETS } from "./plans.ts";
@@ -27,7 +27,9 @@ const INTERRUPTED = 130;
 function allRuns({ scale, tasks, norms, seeds }: Options): Settings[] {
   const numbers = Array.from({ length: seeds }, (_, i) => i + 1);
   return numbers.flatMap((seed) =>
-    tasks.flatMap((task) => norms.map((norm) => ({ task, norm, seed, plan: PRESETS[scale].plans[task] }))),
+    tasks.flatMap((task) =>
+      competing(task, norms).map((norm) => ({ task, norm, seed, plan: PRESETS[scale].plans[task] })),
+    ),
   );
 }
 
