@@ -105,7 +105,9 @@ export function observeGradients(parameters: Parameters, loss: () => tf.Scalar):
   }
 
   // Zeros, added to what goes into each norm and to what comes out: their gradients are those of these places.
-  const gradients = tf.tidy(() => {
+  let gradients: Float32Array[] = [];
+  // Nothing is returned from here: TensorFlow.js would look for tensors in every element of an array.
+  tf.tidy(() => {
     const zeros = seen.flatMap(({ shape }) => [tf.zeros(shape), tf.zeros(shape)]);
     const found = tf.grads((...added) => {
       let next = 0;
@@ -116,7 +118,7 @@ export function observeGradients(parameters: Parameters, loss: () => tf.Scalar):
       };
       return loss();
     })(zeros);
-    return found.map((gradient) => gradient.dataSync() as Float32Array);
+    gradients = found.map((gradient) => gradient.dataSync() as Float32Array);
   });
   parameters.observer = undefined;
 

@@ -51,6 +51,38 @@ export function resultTable({ tasks, norms, summary, seeds }: Report): string {
   return markdownTable(["", ...head], lines, (column) => column > 0);
 }
 
+interface Kind {
+  kind: string;
+  /** The paper's data for it, and its stand-in here. */
+  paper: readonly PaperTask[];
+  task: TaskName;
+  here: string;
+}
+
+/** The five kinds of the paper's eight tasks, in its order. */
+const KINDS: readonly Kind[] = [
+  { kind: "translation", paper: ["En-De", "De-En", "En-Vi"], task: "atis", here: "ATIS, English to Turkish" },
+  { kind: "language model", paper: ["Enwik-8"], task: "moby-dick", here: "Moby Dick, by characters" },
+  { kind: "text classification", paper: ["RT", "SST5"], task: "brown", here: "Brown, fiction or not" },
+  { kind: "image classification", paper: ["MNIST"], task: "mnist", here: "MNIST" },
+  { kind: "parsing", paper: ["PTB"], task: "ewt", here: "EWT, transition-based" },
+];
+
+/** All kinds of tasks in one table: the paper's data, those here, and the figures of the norms that the paper compares. */
+export function kindTable({ summary }: Pick<Report, "summary">): string {
+  const norms: NormName[] = ["none", "layerNorm", "layerNormSimple", "detachNorm", "adaNorm"];
+  const lines = KINDS.map(({ kind, paper, task, here }) => {
+    const { unit, digits } = METRICS[task];
+    const figures = norms.map((norm) => {
+      const cell = summary.cells.find((one) => one.task === task && one.norm === norm);
+      if (!cell) return "not run yet";
+      return cell.metric ? spread(cell.metric, digits) : "diverged";
+    });
+    return [kind, paper.join(", "), here, unit, ...figures];
+  });
+  return markdownTable(["", "the paper", "here", "figure", ...norms.map(titleOf)], lines, (column) => column > 3);
+}
+
 /** The paper's figures for the same norms, in all its tasks. */
 export function paperTable(): string {
   const norms = (Object.keys(CONTENDERS) as NormName[]).filter(

@@ -26,10 +26,15 @@ function parseSome(sentences: readonly (readonly Word[])[], codes: Codes, scorer
       writeFeatures(state, encoded, features.subarray(row * ALL_POSITIONS, (row + 1) * ALL_POSITIONS));
     });
     const shape: [number, number] = [active.length, ALL_POSITIONS];
-    const logits = tf.tidy(() => scorer(tf.tensor2d(Int32Array.from(features), shape, "int32")).dataSync());
+    let logits = new Float32Array();
+    // Nothing is returned from here: TensorFlow.js would look for tensors in every element of an array.
+    tf.tidy(() => {
+      const scores = scorer(tf.tensor2d(Int32Array.from(features), shape, "int32"));
+      logits = scores.dataSync() as Float32Array<ArrayBuffer>;
+    });
     const classes = logits.length / active.length;
     active.forEach(({ state }, row) => {
-      state.apply(best(state, logits.subarray(row * classes, (row + 1) * classes) as Float32Array));
+      state.apply(best(state, logits.subarray(row * classes, (row + 1) * classes)));
     });
   }
   return parses.map(({ state }) =>

@@ -97,7 +97,9 @@ export class Steps {
       lengths: Int32Array.from(this.#sentenceOf, (sentence) => this.#sources.lengths[sentence] as number),
     };
     const transformer = this.#transformer;
-    const found = tf.tidy(() => {
+    let found = new Float32Array();
+    // Nothing is returned from here: TensorFlow.js would look for tensors in every element of an array.
+    tf.tidy(() => {
       let y = transformer.embed(symbols, new Array<number>(rows).fill(this.#place));
       transformer.decoder.forEach((layer, i) => {
         const [kept, source] = [this.#own[i] as Cache, this.#source[i] as Cache];
@@ -106,7 +108,7 @@ export class Steps {
         y = transformer.afterAttention(layer.cross, y, this.#attend(layer.cross.query(y), source, other));
         y = transformer.afterFeedForward(layer.feedForward, y);
       });
-      return tf.logSoftmax(transformer.logits(y)).dataSync() as Float32Array;
+      found = tf.logSoftmax(transformer.logits(y)).dataSync() as Float32Array<ArrayBuffer>;
     });
     this.#place++;
     return found;
