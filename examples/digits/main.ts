@@ -11,7 +11,7 @@ import { dirname } from "node:path";
 import { type Kernels, loadSync } from "adanorm";
 import { NORMS, type NormChoice } from "./contenders.ts";
 import { type Digits, readMnist } from "./mnist.ts";
-import { HIDDEN, Network } from "./network.ts";
+import { type HiddenLayer, type LayerPass, Network, WIDTH } from "./network.ts";
 import { HELP, parse } from "./options.ts";
 import { digitCharts } from "./pictures.ts";
 import { Progress } from "./progress.ts";
@@ -19,12 +19,12 @@ import { seeded } from "./random.ts";
 import { reportPage } from "./report.ts";
 import type { Result } from "./result.ts";
 import { examine } from "./statistics.ts";
-import { LEGEND, textTable } from "./table.ts";
+import { LEGEND, takeaway, textTable, wrapped } from "./table.ts";
 import { PlainLoops, time } from "./timing.ts";
 import { type Settings, stepsOf, trainNetwork } from "./training.ts";
 
 /** The cost of examining and timing one norm, in training digits. Only the estimate of the remaining time uses it. */
-const EXAMINATION = 30_000;
+const EXAMINATION = 25_000;
 
 /** The largest error that rounding to f32 explains. */
 const ERROR_LIMIT = 2e-6;
@@ -50,9 +50,14 @@ function prepareOutput(file: string): void {
 async function measure(choice: NormChoice | undefined, room: Room, settings: Settings, done: Done): Promise<Result> {
   const { kernels, train, test } = room;
   const name = choice?.name ?? "no norm";
-  const norm = choice?.make(kernels, HIDDEN);
+  const norm = choice?.make(kernels, WIDTH);
   const network = new Network(norm, choice?.affine ?? false, seeded(settings.seed));
   const losses = trainNetwork(network, train, settings, () => done(settings.batch, `training with ${name}`));
+
+  if (losses.length < stepsOf(settings)) {
+    done((stepsOf(settings) - losses.length) * settings.batch + (choice ? EXAMINATION : 0), `${name} diverged`);
+    return { name, losses };
+  }
 
   const everything = Uint32Array.from({ length: test.count }, (_, i) => i);
   const pass = network.allocate(test.count);
@@ -61,26 +66,31 @@ async function measure(choice: NormChoice | undefined, room: Room, settings: Set
   const accuracy = correct / test.count;
   if (!choice || !norm) return { name, losses, accuracy };
 
-  const { gain, bias } = network;
-  const findings = examine(choice, norm, pass, gain && bias ? { gain, bias } : {});
-  const times = await time(choice, kernels, norm, network, pass, room.plain);
+  const examined = network.hidden.map(({ affine }, i) =>
+    examine(choice, norm, pass.layers[i] as LayerPass, affine ?? {}),
+  );
+  const [lastLayer, lastPass] = [network.hidden.at(-1) as HiddenLayer, pass.layers.at(-1) as LayerPass];
+  const times = await time(choice, kernels, norm, lastLayer, lastPass, room.plain);
   done(EXAMINATION, `examined ${name}`);
-  return { name, losses, accuracy, norm: { choice, findings, times } };
+  const last = { z: examined.at(-1)?.z as Float64Array, y: lastPass.y };
+  return { name, losses, accuracy, norm: { choice, layers: examined.map(({ findings }) => findings), last, times } };
 }
 
 /** The failures: an error that rounding does not explain, or a row that contradicts the theorem. */
 function complaints(results: Result[]): string[] {
-  return results.flatMap(({ name, norm }) => {
-    if (!norm) return [];
-    const { errors, gradients } = norm.findings;
-    const found: string[] = [];
-    // Written so that NaN, for which every comparison is false, is found too.
-    if (!(errors.forward <= ERROR_LIMIT)) found.push(`${name}: forward is off the reference by ${errors.forward}`);
-    if (!(errors.backward <= ERROR_LIMIT)) found.push(`${name}: backward is off the reference by ${errors.backward}`);
-    const against = gradients.filter(({ holds }) => !holds).length;
-    if (against > 0) found.push(`${name}: the theorem fails in ${against} rows`);
-    return found;
-  });
+  return results.flatMap(({ name, norm }) =>
+    (norm?.layers ?? []).flatMap(({ errors, gradients }, i) => {
+      const where = `${name}, layer ${i + 1}`;
+      const found: string[] = [];
+      // Written so that NaN, for which every comparison is false, is found too.
+      if (!(errors.forward <= ERROR_LIMIT)) found.push(`${where}: forward is off the reference by ${errors.forward}`);
+      if (!(errors.backward <= ERROR_LIMIT))
+        found.push(`${where}: backward is off the reference by ${errors.backward}`);
+      const against = gradients.filter(({ holds }) => !holds).length;
+      if (against > 0) found.push(`${where}: the theorem fails in ${against} rows`);
+      return found;
+    }),
+  );
 }
 
 /** Trains and examines the six networks in sequence. */
@@ -124,7 +134,7 @@ async function main(): Promise<void> {
     date: new Date().toISOString().slice(0, 16).replace("T", " "),
   };
   const run = { settings, testDigits: digits.test.count, results, machine };
-  console.log(`${textTable(results)}\n\n${LEGEND.join("\n")}\n`);
+  console.log(`${textTable(results)}\n\n${LEGEND.map(wrapped).join("\n")}\n\n${takeaway(results)}\n`);
   writeFileSync(out, reportPage(run, digitCharts(kernels, digits.test)));
   console.log(`report: ${out}`);
 

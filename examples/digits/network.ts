@@ -1,33 +1,55 @@
 /**
- * The classifier: 784 pixels - 128 hidden - norm - ReLU - 10 logits, with its gradients and one step of gradient
- * descent.
+ * The classifier: 784 pixels, a dense layer, residual layers, and 10 logits; with its gradients and one step of gradient
+ * descent. A residual layer adds a dense product of the ReLU of its input to the input, and the norm stands behind the sum, as
+ * in the Transformer. Without a norm the rows grow from sum to sum.
  *
  * The norm's two directions run on the kernels. The dense products are loops here. Two things make these loops fast. Every
- * inner loop walks two arrays side by side (the first layer's weights lie pixel by pixel, the second's digit by digit),
- * and pixels without ink, four fifths of them, are skipped in both directions: their products are zero.
+ * inner loop walks two arrays side by side, because the weights lie input by input. And inputs of 0 are skipped in both
+ * directions, because their products are 0: four fifths of the pixels, and about half of what a ReLU gives out.
  */
 import type { Norm, RowStats } from "adanorm";
 import { CLASSES, type Digits, PIXELS } from "./mnist.ts";
 import { normals, type Random } from "./random.ts";
 
-/** Units of the hidden layer: the length of the rows that are normalised. */
-export const HIDDEN = 128;
+/** Elements of a hidden row, which is what the norm works on. */
+export const WIDTH = 64;
 
-/** What one batch leaves behind. Rows are digits; "hidden" is `rows x 128`, "logits" is `rows x 10`. */
-export interface Pass {
-  rows: number;
-  /** Hidden: before the norm. */
+/** Hidden layers: the first one, and the residual ones. */
+export const DEPTH = 8;
+
+/** The parameters of one layer. */
+interface Layer {
+  /** inputs x outputs */
+  weights: Float32Array;
+  bias: Float32Array;
+}
+
+/** A layer with the norm behind it. */
+export interface HiddenLayer extends Layer {
+  /** The norm's own parameters, where it has any. */
+  affine?: { gain: Float32Array; bias: Float32Array };
+}
+
+/** What one batch leaves behind at a hidden layer: `rows x 64` each. */
+export interface LayerPass {
+  /** Before the norm. */
   x: Float32Array;
-  /** Hidden: after the norm. The same array as x where there is none. */
+  /** After the norm. The same array as x where there is none. */
   y: Float32Array;
-  /** Hidden: the loss of each row differentiated by y, divided by `rows` in training. */
+  /** The loss of each row differentiated by y, divided by `rows` in training. */
   dy: Float32Array;
-  /** Hidden: the same by x. The same array as dy where there is no norm. */
+  /** The same by x. The same array as dy where there is no norm. */
   dx: Float32Array;
-  /** Logits; after {@link Network.backward} the loss differentiated by them. */
-  logits: Float32Array;
   /** What the norm's forward found in each row. */
   stats?: RowStats;
+}
+
+/** What one batch leaves behind. Rows are digits. */
+export interface Pass {
+  rows: number;
+  layers: LayerPass[];
+  /** `rows x 10`; after {@link Network.backward} the loss differentiated by them. */
+  logits: Float32Array;
 }
 
 /** target[t..] += factor * source[s..], four at a time, because the engine does not unroll loops. */
@@ -49,134 +71,185 @@ function addScaled(
   for (; i < length; i++) target[t + i] = (target[t + i] as number) + factor * (source[s + i] as number);
 }
 
-/** sum of max(0, y[o..]) * w[p..], which includes the ReLU. */
-function rectifiedDot(y: Float32Array, o: number, w: Float32Array, p: number): number {
-  let sum = 0;
-  for (let i = 0; i < HIDDEN; i++) {
-    sum += Math.max(0, y[o + i] as number) * (w[p + i] as number);
+/** sum of a[s..] * b[t..], in two parts, so that not every addition waits for the one before. */
+function dot(a: Float32Array, s: number, b: Float32Array, t: number, length: number): number {
+  let [even, odd] = [0, 0];
+  let i = 0;
+  for (; i + 1 < length; i += 2) {
+    even += (a[s + i] as number) * (b[t + i] as number);
+    odd += (a[s + i + 1] as number) * (b[t + i + 1] as number);
   }
-  return sum;
+  return i < length ? even + odd + (a[s + i] as number) * (b[t + i] as number) : even + odd;
+}
+
+/** Softmax cross-entropy of one row of logits, which become the loss differentiated by them, times `weight`. */
+function crossEntropy(logits: Float32Array, label: number, weight: number): { loss: number; correct: boolean } {
+  const largest = Math.max(...logits);
+  const correct = logits.indexOf(largest) === label;
+  const sum = logits.reduce((total, logit) => total + Math.exp(logit - largest), 0);
+  const loss = Math.log(sum) + largest - (logits[label] as number);
+  for (let c = 0; c < logits.length; c++) {
+    const probability = Math.exp((logits[c] as number) - largest) / sum;
+    logits[c] = weight * (probability - (c === label ? 1 : 0));
+  }
+  return { loss, correct };
 }
 
 export class Network {
-  /** 784 x 128 */
-  readonly weights1: Float32Array;
-  readonly bias1 = new Float32Array(HIDDEN);
-  /** 10 x 128 */
-  readonly weights2: Float32Array;
-  readonly bias2 = new Float32Array(CLASSES);
-  /** The norm's own parameters, where it has any. */
-  readonly gain?: Float32Array;
-  readonly bias?: Float32Array;
-  readonly #dGain = new Float32Array(HIDDEN);
-  readonly #dBias = new Float32Array(HIDDEN);
+  readonly hidden: HiddenLayer[];
+  readonly output: Layer;
+  readonly #dAffine: { dGain: Float32Array; dBias: Float32Array }[];
 
   constructor(
     readonly norm: Norm | undefined,
     affine: boolean,
     random: Random,
   ) {
-    this.weights1 = normals(random, PIXELS * HIDDEN, Math.sqrt(2 / PIXELS));
-    this.weights2 = normals(random, CLASSES * HIDDEN, Math.sqrt(1 / HIDDEN));
-    if (affine) {
-      this.gain = new Float32Array(HIDDEN).fill(1);
-      this.bias = new Float32Array(HIDDEN);
-    }
+    // The weights keep the size of what goes through a ReLU and them (He et al. 2015).
+    this.hidden = Array.from({ length: DEPTH }, (_, layer) => {
+      const inputs = layer === 0 ? PIXELS : WIDTH;
+      return {
+        weights: normals(random, inputs * WIDTH, Math.sqrt(2 / inputs)),
+        bias: new Float32Array(WIDTH),
+        ...(affine && { affine: { gain: new Float32Array(WIDTH).fill(1), bias: new Float32Array(WIDTH) } }),
+      };
+    });
+    this.output = {
+      weights: normals(random, WIDTH * CLASSES, Math.sqrt(1 / WIDTH)),
+      bias: new Float32Array(CLASSES),
+    };
+    this.#dAffine = this.hidden.map(() => ({ dGain: new Float32Array(WIDTH), dBias: new Float32Array(WIDTH) }));
   }
 
   /** Arrays for batches of `rows` digits, to be used again and again. */
   allocate(rows: number): Pass {
-    const hidden = () => new Float32Array(rows * HIDDEN);
-    const x = hidden();
-    const dy = hidden();
-    const norm = this.norm !== undefined;
-    const logits = new Float32Array(rows * CLASSES);
-    return { rows, x, y: norm ? hidden() : x, dy, dx: norm ? hidden() : dy, logits };
+    const array = () => new Float32Array(rows * WIDTH);
+    const layers = this.hidden.map(() => {
+      const [x, dy] = [array(), array()];
+      return this.norm ? { x, y: array(), dy, dx: array() } : { x, y: x, dy, dx: dy };
+    });
+    return { rows, layers, logits: new Float32Array(rows * CLASSES) };
+  }
+
+  /** out += relu(y) weights + bias, for all rows. */
+  #addDense(y: Float32Array, { weights, bias }: Layer, out: Float32Array): void {
+    const outputs = bias.length;
+    for (let row = 0; row * outputs < out.length; row++) {
+      addScaled(out, row * outputs, bias, 0, outputs, 1);
+      for (let i = 0; i < WIDTH; i++) {
+        const input = y[row * WIDTH + i] as number;
+        if (input > 0) addScaled(out, row * outputs, weights, i * outputs, outputs, input);
+      }
+    }
+  }
+
+  /** The first layer, for the digits that `order` names. */
+  #densePixels({ pixels }: Digits, order: Uint32Array, { weights, bias }: Layer, out: Float32Array): void {
+    order.forEach((digit, row) => {
+      out.set(bias, row * WIDTH);
+      for (let p = 0; p < PIXELS; p++) {
+        const ink = pixels[digit * PIXELS + p] as number;
+        if (ink !== 0) addScaled(out, row * WIDTH, weights, p * WIDTH, WIDTH, ink / 255);
+      }
+    });
   }
 
   /** From pixels to logits, for the digits that `order` names. */
-  forward(digits: Digits, order: Uint32Array, pass: Pass): void {
-    const { x, y, logits } = pass;
-    order.forEach((digit, row) => {
-      x.set(this.bias1, row * HIDDEN);
-      for (let p = 0; p < PIXELS; p++) {
-        const ink = digits.pixels[digit * PIXELS + p] as number;
-        if (ink !== 0) addScaled(x, row * HIDDEN, this.weights1, p * HIDDEN, HIDDEN, ink / 255);
-      }
+  forward(digits: Digits, order: Uint32Array, { layers, logits }: Pass): void {
+    let below: Float32Array | undefined;
+    this.hidden.forEach((layer, i) => {
+      const pass = layers[i] as LayerPass;
+      if (below) {
+        pass.x.set(below);
+        this.#addDense(below, layer, pass.x);
+      } else this.#densePixels(digits, order, layer, pass.x);
+      if (this.norm) pass.stats = this.norm.forward(pass.x, { ...layer.affine, out: pass.y });
+      below = pass.y;
     });
-    if (this.norm) pass.stats = this.norm.forward(x, { ...this.#parameters(), out: y });
-    for (let row = 0; row < pass.rows; row++) {
-      for (let c = 0; c < CLASSES; c++) {
-        logits[row * CLASSES + c] =
-          rectifiedDot(y, row * HIDDEN, this.weights2, c * HIDDEN) + (this.bias2[c] as number);
+    this.#addDense(below as Float32Array, this.output, logits.fill(0));
+  }
+
+  /** Adds the gradient of y, from that of relu(y) weights + bias; where the ReLU gives 0, it is 0. */
+  #addDenseBackward(y: Float32Array, { weights, bias }: Layer, dOut: Float32Array, dy: Float32Array): void {
+    const outputs = bias.length;
+    for (let row = 0; row * WIDTH < y.length; row++) {
+      for (let i = 0; i < WIDTH; i++) {
+        const at = row * WIDTH + i;
+        if ((y[at] as number) <= 0) continue;
+        dy[at] = (dy[at] as number) + dot(dOut, row * outputs, weights, i * outputs, outputs);
       }
     }
   }
 
   /**
-   * From softmax cross-entropy back to x; `weight` multiplies the loss of each row.
+   * From softmax cross-entropy back to the first layer's x; `weight` multiplies the loss of each row.
    *
    * @returns the unweighted loss summed over the rows, and how many rows had the largest logit at their label.
    */
   backward(digits: Digits, order: Uint32Array, pass: Pass, weight: number): { loss: number; correct: number } {
-    const { x, y, dy, dx, logits } = pass;
+    const { layers, logits } = pass;
     let loss = 0;
     let correct = 0;
     order.forEach((digit, row) => {
-      const label = digits.labels[digit] as number;
       const own = logits.subarray(row * CLASSES, (row + 1) * CLASSES);
-      const largest = Math.max(...own);
-      if (own.indexOf(largest) === label) correct++;
-      const sum = own.reduce((total, logit) => total + Math.exp(logit - largest), 0);
-      loss += Math.log(sum) + largest - (own[label] as number);
-      for (let c = 0; c < CLASSES; c++) {
-        const probability = Math.exp((own[c] as number) - largest) / sum;
-        own[c] = weight * (probability - (c === label ? 1 : 0));
-      }
-      dy.fill(0, row * HIDDEN, (row + 1) * HIDDEN);
-      for (let c = 0; c < CLASSES; c++) {
-        addScaled(dy, row * HIDDEN, this.weights2, c * HIDDEN, HIDDEN, own[c] as number);
-      }
-      for (let i = row * HIDDEN; i < (row + 1) * HIDDEN; i++) {
-        if ((y[i] as number) <= 0) dy[i] = 0;
-      }
+      const found = crossEntropy(own, digits.labels[digit] as number, weight);
+      loss += found.loss;
+      correct += Number(found.correct);
     });
-    if (this.norm) {
-      const parameters = this.#parameters();
-      const sums = parameters.gain ? { dGain: this.#dGain, dBias: this.#dBias } : {};
-      this.norm.backward(dy, x, pass.stats, { ...parameters, out: { dx, ...sums } });
+    let above: { layer: Layer; dOut: Float32Array } = { layer: this.output, dOut: logits };
+    for (let i = this.hidden.length - 1; i >= 0; i--) {
+      const { x, y, dy, dx, stats } = layers[i] as LayerPass;
+      const layer = this.hidden[i] as HiddenLayer;
+      // What goes past the dense product of a residual layer; nothing goes past that of the output.
+      if (above.layer === this.output) dy.fill(0);
+      else dy.set(above.dOut);
+      this.#addDenseBackward(y, above.layer, above.dOut, dy);
+      this.norm?.backward(dy, x, stats, {
+        ...layer.affine,
+        out: { dx, ...(layer.affine && this.#dAffine[i]) },
+      });
+      above = { layer, dOut: dx };
     }
     return { loss, correct };
+  }
+
+  /** Moves the parameters of a layer along the gradient. */
+  #descend({ weights, bias }: Layer, y: Float32Array, dOut: Float32Array, rate: number): void {
+    const outputs = bias.length;
+    for (let row = 0; row * WIDTH < y.length; row++) {
+      addScaled(bias, 0, dOut, row * outputs, outputs, -rate);
+      for (let i = 0; i < WIDTH; i++) {
+        const input = y[row * WIDTH + i] as number;
+        if (input > 0) addScaled(weights, i * outputs, dOut, row * outputs, outputs, -rate * input);
+      }
+    }
+  }
+
+  #descendPixels({ pixels }: Digits, order: Uint32Array, { weights, bias }: Layer, dx: Float32Array, rate: number) {
+    order.forEach((digit, row) => {
+      addScaled(bias, 0, dx, row * WIDTH, WIDTH, -rate);
+      for (let p = 0; p < PIXELS; p++) {
+        const ink = pixels[digit * PIXELS + p] as number;
+        if (ink !== 0) addScaled(weights, p * WIDTH, dx, row * WIDTH, WIDTH, (-rate * ink) / 255);
+      }
+    });
   }
 
   /** One step of gradient descent on the mean loss of a batch. Returns that loss. */
   step(digits: Digits, order: Uint32Array, pass: Pass, learningRate: number): number {
     this.forward(digits, order, pass);
     const { loss } = this.backward(digits, order, pass, 1 / pass.rows);
-    const { y, dx, logits } = pass;
-    order.forEach((digit, row) => {
-      const start = row * HIDDEN;
-      // From here on the ReLU's output is needed, and y is not.
-      for (let i = start; i < start + HIDDEN; i++) y[i] = Math.max(0, y[i] as number);
-      for (let c = 0; c < CLASSES; c++) {
-        addScaled(this.weights2, c * HIDDEN, y, start, HIDDEN, -learningRate * (logits[row * CLASSES + c] as number));
-      }
-      addScaled(this.bias2, 0, logits, row * CLASSES, CLASSES, -learningRate);
-      addScaled(this.bias1, 0, dx, start, HIDDEN, -learningRate);
-      // The gradient of the first layer goes straight into its weights, which nothing reads before the next batch.
-      for (let p = 0; p < PIXELS; p++) {
-        const ink = digits.pixels[digit * PIXELS + p] as number;
-        if (ink !== 0) addScaled(this.weights1, p * HIDDEN, dx, start, HIDDEN, (-learningRate * ink) / 255);
-      }
+    const { layers, logits } = pass;
+    this.hidden.forEach((layer, i) => {
+      const { dx } = layers[i] as LayerPass;
+      if (i === 0) this.#descendPixels(digits, order, layer, dx, learningRate);
+      else this.#descend(layer, (layers[i - 1] as LayerPass).y, dx, learningRate);
+      if (!layer.affine) return;
+      const { dGain, dBias } = this.#dAffine[i] as { dGain: Float32Array; dBias: Float32Array };
+      addScaled(layer.affine.gain, 0, dGain, 0, WIDTH, -learningRate);
+      addScaled(layer.affine.bias, 0, dBias, 0, WIDTH, -learningRate);
     });
-    if (this.gain && this.bias) {
-      addScaled(this.gain, 0, this.#dGain, 0, HIDDEN, -learningRate);
-      addScaled(this.bias, 0, this.#dBias, 0, HIDDEN, -learningRate);
-    }
+    this.#descend(this.output, (layers.at(-1) as LayerPass).y, logits, learningRate);
     return loss / pass.rows;
-  }
-
-  #parameters(): { gain?: Float32Array; bias?: Float32Array } {
-    return this.gain && this.bias ? { gain: this.gain, bias: this.bias } : {};
   }
 }

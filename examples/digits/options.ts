@@ -6,7 +6,7 @@ import type { Settings } from "./training.ts";
 
 /** Digits in a batch, and the step along the gradient. */
 const BATCH = 16;
-const LEARNING_RATE = 0.3;
+const LEARNING_RATE = 0.1;
 
 const DEFAULTS = {
   train: "20000",

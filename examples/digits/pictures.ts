@@ -55,30 +55,41 @@ export function digitCharts(kernels: Kernels, digits: Digits): string {
       ...outputs.map(({ name, y }) => ({ digit, norm: name, source: picture(part(y), -limit, limit, palette) })),
     ];
   }).flat();
-  const pictures = draw({
-    width: 840,
-    height: COUNT * 112 + 40,
-    marginLeft: 40,
-    marginBottom: 6,
-    fx: { label: null, domain: [ORIGINAL, ...outputs.map(({ name }) => name)], padding: 0.06 },
-    fy: { label: null, padding: 0.06, domain: [...new Set(images.map(({ digit }) => digit))] },
-    marks: [
-      Plot.axisFx({ anchor: "top", fontSize: 12 }),
-      Plot.axisFy({ anchor: "left", fontSize: 15 }),
-      Plot.image(images, {
-        fx: "norm",
-        fy: "digit",
-        src: "source",
-        frameAnchor: "middle",
-        width: 104,
-        height: 104,
-        imageRendering: "pixelated",
-      }),
-    ],
-  });
+  const names = [ORIGINAL, ...outputs.map(({ name }) => name)];
+  const labels = [...new Set(images.map(({ digit }) => digit))];
+  const pictures = draw(
+    "Digits as pixels, and after each norm: what is above the mean in blue, below in red.",
+    (layout) => {
+      const wide = layout === "wide";
+      const side = wide ? 104 : 44;
+      const byNorm: Plot.ScaleOptions = { label: null, domain: names, padding: 0.06 };
+      const byDigit: Plot.ScaleOptions = { label: null, domain: labels, padding: 0.06 };
+      const place = wide ? { fx: "norm", fy: "digit" } : { fx: "digit", fy: "norm" };
+      return {
+        ...(wide && { width: 840 }),
+        height: wide ? COUNT * 112 + 40 : names.length * 50 + 40,
+        marginLeft: wide ? 40 : 116,
+        marginBottom: 6,
+        fx: wide ? byNorm : byDigit,
+        fy: wide ? byDigit : byNorm,
+        marks: [
+          Plot.axisFx({ anchor: "top", fontSize: wide ? 12 : 15 }),
+          Plot.axisFy({ anchor: "left", fontSize: wide ? 15 : 12 }),
+          Plot.image(images, {
+            ...place,
+            src: "source",
+            frameAnchor: "middle",
+            width: side,
+            height: side,
+            imageRendering: "pixelated",
+          }),
+        ],
+      };
+    },
+  );
   const steps = Array.from({ length: 120 }, (_, i) => limit * ((2 * i) / 120 - 1));
-  const key = draw({
-    width: 420,
+  const key = draw(`The key to the colours, from ${-limit} to ${limit}.`, (layout) => ({
+    ...(layout === "wide" && { width: 420 }),
     height: 62,
     marginTop: 4,
     marginLeft: 40,
@@ -95,6 +106,6 @@ export function digitCharts(kernels: Kernels, digits: Digits): string {
         fill: (at: number) => at + limit / 120,
       }),
     ],
-  });
+  }));
   return pictures + key;
 }

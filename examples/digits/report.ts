@@ -1,13 +1,16 @@
 /** The report: one HTML page that needs nothing beside itself. */
 import { gradientMeanChart, gradientVarianceChart, hiddenChart, lossChart, phiChart } from "./charts.ts";
 import { K } from "./contenders.ts";
-import { HIDDEN } from "./network.ts";
+import { DEPTH, WIDTH } from "./network.ts";
 import type { Run } from "./result.ts";
-import { htmlTable, LEGEND } from "./table.ts";
+import { htmlTable, LEGEND, takeaway } from "./table.ts";
 
 const STYLE = `
-:root { color-scheme: light; --ink: #1d2129; --soft: #5b6472; --rule: #dfe3e8; }
-body { margin: 0; background: #fff; color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
+:root { color-scheme: light dark; --ink: #1d2129; --soft: #5b6472; --rule: #dfe3e8; --paper: #fff; --grey: #c9ced6; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e8eb; --soft: #a3abb6; --rule: #343a43; --paper: #14171b; --grey: #4a515c; }
+}
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }
 main { max-width: 1040px; margin: 0 auto; padding: 48px 28px 80px; }
 h1 { font-size: 30px; line-height: 1.2; margin: 0 0 8px; letter-spacing: -0.01em; }
 h2 { font-size: 20px; margin: 56px 0 6px; letter-spacing: -0.005em; }
@@ -29,6 +32,15 @@ td:first-child, thead tr:last-child th:first-child { text-align: left; padding-l
 figure { margin: 14px 0 0; }
 [class$="-swatches-wrap"] { font-size: 13px; }
 svg { display: block; max-width: 100%; height: auto; }
+.narrow { display: none; }
+@media (max-width: 700px) {
+  main { padding: 28px 20px 56px; }
+  h1 { font-size: 25px; }
+  h2 { margin-top: 44px; }
+  dl { grid-template-columns: auto auto; }
+  .wide { display: none; }
+  .narrow { display: block; }
+}
 `;
 
 function escaped(text: string): string {
@@ -51,16 +63,18 @@ function section(title: string, text: string, chart: string): string {
 export function reportPage(run: Run, digits: string): string {
   const { settings, machine, results, testDigits } = run;
   const count = (value: number) => value.toLocaleString("en");
-  const accuracies = results.map(({ accuracy }) => accuracy);
+  const accuracies = results.flatMap(({ accuracy }) => accuracy ?? []);
   const typical = accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / accuracies.length;
   const deviation = (100 * Math.sqrt((typical * (1 - typical)) / testDigits)).toFixed(2);
-  const z = results.find(({ name }) => name === "adaNorm")?.norm?.findings.rows.z ?? new Float64Array();
+  const z = results.find(({ name }) => name === "adaNorm")?.norm?.last.z ?? new Float64Array();
   const beyond = z.reduce((sum, value) => sum + (value > 1 / K ? 1 : 0), 0);
 
   const body = [
     "<h1>Five norms on handwritten digits</h1>",
-    `<p class="lead">The same classifier, 784 pixels – ${HIDDEN} hidden – norm – ReLU – 10, trained six times by gradient
-    descent from the same weights on the same batches; only the norm differs.</p>`,
+    `<p class="lead">The same classifier of ${DEPTH} hidden layers, trained six times by gradient descent from the same weights on
+    the same batches; only the norm differs. Each layer after the first adds a dense product of ${WIDTH} rectified elements to
+    them, and the norm stands behind the sum.</p>`,
+    `<p><strong>${escaped(takeaway(results))}</strong></p>`,
     facts([
       ["training digits", count(settings.train)],
       ["processor", machine.cpu],
@@ -87,26 +101,26 @@ export function reportPage(run: Run, digits: string): string {
     ),
     section(
       "The hidden layer",
-      `All ${count(testDigits)} rows of ${HIDDEN} before the ReLU: z is the normalised row, and y is the result of the norm, after
+      `The last one, all ${count(testDigits)} rows of ${WIDTH}: z is the normalised row, and y is the result of the norm, after
       gain and bias or φ.`,
       hiddenChart(run),
     ),
     section(
       "adaNorm’s φ",
-      `φ(z) = C (1 − k z), over the values of z for the test digits. It is negative only if z is more than
+      `φ(z) = C (1 − k z), over the values of z in the last hidden layer. It is negative only if z is more than
       ${1 / K}: for ${count(beyond)} of ${count(z.length)} elements.`,
       phiChart(z),
     ),
     section(
       "Mean of the gradient",
-      `Each point is a row, and dz = dL/dz is its gradient from above. The paper proves that the mean of dL/dx is 0, or
-      mean(dz)/σ if the mean is detached: the black lines. It proves nothing about rmsNorm.`,
+      `Each point is a row of a hidden layer, and dz = dL/dz is its gradient from above. The paper proves that the mean of dL/dx is 0, or
+      mean(dz)/σ if the mean is detached: the thin lines. It proves nothing about rmsNorm.`,
       gradientMeanChart(run),
     ),
     section(
       "Variance of the gradient",
-      `All rows. The paper proves that the variance of dL/dx is at most var(dz)/σ², and exactly that if σ is detached: nothing
-      lies to the right of the black lines, and all of detachNorm lies on them. It proves nothing about rmsNorm.`,
+      `All rows of all hidden layers. The paper proves that the variance of dL/dx is at most var(dz)/σ², and exactly that if σ is detached: nothing
+      lies to the right of the thin lines, and all of detachNorm lies on them. It proves nothing about rmsNorm.`,
       gradientVarianceChart(run),
     ),
   ];

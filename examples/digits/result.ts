@@ -8,12 +8,19 @@ import type { Settings } from "./training.ts";
 /** One of the six networks. */
 export interface Result {
   name: "no norm" | NormName;
-  /** The training loss of each batch, in nats. */
+  /** The training loss of each batch, in nats. They end where the loss is no longer a number. */
   losses: Float64Array;
-  /** Share of the test digits that were recognised, 0 to 1. */
-  accuracy: number;
+  /** Share of the test digits that were recognised, 0 to 1. Missing if training failed. */
+  accuracy?: number;
   /** Missing where there is no norm. */
-  norm?: { choice: NormChoice; findings: Findings; times: Times };
+  norm?: {
+    choice: NormChoice;
+    /** Of each hidden layer. */
+    layers: Findings[];
+    /** In the last hidden layer: the normalised rows before gain, bias and phi, in double precision; and the norm's output. */
+    last: { z: Float64Array; y: Float32Array };
+    times: Times;
+  };
 }
 
 /** The whole run. */

@@ -1,9 +1,9 @@
-/** Numbers about arrays, and what they say of a norm: its output, its gradients and its errors. */
+/** Numbers about arrays, and what they say of a norm: its gradients and its errors. */
 import type { Norm } from "adanorm";
 import type { NormName } from "adanorm/reference";
 import * as reference from "adanorm/reference";
 import { EPS, K, type NormChoice, SCALE } from "./contenders.ts";
-import type { Pass } from "./network.ts";
+import type { LayerPass } from "./network.ts";
 
 /** Mean and variance (ddof 0) of some numbers. */
 export interface Moments {
@@ -46,13 +46,10 @@ export interface Errors {
   backward: number;
 }
 
-/** Everything found out about one norm on the test digits. */
+/** Everything found out about one norm, in one layer, on the test digits. */
 export interface Findings {
-  y: Moments;
   gradients: GradientRow[];
   errors: Errors;
-  /** The normalised rows before gain, bias and phi, in double precision; and the norm's output. */
-  rows: { z: Float64Array; y: Float32Array };
 }
 
 /**
@@ -85,13 +82,14 @@ function checkRow(dx: Float32Array, dz: Float64Array, rstd: number, theorem: Nor
  * or phi (held constant), follow it: dz = dL/dz = gain dL/dy, or phi(z) dL/dy. The oracle supplies sigma and z.
  *
  * @param pass the test digits after forward and backward, the loss of each row unweighted.
+ * @returns what is found, and the normalised rows before gain, bias and phi, in double precision.
  */
 export function examine(
   { name, theorem }: NormChoice,
   { size }: Norm,
-  { rows, x, y, dy, dx }: Pass,
+  { x, y, dy, dx }: LayerPass,
   parameters: { gain?: Float32Array; bias?: Float32Array },
-): Findings {
+): { findings: Findings; z: Float64Array } {
   const options = { size, eps: EPS, scale: SCALE, k: K, ...parameters };
   const exact = reference.forward(name, x, options);
   const exactGradients = reference.backward(name, dy, x, options);
@@ -100,7 +98,7 @@ export function examine(
   const errors = { forward: 0, backward: 0 };
   const gradients: GradientRow[] = [];
   const dz = new Float64Array(size);
-  for (let row = 0; row < rows; row++) {
+  for (let row = 0; row * size < x.length; row++) {
     const start = row * size;
     const rstd = exact.rstd[row] as number;
     let unit = 0;
@@ -120,5 +118,5 @@ export function examine(
     }
     gradients.push(checkRow(dx.subarray(start, start + size), dz, rstd, theorem));
   }
-  return { y: moments(y), gradients, errors, rows: { z: bare.y, y } };
+  return { findings: { gradients, errors }, z: bare.y };
 }

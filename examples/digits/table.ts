@@ -10,75 +10,119 @@ interface Column {
   cell(result: Result): string;
 }
 
+/** The widest line for a terminal. */
+const TERMINAL = 120;
+
 const small = (value: number) => value.toExponential(1).replace("e+0", "");
 
-function average(rows: GradientRow[], of: (row: GradientRow) => number): number {
-  return rows.reduce((sum, row) => sum + of(row), 0) / rows.length;
+function mean<T>(values: readonly T[], of: (value: T) => number): number {
+  return values.reduce((sum, value) => sum + of(value), 0) / values.length;
 }
 
-function finding(group: string, title: string, show: (findings: Findings) => string): Column {
-  return { group, title, cell: ({ norm }) => (norm ? show(norm.findings) : "-") };
+/**
+ * A size in dL/dx against the size that it would have if backward subtracted nothing: means over the rows of a layer, then over
+ * the layers, because gradients differ in size from layer to layer.
+ */
+function share(layers: readonly Findings[], found: (row: GradientRow) => number, kept: (row: GradientRow) => number) {
+  return mean(layers, ({ gradients }) => mean(gradients, found) / mean(gradients, kept));
+}
+
+function finding(group: string, title: string, show: (layers: readonly Findings[]) => string): Column {
+  return { group, title, cell: ({ norm }) => (norm ? show(norm.layers) : "-") };
+}
+
+function claim(group: string, title: string, show: (norm: NonNullable<Result["norm"]>) => string): Column {
+  return { group, title, cell: ({ norm }) => (norm?.choice.theorem ? show(norm) : "-") };
 }
 
 function timing(group: string, title: string, show: (times: Times) => string): Column {
   return { group, title, cell: ({ norm }) => (norm ? show(norm.times) : "-") };
 }
 
+/** The training loss over the last tenth of the batches. */
+function lastLoss({ losses }: Result): number {
+  return mean([...losses.subarray(Math.floor(0.9 * losses.length))], (loss) => loss);
+}
+
+const fraction = (value: number) => (value < 1e-3 ? small(value) : value.toFixed(3));
+
 const COLUMNS: readonly Column[] = [
   { group: "", title: "norm", cell: ({ name }) => name },
-  { group: "test", title: "accuracy", cell: ({ accuracy }) => `${(100 * accuracy).toFixed(2)} %` },
-  finding("hidden y", "mean", ({ y }) => (Math.abs(y.mean) < 1e-6 ? small(y.mean) : y.mean.toFixed(4))),
-  finding("hidden y", "variance", ({ y }) => y.variance.toFixed(4)),
-  finding("|mean of dL/dx|", "measured", ({ gradients }) => small(average(gradients, (row) => Math.abs(row.mean)))),
   {
-    group: "|mean of dL/dx|",
-    title: "theorem",
-    cell: ({ norm }) => {
-      if (!norm?.choice.theorem) return "-";
-      if (norm.choice.theorem.mean === "zero") return "0";
-      return `= ${small(average(norm.findings.gradients, (row) => Math.abs(row.keptMean)))}`;
-    },
+    group: "test",
+    title: "accuracy",
+    cell: ({ accuracy }) => (accuracy === undefined ? "diverged" : `${(100 * accuracy).toFixed(2)} %`),
   },
-  finding("variance of dL/dx", "measured", ({ gradients }) =>
-    average(gradients, (row) => row.variance).toExponential(3),
+  { group: "last", title: "loss", cell: (result) => lastLoss(result).toFixed(3) },
+  finding("dL/dx: mean", "found", (layers) =>
+    fraction(
+      share(
+        layers,
+        (row) => Math.abs(row.mean),
+        (row) => Math.abs(row.keptMean),
+      ),
+    ),
   ),
-  {
-    group: "variance of dL/dx",
-    title: "theorem",
-    cell: ({ norm }) => {
-      if (!norm?.choice.theorem) return "-";
-      const kept = average(norm.findings.gradients, (row) => row.keptVariance).toExponential(3);
-      return `${norm.choice.theorem.variance === "kept" ? "=" : "<="} ${kept}`;
-    },
-  },
-  {
-    group: "theorem",
-    title: "holds in",
-    cell: ({ norm }) => {
-      if (!norm?.choice.theorem) return "-";
-      const { gradients } = norm.findings;
-      const holding = gradients.filter(({ holds }) => holds).length;
-      return holding === gradients.length ? "all rows" : `${holding} of ${gradients.length}`;
-    },
-  },
-  finding("largest error", "y", ({ errors }) => small(errors.forward)),
-  finding("largest error", "dL/dx", ({ errors }) => small(errors.backward)),
+  claim("dL/dx: mean", "theorem", ({ choice }) => (choice.theorem?.mean === "zero" ? "0" : "1")),
+  finding("dL/dx: variance", "found", (layers) =>
+    share(
+      layers,
+      (row) => row.variance,
+      (row) => row.keptVariance,
+    ).toFixed(3),
+  ),
+  claim("dL/dx: variance", "theorem", ({ choice }) => (choice.theorem?.variance === "kept" ? "1" : "<= 1")),
+  claim("theorem", "holds in", ({ layers }) => {
+    const gradients = layers.flatMap((layer) => layer.gradients);
+    const holding = gradients.filter(({ holds }) => holds).length;
+    return holding === gradients.length ? "all rows" : `${holding} of ${gradients.length}`;
+  }),
+  finding("largest error", "y", (layers) => small(Math.max(...layers.map(({ errors }) => errors.forward)))),
+  finding("largest error", "dL/dx", (layers) => small(Math.max(...layers.map(({ errors }) => errors.backward)))),
   timing("forward", "ms", ({ forward }) => forward.toFixed(2)),
-  timing("forward", "plain JS", (times) => `${(times.plainForward / times.forward).toFixed(1)} x`),
+  timing("forward", "loops", (times) => `${(times.plainForward / times.forward).toFixed(1)}x`),
   timing("backward", "ms", ({ backward }) => backward.toFixed(2)),
-  timing("backward", "plain JS", (times) => `${(times.plainBackward / times.backward).toFixed(1)} x`),
+  timing("backward", "loops", (times) => `${(times.plainBackward / times.backward).toFixed(1)}x`),
 ];
 
 /** What the columns mean, for below the table. */
 export const LEGEND: readonly string[] = [
-  "hidden y: the norm's output, all its elements over the test digits.",
-  "dL/dx: the gradient of one digit's loss at the norm's input, one row for each digit. Mean and variance are those of a" +
-    " row, averaged over the rows; the mean is without its sign.",
-  "theorem: what the paper proves about them, from dz = dL/dz (z is the normalised row, before gain, bias or phi) and the" +
-    " row's sigma: the mean is 0 or mean(dz)/sigma; the variance is at most, or exactly, var(dz)/sigma^2. Every row is checked.",
+  "loss: in training, over the last tenth of the batches.",
+  "dL/dx: the gradient of one digit's loss at the norm's input, one row for each digit and hidden layer. Its mean (without sign)" +
+    " and its variance are in units of mean(dz)/sigma and var(dz)/sigma^2, what they would be if backward subtracted nothing;" +
+    " dz = dL/dz, z is the normalised row, before gain, bias or phi.",
+  "theorem: what the paper proves about them. Every row is checked.",
   "largest error: against the double-precision reference; y in units of max(1, |y|), dL/dx in units of its row's max|dz|/sigma.",
-  "ms: median for all test digits, resident in linear memory. plain JS: how many times as long plain loops take.",
+  "ms: median for all test digits in one layer, resident in linear memory. loops: how many times as long plain loops take.",
 ];
+
+/** A text in lines that fit a terminal; all but the first are indented. */
+export function wrapped(text: string): string {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1) as string;
+    if (line !== "" && line.length + 1 + word.length > TERMINAL) lines.push(`  ${word}`);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines.join("\n");
+}
+
+/** What the run shows, in one line of a terminal. */
+export function takeaway(results: readonly Result[]): string {
+  const accuracyOf = (result: Result | undefined) =>
+    result?.accuracy === undefined ? "none" : `${(100 * result.accuracy).toFixed(1)} %`;
+  const [none, ...others] = results;
+  const best = [...others].sort((a, b) => (b.accuracy ?? 0) - (a.accuracy ?? 0))[0];
+  const speeds = results.flatMap(({ norm }) =>
+    norm ? [norm.times.plainForward / norm.times.forward, norm.times.plainBackward / norm.times.backward] : [],
+  );
+  const rows = results.flatMap(({ norm }) => (norm?.choice.theorem ? norm.layers : [])).flatMap((one) => one.gradients);
+  const holding = rows.filter(({ holds }) => holds).length;
+  const count = (value: number) => value.toLocaleString("en");
+  const theorem = `theorem in ${holding === rows.length ? "all" : `${count(holding)} of`} ${count(rows.length)} rows`;
+  const speed = `${Math.min(...speeds).toFixed(1)} to ${Math.max(...speeds).toFixed(1)}x as fast as plain loops`;
+  return `${accuracyOf(none)} right without a norm, ${accuracyOf(best)} with ${best?.name}; ${theorem}; ${speed}.`;
+}
 
 /** Neighbouring columns of one group: where they start and how many they are. */
 function groups(): { group: string; start: number; span: number }[] {

@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Kernels, Matrix, Norm } from "adanorm";
 import type { NormChoice } from "./contenders.ts";
-import type { Network, Pass } from "./network.ts";
+import type { HiddenLayer, LayerPass } from "./network.ts";
 import type { PlainAnswer, PlainRequest } from "./plain-process.ts";
 import { median } from "./statistics.ts";
 
@@ -52,9 +52,9 @@ function milliseconds(work: () => void): number {
 }
 
 /** One forward and one backward on matrices that stay in linear memory: nothing is copied in or out. */
-function resident(norm: Norm, { gain, bias }: Network, x: Matrix, y: Matrix, dy: Matrix, dx: Matrix) {
-  const parameters = gain && bias ? { gain, bias } : {};
-  const sums = gain && bias ? { dGain: new Float32Array(norm.size), dBias: new Float32Array(norm.size) } : {};
+function resident(norm: Norm, { affine }: HiddenLayer, x: Matrix, y: Matrix, dy: Matrix, dx: Matrix) {
+  const parameters = affine ?? {};
+  const sums = affine ? { dGain: new Float32Array(norm.size), dBias: new Float32Array(norm.size) } : {};
   let stats = norm.forward(x, { ...parameters, out: y });
   return (): { forward: number; backward: number } => ({
     forward: milliseconds(() => {
@@ -64,21 +64,21 @@ function resident(norm: Norm, { gain, bias }: Network, x: Matrix, y: Matrix, dy:
   });
 }
 
-/** Forward and backward of a norm over the rows of `pass`, on the kernels and in plain JavaScript. */
+/** Forward and backward of a norm over the rows of one layer, on the kernels and in plain JavaScript. */
 export async function time(
   { name, affine }: NormChoice,
   kernels: Kernels,
   norm: Norm,
-  network: Network,
-  pass: Pass,
+  layer: HiddenLayer,
+  { x, dy }: LayerPass,
   plain: PlainLoops,
 ): Promise<Times> {
   const { size } = norm;
-  const { rows, x, dy } = pass;
+  const rows = x.length / size;
   const [y, dx] = [new Float32Array(x.length), new Float32Array(x.length)];
   const [mean, rstd] = [new Float64Array(rows), new Float64Array(rows)];
-  const gain = network.gain ?? new Float32Array(size);
-  const bias = network.bias ?? new Float32Array(size);
+  const gain = layer.affine?.gain ?? new Float32Array(size);
+  const bias = layer.affine?.bias ?? new Float32Array(size);
   const sums = { dGain: new Float32Array(size), dBias: new Float32Array(size) };
   await plain.ask({ choice: { name, affine }, batch: { size, x, y, dy, dx, mean, rstd, gain, bias, ...sums } });
 
@@ -88,7 +88,7 @@ export async function time(
     kernels.matrix(dy, size),
     kernels.matrix(rows, size),
   ] as const;
-  const round = resident(norm, network, ...matrices);
+  const round = resident(norm, layer, ...matrices);
   const samples: Record<keyof Times, number[]> = { forward: [], backward: [], plainForward: [], plainBackward: [] };
   for (let i = -WARMUPS; i < ROUNDS; i++) {
     const ours = round();

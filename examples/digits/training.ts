@@ -24,8 +24,7 @@ export function stepsOf({ train, epochs, batch }: Settings): number {
  * last batches than on the norm.
  *
  * @param onStep called after each step.
- * @returns the loss of each batch, before its step.
- * @throws Error when the loss is no longer a number.
+ * @returns the loss of each batch, before its step. They end where the loss is no longer a number.
  */
 export function trainNetwork(network: Network, digits: Digits, settings: Settings, onStep: () => void): Float64Array {
   const { train, epochs, batch, learningRate, seed } = settings;
@@ -40,7 +39,7 @@ export function trainNetwork(network: Network, digits: Digits, settings: Setting
     for (let start = 0; start + batch <= train; start += batch) {
       const rate = learningRate * (1 - step / losses.length);
       const loss = network.step(digits, order.subarray(start, start + batch), pass, rate);
-      if (!Number.isFinite(loss)) throw new Error(`training diverged: the loss is ${loss} at step ${step}`);
+      if (!Number.isFinite(loss)) return losses.slice(0, step);
       losses[step++] = loss;
       onStep();
     }

@@ -1,7 +1,7 @@
 /** The charts, drawn by Observable Plot on a document without a browser. Each is an SVG file. */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import { CONTENDERS, type NormName } from "./contenders.ts";
+import { CONTENDERS, competing, type NormName } from "./contenders.ts";
 import type { TaskName } from "./plans.ts";
 import type { Point, Result, SiteGradients } from "./result.ts";
 import { METRICS } from "./summary.ts";
@@ -86,7 +86,9 @@ export function curveChart(task: TaskName, norms: readonly NormName[], results: 
     ]);
   });
   const losses = lines.map(({ loss }) => loss).sort((a, b) => a - b);
-  const [least, most] = [(losses[0] ?? 0.1) / 1.04, (losses.at(-1) ?? 1) * 1.02];
+  // A norm with which training diverges must not flatten the curves of the others: it leaves the chart at the top.
+  const first = Math.max(...lines.filter(({ step }) => step === lines[0]?.step).map(({ loss }) => loss));
+  const [least, most] = [(losses[0] ?? 0.1) / 1.04, Math.min(losses.at(-1) ?? 1, 2 * first) * 1.02];
   const { title } = METRICS[task];
   return draw(`loss-${task}`, `${title}: training and validation loss, by norm`, {
     height: 330,
@@ -98,6 +100,7 @@ export function curveChart(task: TaskName, norms: readonly NormName[], results: 
       type: "log",
       label: null,
       domain: [least, most],
+      clamp: true,
       // Some of Plot's own ticks would be outside the domain, off the chart.
       ticks: ticksBetween(least, most),
       tickFormat: "~g",
@@ -233,6 +236,6 @@ export function drawings(
   norms: readonly NormName[],
   results: readonly Result[],
 ): Drawing[] {
-  const curves = tasks.map((task) => curveChart(task, norms, results));
+  const curves = tasks.map((task) => curveChart(task, competing(task, norms), results));
   return tested(norms).length > 0 ? [...curves, meanChart(norms, results), varianceChart(norms, results)] : curves;
 }

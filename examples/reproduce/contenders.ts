@@ -1,5 +1,7 @@
 /** What is compared, by name, and what the paper says of it. */
 
+import type { TaskName } from "./plans.ts";
+
 /** adaNorm's C and k in phi(z) = C (1 - k z), and what is added to the variance. */
 export const SCALE = 1;
 export const K = 1 / 10;
@@ -14,6 +16,7 @@ export const NORMS = [
   "detachStd",
   "detachNorm",
   "adaNorm",
+  "adaNorm2",
 ] as const;
 
 export type NormName = (typeof NORMS)[number];
@@ -31,6 +34,10 @@ export interface Contender {
   title: string;
   /** Has it a gain and a bias to be trained? */
   affine: boolean;
+  /** C, if it is an AdaNorm. */
+  scale?: number;
+  /** The only task in which it competes. */
+  only?: TaskName;
   /** Missing where there is no norm. */
   theorem?: Theorem;
   colour: string;
@@ -71,7 +78,22 @@ export const CONTENDERS: Record<NormName, Contender> = {
   adaNorm: {
     title: "AdaNorm",
     affine: false,
+    scale: SCALE,
     theorem: { mean: "zero", variance: "bounded" },
     colour: "#d99a00",
   },
+  // The C of the authors' program for translation.
+  adaNorm2: {
+    title: "AdaNorm, C = 2",
+    affine: false,
+    scale: 2,
+    only: "atis",
+    theorem: { mean: "zero", variance: "bounded" },
+    colour: "#7a4a12",
+  },
 };
+
+/** The norms that compete in a task. */
+export function competing(task: TaskName, norms: readonly NormName[]): NormName[] {
+  return norms.filter((norm) => (CONTENDERS[norm].only ?? task) === task);
+}

@@ -1,6 +1,6 @@
 /** Mean and variance of real gradients at every norm of a trained model, beside what the theorem says of them. */
 import * as tf from "@tensorflow/tfjs-core";
-import { CONTENDERS, EPS, K, type NormName, SCALE, type Theorem } from "./contenders.ts";
+import { CONTENDERS, EPS, K, type NormName, type Theorem } from "./contenders.ts";
 import type { Parameters } from "./parameters.ts";
 import type { GradientRow, SiteGradients } from "./result.ts";
 
@@ -36,8 +36,8 @@ interface Observed {
 
 /** dz / dy, from the norm's result back to where the bare normalisation ends: the gain, or phi, which is held constant. */
 function factor(norm: NormName, z: number, gain: number | undefined): number {
-  if (norm === "adaNorm") return SCALE * (1 - K * z);
-  return gain ?? 1;
+  const { scale } = CONTENDERS[norm];
+  return scale === undefined ? (gain ?? 1) : scale * (1 - K * z);
 }
 
 function obeys(row: GradientRow, theorem: Theorem, unit: number): boolean {
@@ -105,7 +105,9 @@ export function observeGradients(parameters: Parameters, loss: () => tf.Scalar):
   }
 
   // Zeros, added to what goes into each norm and to what comes out: their gradients are those of these places.
-  const gradients = tf.tidy(() => {
+  let gradients: Float32Array[] = [];
+  // Nothing is returned from here: TensorFlow.js would look for tensors in every element of an array.
+  tf.tidy(() => {
     const zeros = seen.flatMap(({ shape }) => [tf.zeros(shape), tf.zeros(shape)]);
     const found = tf.grads((...added) => {
       let next = 0;
@@ -116,7 +118,7 @@ export function observeGradients(parameters: Parameters, loss: () => tf.Scalar):
       };
       return loss();
     })(zeros);
-    return found.map((gradient) => gradient.dataSync() as Float32Array);
+    gradients = found.map((gradient) => gradient.dataSync() as Float32Array);
   });
   parameters.observer = undefined;
 

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { replacePart } from "../../scripts/markdown.ts";
 import { type Drawing, drawings } from "./charts.ts";
-import { CONTENDERS } from "./contenders.ts";
+import { CONTENDERS, competing } from "./contenders.ts";
 import { thisMachine } from "./machine.ts";
 import { HELP, type Options, parse } from "./options.ts";
 import { costOf, PRESETS } from "./plans.ts";
 import { Pool } from "./pool.ts";
 import { Progress } from "./progress.ts";
-import { markdown, type Report, text } from "./report.ts";
+import { kindTable, markdown, type Report, text } from "./report.ts";
 import type { Result, Settings } from "./result.ts";
 import { Store } from "./store.ts";
 import { METRICS, summarize } from "./summary.ts";
@@ -27,7 +27,9 @@ const INTERRUPTED = 130;
 function allRuns({ scale, tasks, norms, seeds }: Options): Settings[] {
   const numbers = Array.from({ length: seeds }, (_, i) => i + 1);
   return numbers.flatMap((seed) =>
-    tasks.flatMap((task) => norms.map((norm) => ({ task, norm, seed, plan: PRESETS[scale].plans[task] }))),
+    tasks.flatMap((task) =>
+      competing(task, norms).map((norm) => ({ task, norm, seed, plan: PRESETS[scale].plans[task] })),
+    ),
   );
 }
 
@@ -105,14 +107,15 @@ function writeOutput(report: Report, results: readonly Result[], out: string): s
   return folder;
 }
 
-/** Each scale has a part of the page, and a folder of charts. */
+/** Each scale has a part of the page, and a folder of charts. The table of all kinds is that of the full training. */
 function writeDocs(report: Report, results: readonly Result[]): void {
   const { scale } = report;
   const charts = drawings(report.tasks, report.norms, results);
   writeCharts(join(DOCS, "reproduction", scale), charts);
   const page = join(DOCS, "reproduction.md");
   const part = markdown(report, links(charts, `reproduction/${scale}/`), "###");
-  writeFileSync(page, replacePart(readFileSync(page, "utf8"), scale, part));
+  const written = replacePart(readFileSync(page, "utf8"), scale, part);
+  writeFileSync(page, scale === "full" ? replacePart(written, "kinds", kindTable(report)) : written);
   console.log(`written: ${page}`);
 }
 

@@ -1,7 +1,7 @@
 /** The contenders, made of the package's ops: the operation of each norm over the last `axes` axes of x. */
 import type * as tf from "@tensorflow/tfjs-core";
 import { adaNorm, detachNorm, layerNorm, layerNormSimple, ready } from "adanorm/tfjs";
-import { EPS, K, type NormName, SCALE } from "./contenders.ts";
+import { CONTENDERS, EPS, K, type NormName } from "./contenders.ts";
 
 type Apply = (x: tf.Tensor, axes: number, gain?: tf.Tensor, bias?: tf.Tensor) => tf.Tensor;
 
@@ -10,6 +10,11 @@ const eps = EPS;
 /** Until this promise is fulfilled, TensorFlow.js's operators do the work. */
 export { ready };
 
+const adaptive = (norm: NormName): Apply => {
+  const { scale } = CONTENDERS[norm];
+  return (x, axes) => adaNorm(x, { axes, eps, k: K, ...(scale !== undefined && { scale }) });
+};
+
 export const APPLY: Record<NormName, Apply | undefined> = {
   none: undefined,
   layerNorm: (x, axes, gain, bias) => layerNorm(x, { axes, eps, ...(gain && { gain }), ...(bias && { bias }) }),
@@ -17,5 +22,6 @@ export const APPLY: Record<NormName, Apply | undefined> = {
   detachMean: (x, axes) => layerNormSimple(x, { axes, eps, detachMean: true }),
   detachStd: (x, axes) => layerNormSimple(x, { axes, eps, detachStd: true }),
   detachNorm: (x, axes) => detachNorm(x, { axes, eps }),
-  adaNorm: (x, axes) => adaNorm(x, { axes, eps, scale: SCALE, k: K }),
+  adaNorm: adaptive("adaNorm"),
+  adaNorm2: adaptive("adaNorm2"),
 };

@@ -14,8 +14,8 @@ export const HELP = `Trains the paper's comparison of norms again, with adanorm 
 
   npm run reproduce -- [options]
 
-  --smoke          a few steps of everything, in less than a minute: shows that it works
-                   (without --smoke and --full: in less than ten minutes)
+  --smoke          a few steps of everything, in less than two minutes: shows that it works
+                   (without --smoke and --full: in less than twenty minutes)
   --full           as long as it takes to come near the paper's accuracy on MNIST
   --task NAME      only this task; may be repeated: ${TASKS.join(", ")}
   --norm NAME      only this norm; may be repeated: ${NORMS.join(", ")}

@@ -10,12 +10,18 @@ export interface Settings {
   plan: Plan;
 }
 
-/** Over some examples. */
+/** Over some examples: the loss, and the figures of the task. */
 export interface Score {
   /** Cross entropy, in nats. */
   loss: number;
   /** Share of the examples whose likeliest class is right. */
-  accuracy: number;
+  accuracy?: number;
+  /** Parsing: shares of the words whose head is right, and whose head and relation are right. */
+  unlabelled?: number;
+  labelled?: number;
+  /** Translation: BLEU, from 0 to 100, of what beam search finds and of the likeliest subword at each place. */
+  bleu?: number;
+  greedyBleu?: number;
 }
 
 export interface Point {

@@ -4,7 +4,9 @@ import { startEngine } from "./engine.ts";
 import { ready } from "./norms.ts";
 import type { TaskName } from "./plans.ts";
 import type { Result, Settings } from "./result.ts";
+import { openAtis } from "./tasks/atis.ts";
 import { openBrown } from "./tasks/brown.ts";
+import { openEwt } from "./tasks/ewt.ts";
 import { openMnist } from "./tasks/mnist.ts";
 import { openMobyDick } from "./tasks/moby-dick.ts";
 import type { Open } from "./tasks/task.ts";
@@ -12,7 +14,13 @@ import { train } from "./training.ts";
 
 export type Message = { steps: number } | { result: Result } | { error: string };
 
-const OPEN: Record<TaskName, Open> = { mnist: openMnist, "moby-dick": openMobyDick, brown: openBrown };
+const OPEN: Record<TaskName, Open> = {
+  mnist: openMnist,
+  "moby-dick": openMobyDick,
+  brown: openBrown,
+  ewt: openEwt,
+  atis: openAtis,
+};
 
 const REPORT_EVERY = 250;
 

@@ -2,20 +2,29 @@
  * From runs to figures: means and spreads over the seeds, paired differences, and how the gradients compare with the
  * theorem.
  */
-import type { NormName } from "./contenders.ts";
-import { CLAIMS, type Claim, PAPER, type PaperTask } from "./paper.ts";
+import { competing, type NormName } from "./contenders.ts";
+import { CLAIMS, type Claim, type PaperTask } from "./paper.ts";
 import type { TaskName } from "./plans.ts";
-import type { Result } from "./result.ts";
+import type { Result, Score } from "./result.ts";
 
-interface Metric {
-  title: string;
+/** A figure of a run, in its unit. */
+interface Figure {
   unit: string;
-  /** The task of the paper whose figures are shown beside it. */
-  paper?: PaperTask;
   digits: number;
-  higherIsBetter: boolean;
-  of(score: { loss: number; accuracy: number }): number;
+  of(score: Score): number;
 }
+
+interface Metric extends Figure {
+  title: string;
+  /** The task of the paper that is nearest. */
+  paper: PaperTask;
+  higherIsBetter: boolean;
+  /** Another figure of the same runs. No claim is judged by it. */
+  beside?: Figure;
+}
+
+/** A share in percent; a figure that a task does not have is no number. */
+const percent = (share = Number.NaN) => 100 * share;
 
 export const METRICS: Record<TaskName, Metric> = {
   mnist: {
@@ -24,11 +33,12 @@ export const METRICS: Record<TaskName, Metric> = {
     paper: "MNIST",
     digits: 2,
     higherIsBetter: true,
-    of: ({ accuracy }) => 100 * accuracy,
+    of: ({ accuracy }) => percent(accuracy),
   },
   "moby-dick": {
     title: "Moby Dick",
     unit: "bits a character",
+    paper: "Enwik-8",
     digits: 3,
     higherIsBetter: false,
     of: ({ loss }) => loss / Math.LN2,
@@ -39,7 +49,25 @@ export const METRICS: Record<TaskName, Metric> = {
     paper: "RT",
     digits: 2,
     higherIsBetter: true,
-    of: ({ accuracy }) => 100 * accuracy,
+    of: ({ accuracy }) => percent(accuracy),
+  },
+  ewt: {
+    title: "EWT",
+    unit: "unlabelled attachment %",
+    paper: "PTB",
+    digits: 2,
+    higherIsBetter: true,
+    of: ({ unlabelled }) => percent(unlabelled),
+    beside: { unit: "labelled attachment %", digits: 2, of: ({ labelled }) => percent(labelled) },
+  },
+  atis: {
+    title: "ATIS",
+    unit: "BLEU, beam search",
+    paper: "En-Vi",
+    digits: 2,
+    higherIsBetter: true,
+    of: ({ bleu = Number.NaN }) => bleu,
+    beside: { unit: "BLEU, greedy", digits: 2, of: ({ greedyBleu = Number.NaN }) => greedyBleu },
   },
 };
 
@@ -63,22 +91,22 @@ export interface Cell {
   norm: NormName;
   /** Missing if every run ended with a loss of NaN. */
   metric?: Spread;
+  /** The other figure, if the task has one. */
+  beside?: Spread;
   /** Runs whose loss became NaN. */
   diverged: number;
-  paper?: number;
 }
 
 function cellOf(task: TaskName, norm: NormName, results: readonly Result[]): Cell {
-  const { of, paper } = METRICS[task];
+  const { of, beside } = METRICS[task];
   const runs = results.filter(({ settings }) => settings.task === task && settings.norm === norm);
-  const values = runs.flatMap(({ score }) => (score ? [of(score)] : []));
-  const published = paper && PAPER[paper][norm];
+  const scores = runs.flatMap(({ score }) => score ?? []);
   return {
     task,
     norm,
-    diverged: runs.length - values.length,
-    ...(values.length > 0 && { metric: spreadOf(values) }),
-    ...(published !== undefined && { paper: published }),
+    diverged: runs.length - scores.length,
+    ...(scores.length > 0 && { metric: spreadOf(scores.map(of)) }),
+    ...(scores.length > 0 && beside && { beside: spreadOf(scores.map(beside.of)) }),
   };
 }
 
@@ -91,15 +119,25 @@ export type Verdict = "yes" | "reversed" | "undecided";
 export interface Comparison {
   claim: Claim;
   task: TaskName;
-  /** How much better the norm is that the paper calls better, seed by seed, in the unit of the task. */
-  difference: Spread;
-  /** Seeds in which it is better. */
+  /**
+   * How much better the norm is that the paper calls better, seed by seed, in the unit of the task. Missing if in every seed
+   * the loss of one of the two became NaN.
+   */
+  difference?: Spread;
+  /** Seeds, and those in which it is better: a run whose loss is a number is better than one whose loss is none. */
+  seeds: number;
   inFavour: number;
+  /** Runs whose loss became NaN. */
+  diverged: { better: number; worse: number };
   verdict: Verdict;
 }
 
-function verdictOf({ mean, deviation, count }: Spread): Verdict {
-  if (deviation === undefined) return "undecided";
+function verdictOf({ difference, seeds, diverged }: Omit<Comparison, "verdict">): Verdict {
+  if (seeds > 1 && diverged.better + diverged.worse === seeds && diverged.better * diverged.worse === 0) {
+    return diverged.worse === seeds ? "yes" : "reversed";
+  }
+  if (difference?.deviation === undefined) return "undecided";
+  const { mean, deviation, count } = difference;
   const quantile = STUDENT[Math.min(count - 2, STUDENT.length - 1)] as number;
   if (Math.abs(mean) <= (quantile * deviation) / Math.sqrt(count)) return "undecided";
   return mean > 0 ? "yes" : "reversed";
@@ -107,21 +145,36 @@ function verdictOf({ mean, deviation, count }: Spread): Verdict {
 
 function compare(claim: Claim, task: TaskName, results: readonly Result[]): Comparison | undefined {
   const { of, higherIsBetter } = METRICS[task];
+  /** The figure of each seed; undefined if there is none. */
   const bySeed = (norm: NormName) =>
     new Map(
       results
         .filter(({ settings }) => settings.task === task && settings.norm === norm)
-        .flatMap(({ settings, score }) => (score ? [[settings.seed, of(score)]] : [])),
+        .map(({ settings, score }) => [settings.seed, score && of(score)]),
     );
   const worse = bySeed(claim.worse);
-  const differences = [...bySeed(claim.better)].flatMap(([seed, value]) => {
-    const other = worse.get(seed);
-    return other === undefined ? [] : [higherIsBetter ? value - other : other - value];
+  const pairs = [...bySeed(claim.better)].flatMap(([seed, value]) =>
+    worse.has(seed) ? [{ better: value, worse: worse.get(seed) }] : [],
+  );
+  if (pairs.length === 0) return undefined;
+  const differences = pairs.flatMap((pair) => {
+    if (pair.better === undefined || pair.worse === undefined) return [];
+    return [higherIsBetter ? pair.better - pair.worse : pair.worse - pair.better];
   });
-  if (differences.length === 0) return undefined;
-  const difference = spreadOf(differences);
-  const inFavour = differences.filter((value) => value > 0).length;
-  return { claim, task, difference, inFavour, verdict: verdictOf(difference) };
+  const diverged = {
+    better: pairs.filter((pair) => pair.better === undefined).length,
+    worse: pairs.filter((pair) => pair.worse === undefined).length,
+  };
+  const onlyWorse = pairs.filter((pair) => pair.worse === undefined && pair.better !== undefined).length;
+  const found = {
+    claim,
+    task,
+    ...(differences.length > 0 && { difference: spreadOf(differences) }),
+    seeds: pairs.length,
+    inFavour: differences.filter((value) => value > 0).length + onlyWorse,
+    diverged,
+  };
+  return { ...found, verdict: verdictOf(found) };
 }
 
 /** Real gradients of one norm, over all tasks, seeds and places, each row counting the same. */
@@ -159,7 +212,7 @@ export interface Summary {
 
 export function summarize(tasks: readonly TaskName[], norms: readonly NormName[], results: readonly Result[]): Summary {
   return {
-    cells: tasks.flatMap((task) => norms.map((norm) => cellOf(task, norm, results))),
+    cells: tasks.flatMap((task) => competing(task, norms).map((norm) => cellOf(task, norm, results))),
     comparisons: CLAIMS.flatMap((claim) => tasks.flatMap((task) => compare(claim, task, results) ?? [])),
     gradients: norms.flatMap((norm) => gradientsOf(norm, results) ?? []),
   };

@@ -4,8 +4,9 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Parameters } from "../parameters.ts";
+import { classification, type Split } from "./classification.ts";
 import { readSentences, type Sentences } from "./sentences.ts";
-import type { Open, Split } from "./task.ts";
+import type { Open } from "./task.ts";
 
 /** The mask that keeps attention from the places after the end of a sentence. */
 const FAR = -1e9;
@@ -57,9 +58,10 @@ function encoderLayer(parameters: Parameters, width: number, length: number) {
   };
 }
 
-export const openBrown: Open = ({ width, layers, context }) => {
+export const openBrown: Open = (plan) => {
+  const { width, layers, context } = plan;
   const { training, heldOut, vocabulary } = readSentences(context);
-  return {
+  return classification(plan, {
     classes: 2,
     training: split(training),
     heldOut: split(heldOut),
@@ -78,5 +80,5 @@ export const openBrown: Open = ({ width, layers, context }) => {
         return output(tf.div(tf.sum(kept, 1), tf.sum(there, 1, true)));
       };
     },
-  };
+  });
 };

@@ -1,7 +1,8 @@
 /** Handwritten digits, and the paper's 3-layer CNN: two convolutions, each normalised over a whole image, and one dense layer. */
 import * as tf from "@tensorflow/tfjs-core";
 import { CLASSES, type Digits, PIXELS, readMnist, SIDE } from "../../digits/mnist.ts";
-import type { Open, Split } from "./task.ts";
+import { classification, type Split } from "./classification.ts";
+import type { Open } from "./task.ts";
 
 const KERNEL = 5;
 
@@ -30,9 +31,10 @@ function split({ count, pixels, labels }: Digits, shift = 0): Split {
   };
 }
 
-export const openMnist: Open = ({ width, shift }) => {
+export const openMnist: Open = (plan) => {
+  const { width, shift } = plan;
   const { train, test } = readMnist();
-  return {
+  return classification(plan, {
     classes: CLASSES,
     training: split(train, shift),
     heldOut: split(test),
@@ -58,5 +60,5 @@ export const openMnist: Open = ({ width, shift }) => {
         return output(tf.reshape(hidden, [-1, features]));
       };
     },
-  };
+  });
 };

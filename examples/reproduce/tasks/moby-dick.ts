@@ -6,7 +6,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
-import type { Open, Split } from "./task.ts";
+import { classification, type Split } from "./classification.ts";
+import type { Open } from "./task.ts";
 
 const EMBEDDING = 16;
 
@@ -36,13 +37,14 @@ function split(text: Int32Array, context: number): Split {
   };
 }
 
-export const openMobyDick: Open = ({ width, layers, context }) => {
+export const openMobyDick: Open = (plan) => {
+  const { width, layers, context } = plan;
   const book = readBook();
   const symbols = [...new Set(book)].sort();
   const codes = new Map(symbols.map((symbol, code) => [symbol, code]));
   const text = Int32Array.from(book, (symbol) => codes.get(symbol) as number);
   const border = Math.floor(text.length * (1 - HELD_OUT));
-  return {
+  return classification(plan, {
     classes: symbols.length,
     training: split(text.subarray(0, border), context),
     heldOut: split(text.subarray(border), context),
@@ -63,5 +65,5 @@ export const openMobyDick: Open = ({ width, layers, context }) => {
         return output(hidden);
       };
     },
-  };
+  });
 };

@@ -3,26 +3,32 @@ import type * as tf from "@tensorflow/tfjs-core";
 import type { Random } from "../../digits/random.ts";
 import type { Parameters } from "../parameters.ts";
 import type { Plan } from "../plans.ts";
+import type { Score } from "../result.ts";
 
-/** Some examples as tensors: the input of the model, and the right class for each row of its output. */
-export interface Batch {
-  inputs: tf.Tensor;
-  labels: tf.Tensor1D;
-}
-
-export interface Split {
-  count: number;
-  /** @param chance only in training: decides how examples are varied, if the task varies them. */
-  take(examples: Uint32Array, chance?: Random): Batch;
+export interface Model {
+  /**
+   * The mean loss over some of the training examples.
+   *
+   * @param chance only in training: decides how the examples are varied, and what dropout leaves out.
+   */
+  loss(examples: Uint32Array, chance?: Random): tf.Scalar;
+  /** The loss over held-out examples, for a point of the curve. */
+  validate(): number;
+  /** At the end, over held-out examples that are never used for training or for choosing anything. */
+  score(): Score;
 }
 
 export interface Task {
-  classes: number;
-  training: Split;
-  /** Never used for training or for choosing anything. */
-  heldOut: Split;
-  /** Draws the parameters; returns the model, from inputs to logits. */
-  build(parameters: Parameters): (inputs: tf.Tensor) => tf.Tensor2D;
+  /** Examples to train on. */
+  count: number;
+  /** Draws the parameters. */
+  build(parameters: Parameters): Model;
 }
 
 export type Open = (plan: Plan) => Task;
+
+/** So many of `count` examples, evenly spaced. */
+export function spread(count: number, some: number): Uint32Array {
+  const length = Math.min(count, some);
+  return Uint32Array.from({ length }, (_, i) => Math.floor((i * count) / length));
+}

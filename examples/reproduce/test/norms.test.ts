@@ -24,6 +24,7 @@ const REFERENCE: Record<Exclude<NormName, "none">, [reference.NormName, Partial<
   detachStd: ["layerNormSimple", { detachStd: true }],
   detachNorm: ["detachNorm", {}],
   adaNorm: ["adaNorm", { scale: SCALE, k: K }],
+  adaNorm2: ["adaNorm", { scale: 2, k: K }],
 };
 
 function assertNear(found: ArrayLike<number>, expected: Float64Array): void {

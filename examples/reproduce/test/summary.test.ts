@@ -49,5 +49,26 @@ test("a seed that diverged is counted, and left out of the differences", () => {
     cells.map(({ diverged }) => diverged),
     [0, 1],
   );
-  assert.equal(comparisons[0]?.difference.count, 2);
+  assert.equal(comparisons[0]?.difference?.count, 2);
+  assert.equal(comparisons[0]?.inFavour, 2);
+});
+
+test("a norm with which no seed trains is worse than one with which all do", () => {
+  const trained = (norm: NormName) => runs(norm, 0.9, 0.8);
+  const diverged = (norm: NormName) => runs(norm, undefined, undefined);
+  assert.equal(verdict(trained("adaNorm"), diverged("layerNorm")), "yes");
+  assert.equal(verdict(diverged("adaNorm"), trained("layerNorm")), "reversed");
+  assert.equal(verdict(diverged("adaNorm"), diverged("layerNorm")), "undecided");
+});
+
+test("a norm is compared in the tasks in which it competes only", () => {
+  const { cells } = summarize(["mnist", "atis"], ["layerNorm", "adaNorm2"], []);
+  assert.deepEqual(
+    cells.map(({ task, norm }) => [task, norm]),
+    [
+      ["mnist", "layerNorm"],
+      ["atis", "layerNorm"],
+      ["atis", "adaNorm2"],
+    ],
+  );
 });
