@@ -19,6 +19,7 @@ export type {
   ForwardOptions,
   HalfArray,
   HostArray,
+  Int8Options,
   Kernels,
   LoadOptions,
   Matrix,
@@ -28,8 +29,10 @@ export type {
   RowStats,
   RowStride,
   Rows,
+  RowsOptions,
   StatsOptions,
   SummedForward,
+  VarianceOptions,
 } from "./types.js";
 
 /** The modules, compiled once for all instances. load and loadSync share what either has compiled. */

@@ -81,7 +81,7 @@ export function readStrides(call: string, rowStride: unknown, size: number, know
   return strides;
 }
 
-function checkStride(call: string, argument: string, stride: unknown, size: number): number {
+export function checkStride(call: string, argument: string, stride: unknown, size: number): number {
   const expected = `an integer >= size ${size}`;
   if (typeof stride !== "number") throw typeError(call, argument, expected, stride);
   if (!Number.isSafeInteger(stride) || stride < size) throw rangeError(call, argument, expected, stride);

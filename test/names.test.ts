@@ -52,10 +52,12 @@ const LEVELS: [call: string, known: string, make: (options: unknown) => unknown]
   ...(["sum", "mean", "variance", "std", "rms", "l1", "l2", "sumSquare", "min", "max", "moments"] as const).map(
     (name): (typeof LEVELS)[number] => [
       `rows.${name}: options`,
-      "ddof",
+      "ddof, rowStride",
       (options) => any(kernels.rows(4))[name](x, options),
     ],
   ),
+  ["rows.int8: options", "scale, rowStride", (options) => kernels.rows(4).int8(x, any(options))],
+  ["rows.bits: options", "rowStride", (options) => kernels.rows(4).bits(x, any(options))],
   ["loadSync: options", "relaxedSimd, maximumBytes, module", (options) => loadSync(any(options))],
 ];
 

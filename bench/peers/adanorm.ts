@@ -117,6 +117,8 @@ function reduce(kernels: Kernels, job: ReduceJob): Task {
     moments: () => Object.values(rows.moments(x)),
     l2: () => [rows.l2(x)],
     max: () => [rows.max(x)],
+    int8: () => Object.values(rows.int8(x)),
+    bits: () => [rows.bits(x)],
   };
   const result = reductions[job.reduction];
   return { run: () => void result(), result, free: () => free(x) };

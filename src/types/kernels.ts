@@ -53,7 +53,7 @@ export interface Kernels {
    */
   rmsNorm(options: StatsOptions): Norm;
   /**
-   * Reductions over rows of `size` elements: sums, means, norms, extremes.
+   * Reductions over rows of `size` elements: sums, means, norms, extremes; and rows as 8-bit integers and as bits.
    *
    * @param size H, the length of one row: an integer, 1 or more.
    * @param options `dtype`, how x is stored: default `"f32"`.

@@ -137,6 +137,25 @@ function reductions(kernels: Kernels): void {
   assertNear(rows.moments(x, { ddof: 1 }).variance, [5 / 3, 5 / 3], "variance");
 }
 
+/** Rows as 8-bit integers and as bits, in arrays and in matrices. */
+function fewerBits(kernels: Kernels): void {
+  for (const size of [1, 7, 16, 100]) {
+    const x = numbers(9 * size, size);
+    const rows = kernels.rows(size);
+    const matrix = kernels.matrix(x, size);
+    for (const scale of [undefined, 1 / 127]) {
+      const wanted = reference.int8(x, { size, scale });
+      for (const batch of [x, matrix]) {
+        const { values, scale: scales } = rows.int8(batch, { scale });
+        assertSame(values, wanted.values, `int8 of ${size}`);
+        assertSame(scales, wanted.scale, `scales of ${size}`);
+      }
+    }
+    for (const batch of [x, matrix]) assertSame(rows.bits(batch), reference.bits(x, { size }), `bits of ${size}`);
+    matrix.free();
+  }
+}
+
 type Half = "f16" | "bf16";
 
 /** f32 and their 16-bit forms: ties, neighbours of ties, subnormals, and numbers that are too large. */
@@ -416,6 +435,7 @@ export async function runSuite(host: Host = {}): Promise<Report> {
   await test("matrices and growth", () => matricesAndGrowth(loaded));
   await test("special rows", () => specialRows(loaded));
   await test("row reductions", () => reductions(loaded));
+  await test("rows in fewer bits", () => fewerBits(loaded));
   for (const dtype of ["f16", "bf16"] as const) {
     await test(`${dtype} to f32 and back`, () => conversions(loaded, dtype));
     for (const name of NORMS) await test(`${name} of ${dtype}`, () => halves(loaded, name, dtype));

@@ -3,7 +3,7 @@
  * exact, refuse what would throw, and contain no `any` that would hide mistakes.
  */
 import { type AdaNormOptions, type Kernels, type LoadOptions, load, loadSync, type Matrix, type Norm } from "adanorm";
-import { backward, forward, type NormName } from "adanorm/reference";
+import { backward, bits, forward, int8, type NormName } from "adanorm/reference";
 import * as byUrl from "adanorm/url";
 
 type Is<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -197,9 +197,14 @@ export function reductions(kernels: Kernels, x: Float32Array, matrix: Matrix): v
     expectType<Float64Array>()(rows.min(batch));
     expectType<Float64Array>()(rows.max(batch));
     expectType<{ mean: Float64Array; variance: Float64Array }>()(rows.moments(batch));
+    expectType<{ values: Int8Array; scale: Float64Array }>()(rows.int8(batch, { scale: undefined, rowStride: 4 }));
+    expectType<Uint8Array>()(rows.bits(batch));
   }
   // @ts-expect-error: a sum has no degrees of freedom
   rows.sum(x, { ddof: 1 });
+  rows.l1(x, { rowStride: 8 });
+  // @ts-expect-error: bits have no scale
+  rows.bits(x, { scale: 1 });
   // @ts-expect-error: a number of elements
   kernels.rows({ size: 4 });
 }
@@ -212,4 +217,6 @@ export function references(name: NormName, options: AdaNormOptions, x: Float32Ar
   forward("batchNorm", x, options);
   // @ts-expect-error: as everywhere, size has no default
   backward(name, x, x, {});
+  expectType<{ values: Int8Array; scale: Float64Array }>()(int8([1, 2], { size: 2 }));
+  expectType<Uint8Array>()(bits(x, { size: 2, rowStride: 3 }));
 }
