@@ -21,6 +21,7 @@ export type {
   HostArray,
   Int8Options,
   Kernels,
+  L2NormOptions,
   LoadOptions,
   Matrix,
   Norm,

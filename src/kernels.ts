@@ -10,6 +10,7 @@ import type {
   DType,
   HostArray,
   Kernels,
+  L2NormOptions,
   LoadOptions,
   Matrix,
   Norm,
@@ -48,6 +49,10 @@ class LinearKernels implements Kernels {
 
   rmsNorm(options: StatsOptions): Norm {
     return LinearKernels.#norm(this, "rmsNorm", options);
+  }
+
+  l2Norm(options: L2NormOptions): Norm {
+    return LinearKernels.#norm(this, "l2Norm", options);
   }
 
   rows(size: number, options?: { dtype?: DType | undefined }): Rows {

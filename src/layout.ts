@@ -5,7 +5,7 @@
 
 /** A call of a norm. */
 export enum CALL {
-  bytes = 128,
+  bytes = 136,
   eps = 0, // f64
   scale = 8, // f64
   k = 16, // f64
@@ -32,9 +32,10 @@ export enum CALL {
   isAda = 104, // i32
   centred = 108, // i32
   epsAtStd = 112, // i32
-  detachMean = 116, // i32
-  detachStd = 120, // i32
-  detachScale = 124, // i32
+  epsIsLeast = 116, // i32
+  detachMean = 120, // i32
+  detachStd = 124, // i32
+  detachScale = 128, // i32
 }
 
 /** Rows to be copied or added. */

@@ -29,13 +29,23 @@ export function hasParams(name: NormName): boolean {
   return name === "layerNorm" || name === "rmsNorm";
 }
 
+/** Whether a norm subtracts the mean. */
+export function isCentred(name: NormName): boolean {
+  return name !== "rmsNorm" && name !== "l2Norm";
+}
+
+/** The default of eps. That of l2Norm is the smallest norm, not something that is added. */
+function epsOf(name: NormName): number {
+  return name === "l2Norm" ? 1e-12 : 1e-5;
+}
+
 /** {@link Settings} as the caller gave them, unchecked. */
 export type Given = { readonly [Name in (typeof SETTINGS)[number]]?: unknown };
 
 /** Checks the options that say what a norm computes. `epsName` is the name of eps in error messages. */
 export function settingsOf(call: string, name: NormName, given: Given, epsName = "eps"): Settings {
   const detached = name === "detachNorm";
-  const { eps = 1e-5, epsAt = "variance", ddof = 0, detachMean = detached, detachStd = detached } = given;
+  const { eps = epsOf(name), epsAt = "variance", ddof = 0, detachMean = detached, detachStd = detached } = given;
   const { scale = 1, k = 1 / 10, detachScale = true } = given;
   return {
     name,

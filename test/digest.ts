@@ -28,7 +28,7 @@ export interface Digests {
 type Elements = Float32Array | Uint16Array;
 
 const SIZES = [1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 255, 256, 257, 511, 1023, 4099];
-const NAMES = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"] as const;
+const NAMES = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm", "l2Norm"] as const;
 
 /** 32 random bits at a time (xorshift). */
 function bits(seed: number): () => number {
@@ -82,7 +82,7 @@ function corpus(size: number, seed: number): Float32Array {
   );
 }
 
-/** All combinations of the options of a norm. */
+/** All combinations of the options of a norm, those that have no effect among them. */
 function optionsOf(name: (typeof NAMES)[number]): Omit<AdaNormOptions, "size">[] {
   let all: Omit<AdaNormOptions, "size">[] = [{}];
   const choose = <K extends keyof AdaNormOptions>(key: K, values: AdaNormOptions[K][]) => {

@@ -14,7 +14,7 @@ const x = Float32Array.of(1, 2, 3, 5);
 
 /** Every place that takes options: its name in errors, the names that it knows, and a call with some options. */
 const LEVELS: [call: string, known: string, make: (options: unknown) => unknown][] = [
-  ...(["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"] as const).map(
+  ...(["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm", "l2Norm"] as const).map(
     (name): (typeof LEVELS)[number] => [
       `${name}: options`,
       "size, dtype, eps, epsAt, ddof, detachMean, detachStd, scale, k, detachScale",
@@ -83,7 +83,7 @@ describe.each(LEVELS)("%s", (call, known, make) => {
   });
 
   // Here the norms are made with separate objects.
-  if (call.endsWith(": options") && /^[a-zA-Z]*Norm/.test(call) && !call.includes(".")) return;
+  if (call.endsWith(": options") && /^[a-zA-Z0-9]*Norm/.test(call) && !call.includes(".")) return;
   const others: [string, () => unknown][] = [
     ["an Array of 0", () => []],
     ["a Map", () => new Map()],

@@ -9,7 +9,7 @@ import type { Matrix } from "./matrix.js";
  * transfer would also empty the arrays of the other calls.
  */
 export interface RowStats {
-  /** The mean of each row, in the unit of x; all zero for rmsNorm. Length `rows`. */
+  /** The mean of each row, in the unit of x; all zero for rmsNorm and l2Norm. Length `rows`. */
   mean: Float64Array;
   /** 1 / sigma of each row, eps included. Length `rows`. */
   rstd: Float64Array;

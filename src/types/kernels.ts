@@ -1,7 +1,7 @@
 import type { DType, HostArray } from "./elements.js";
 import type { Matrix } from "./matrix.js";
 import type { Norm } from "./norm.js";
-import type { AdaNormOptions, StatsOptions } from "./options.js";
+import type { AdaNormOptions, L2NormOptions, StatsOptions } from "./options.js";
 import type { Rows } from "./rows.js";
 
 /**
@@ -52,6 +52,13 @@ export interface Kernels {
    * @param options see {@link StatsOptions}; size is required.
    */
   rmsNorm(options: StatsOptions): Norm;
+  /**
+   * Unit vectors: y = x / max(|x|, eps), where |x| = sqrt(sum x^2). `torch.nn.functional.normalize` computes the same. Its
+   * statistics are mean = 0 and rstd = 1 / max(|x|, eps). Backward holds the divisor constant where it is eps.
+   *
+   * @param options see {@link L2NormOptions}; size is required.
+   */
+  l2Norm(options: L2NormOptions): Norm;
   /**
    * Reductions over rows of `size` elements: sums, means, norms, extremes; and rows as 8-bit integers and as bits.
    *

@@ -1,7 +1,7 @@
 import type { DType } from "./elements.js";
 
 /** The names of the norms, as in Kernels. */
-export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
+export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm" | "l2Norm";
 
 /** Options of every norm. An option that is left out, or undefined, has the default named here. */
 export interface StatsOptions {
@@ -28,6 +28,14 @@ export interface StatsOptions {
    * or f32; their gradients are f32.
    */
   dtype?: DType | undefined;
+}
+
+/** Options of l2Norm. */
+export interface L2NormOptions extends Pick<StatsOptions, "size" | "dtype"> {
+  /** The least norm that a row is divided by: rows whose norm is less do not become unit vectors. Finite, 0 or more. Default 1e-12. */
+  eps?: number | undefined;
+  /** Whether backward holds the norm constant. Default false. */
+  detachStd?: boolean | undefined;
 }
 
 /** Options of adaNorm: those of every norm, and three for phi(z) = C (1 - k z), which multiplies z. */

@@ -3,7 +3,7 @@ import { type DType, type Kernels, loadSync, type RowStats } from "adanorm";
 import { plainBackward, plainForward, plainMoments } from "./plain.ts";
 import { decode, type Elements, encode } from "./storage.ts";
 
-export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
+export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm" | "l2Norm";
 
 /** Options of any norm, none left out. */
 export interface Options {

@@ -160,7 +160,7 @@ function given<T extends object>(options: T): T {
 
 const targets = <T extends Target>(...others: T[]) => fc.constantFrom<(T | "new" | "own")[]>("new", "own", ...others);
 
-const norms = fc.constantFrom<NormName[]>("layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm");
+const norms = fc.constantFrom<NormName[]>("layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm", "l2Norm");
 
 const normCases: fc.Arbitrary<NormCase> = fc
   .record({

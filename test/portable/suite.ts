@@ -26,7 +26,7 @@ export interface Host {
   module?: WebAssembly.Module;
 }
 
-const NORMS = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"] as const;
+const NORMS = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm", "l2Norm"] as const;
 const ULP = 2 ** -23;
 
 /** Evenly distributed numbers in [-2, 2), by integer arithmetic alone. */

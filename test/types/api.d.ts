@@ -135,6 +135,8 @@ export interface Kernels {
   adaNorm(options: AdaNormOptions): Norm;
   /** y = gain * x / sqrt(mean(x^2) + eps) + bias; gain and bias each optional. */
   rmsNorm(options: StatsOptions): Norm;
+  /** y = x / max(|x|, eps); eps: default 1e-12. */
+  l2Norm(options: Pick<StatsOptions, "size" | "eps" | "dtype" | "detachStd">): Norm;
   rows(size: number, options?: { dtype?: DType }): Rows;
 
   /** A zero-filled batch in linear memory, or a copy of `source` there. */

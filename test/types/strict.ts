@@ -81,6 +81,9 @@ export function making(kernels: Kernels): void {
   expectType<Norm>()(kernels.detachNorm({ size: 4, detachStd: false }));
   expectType<Norm>()(kernels.adaNorm({ size: 4, scale: 2, k: 0.1, detachScale: undefined }));
   expectType<Norm>()(kernels.rmsNorm({ size: 4 }));
+  expectType<Norm>()(kernels.l2Norm({ size: 4, eps: 1e-6, dtype: "f16", detachStd: true }));
+  // @ts-expect-error: there is no mean to hold constant
+  kernels.l2Norm({ size: 4, detachMean: true });
   expectType<Matrix<"f32">>()(kernels.matrix(2, 4));
   expectType<Matrix<"f32">>()(kernels.matrix(new Float32Array(8), 4));
   expectType<Matrix<"bf16">>()(kernels.matrix(2, 4, "bf16"));
