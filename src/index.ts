@@ -12,6 +12,7 @@ import type { Kernels, LoadOptions } from "./types.js";
 export type {
   AdaNormOptions,
   Backward,
+  BackwardOf,
   BackwardOptions,
   DType,
   ElementArray,
@@ -25,7 +26,9 @@ export type {
   LoadOptions,
   Matrix,
   Norm,
+  ParamGradients,
   Params,
+  ParamsBackwardOptions,
   Prepared,
   RowStats,
   RowStride,

@@ -105,7 +105,7 @@ export function strideOf(strides: Strides, batch: string): number {
 /** The names that calls accept: in the options of forward and backward, in rowStride, and in backward's `out`. */
 const FORWARD: ReadonlySet<string> = new Set(["gain", "bias", "residual", "sum", "out", "stats", "rowStride"]);
 const FORWARD_BATCHES: ReadonlySet<string> = new Set(["x", "residual", "sum", "out"]);
-const BACKWARD: ReadonlySet<string> = new Set(["gain", "bias", "out", "accumulate", "dSum", "rowStride"]);
+const BACKWARD: ReadonlySet<string> = new Set(["gain", "bias", "out", "accumulate", "dSum", "rowStride", "dx"]);
 const BACKWARD_BATCHES: ReadonlySet<string> = new Set(["dy", "x", "dSum", "dx"]);
 const GRADIENTS: ReadonlySet<string> = new Set(["dx", "dGain", "dBias"]);
 
@@ -135,7 +135,10 @@ export interface GivenBackward {
   gain: unknown;
   bias: unknown;
   dSum: unknown;
+  /** Where dx goes. */
   dx: unknown;
+  /** Whether there is to be a dx. */
+  wantsDx: boolean;
   dGain: unknown;
   dBias: unknown;
   accumulate: boolean;
@@ -145,11 +148,19 @@ export interface GivenBackward {
 export function readBackward(call: string, options: unknown, size: number): GivenBackward {
   if (options !== undefined) checkOptions(call, "options", options, BACKWARD);
   const given = (options ?? NONE) as Record<string, unknown>;
-  const { gain, bias, out, accumulate = false, dSum, rowStride } = given;
+  const { gain, bias, out, accumulate = false, dSum, rowStride, dx: wantsDx = true } = given;
   if (out !== undefined) checkOptions(call, "out", out, GRADIENTS);
   const { dx, dGain, dBias } = (out ?? NONE) as Record<string, unknown>;
   const strides = readStrides(call, rowStride, size, BACKWARD_BATCHES);
-  return { gain, bias, dSum, dx, dGain, dBias, accumulate: checkBoolean(call, "accumulate", accumulate), strides };
+  const accumulates = checkBoolean(call, "accumulate", accumulate);
+  if (checkBoolean(call, "dx", wantsDx)) {
+    return { gain, bias, dSum, dx, wantsDx: true, dGain, dBias, accumulate: accumulates, strides };
+  }
+  if (dx !== undefined) throw typeError(call, "out.dx", "none, as dx is false", dx);
+  if (dSum !== undefined) throw typeError(call, "dSum", "none, as dx is false", dSum);
+  const asked = [gain, bias, dGain, dBias].some((one) => one !== undefined);
+  if (!asked) throw rangeError(call, "dx", "true, or a gain or bias to compute a gradient of", wantsDx);
+  return { gain, bias, dSum, dx, wantsDx: false, dGain, dBias, accumulate: accumulates, strides };
 }
 
 /** The statistics that backward was given, unchecked. */

@@ -29,7 +29,7 @@ const LEVELS: [call: string, known: string, make: (options: unknown) => unknown]
   ["layerNorm.forward: rowStride", "x, residual, sum, out", (options) => norm.forward(x, { rowStride: any(options) })],
   [
     "layerNorm.backward: options",
-    "gain, bias, out, accumulate, dSum, rowStride",
+    "gain, bias, out, accumulate, dSum, rowStride, dx",
     (options) => norm.backward(x, x, undefined, any(options)),
   ],
   ["layerNorm.backward: out", "dx, dGain, dBias", (options) => norm.backward(x, x, undefined, { out: any(options) })],
@@ -45,7 +45,7 @@ const LEVELS: [call: string, known: string, make: (options: unknown) => unknown]
   ],
   [
     "layerNorm.prepareBackward: options",
-    "gain, bias, out, accumulate, dSum, rowStride",
+    "gain, bias, out, accumulate, dSum, rowStride, dx",
     (options) => norm.prepareBackward(kernels.matrix(2, 4), kernels.matrix(2, 4), undefined, any(options)),
   ],
   ["rows: options", "dtype", (options) => kernels.rows(4, any(options))],

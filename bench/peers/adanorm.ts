@@ -1,5 +1,5 @@
 /** adanorm itself, where the job has its batches; the variant "relaxed" is the build with relaxed SIMD. */
-import { type Kernels, load, type Matrix } from "adanorm";
+import { type Kernels, load, type Matrix, type Norm } from "adanorm";
 import {
   type BackwardJob,
   type ForwardJob,
@@ -20,7 +20,7 @@ function numbersOf(batch: Batch): Float32Array {
   return batch instanceof Float32Array ? batch.slice() : batch.toFloat32();
 }
 
-function makeNorm(kernels: Kernels, job: ForwardJob | BackwardJob) {
+function makeNorm(kernels: Kernels, job: ForwardJob | BackwardJob): Norm {
   const { norm, size } = job;
   const { dtype } = job.kind === "forward" ? job : {};
   return norm === "adaNorm" ? kernels.adaNorm({ size, dtype, scale: SCALE, k: K }) : kernels[norm]({ size, dtype });

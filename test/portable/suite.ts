@@ -3,7 +3,7 @@
  * package and what all runtimes have. It reports instead of throwing, so that a report can come from a page or a worker.
  */
 
-import type { Kernels, Matrix } from "adanorm";
+import type { Kernels, Matrix, Norm } from "adanorm";
 import * as adanorm from "adanorm";
 import * as reference from "adanorm/reference";
 import { type Digests, digest } from "../digest.ts";
@@ -72,7 +72,7 @@ function forwardAndBackward(kernels: Kernels, name: (typeof NORMS)[number], tole
     const dy = numbers(rows * size, size + 1);
     const affine = name === "layerNorm" || name === "rmsNorm";
     const params = affine ? { gain: numbers(size, 5), bias: numbers(size, 6) } : {};
-    const norm = kernels[name]({ size });
+    const norm: Norm = kernels[name]({ size });
     const forward = norm.forward(x, params);
     const backward = norm.backward(dy, x, forward, params);
     const wanted = reference.forward(name, x, { size, ...params });
@@ -272,7 +272,7 @@ function halves(kernels: Kernels, name: (typeof NORMS)[number], dtype: Half): vo
     const bias = bitsOf(kernels, numbers(size, 6), dtype);
     const params = affine ? { gain: numbers(size, 5), bias } : {};
     const wide = affine ? { ...params, bias: decoded(bias) } : {};
-    const norm = kernels[name]({ size, dtype });
+    const norm: Norm = kernels[name]({ size, dtype });
     const forward = norm.forward(x, params);
     const backward = norm.backward(dy, x, forward, params);
     const wanted = reference.forward(name, decoded(x), { size, ...wide });

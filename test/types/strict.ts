@@ -2,7 +2,16 @@
  * Only compiled, under the settings of the strictest users (tsconfig.*.json beside this file). The published types are
  * exact, refuse what would throw, and contain no `any` that would hide mistakes.
  */
-import { type AdaNormOptions, type Kernels, type LoadOptions, load, loadSync, type Matrix, type Norm } from "adanorm";
+import {
+  type AdaNormOptions,
+  type BackwardOptions,
+  type Kernels,
+  type LoadOptions,
+  load,
+  loadSync,
+  type Matrix,
+  type Norm,
+} from "adanorm";
 import { backward, bits, forward, int8, type NormName } from "adanorm/reference";
 import * as byUrl from "adanorm/url";
 
@@ -76,12 +85,14 @@ export async function loading(bytes: Uint8Array<ArrayBuffer>, options: LoadOptio
 }
 
 export function making(kernels: Kernels): void {
-  expectType<Norm>()(kernels.layerNorm({ size: 4, eps: undefined, epsAt: "std", ddof: 1, detachMean: true }));
-  expectType<Norm>()(kernels.layerNormSimple({ size: 4 }));
-  expectType<Norm>()(kernels.detachNorm({ size: 4, detachStd: false }));
-  expectType<Norm>()(kernels.adaNorm({ size: 4, scale: 2, k: 0.1, detachScale: undefined }));
-  expectType<Norm>()(kernels.rmsNorm({ size: 4 }));
-  expectType<Norm>()(kernels.l2Norm({ size: 4, eps: 1e-6, dtype: "f16", detachStd: true }));
+  expectType<Norm<"f32", true>>()(
+    kernels.layerNorm({ size: 4, eps: undefined, epsAt: "std", ddof: 1, detachMean: true }),
+  );
+  expectType<Norm<"f32", false>>()(kernels.layerNormSimple({ size: 4 }));
+  expectType<Norm<"f32", false>>()(kernels.detachNorm({ size: 4, detachStd: false }));
+  expectType<Norm<"f32", false>>()(kernels.adaNorm({ size: 4, scale: 2, k: 0.1, detachScale: undefined }));
+  expectType<Norm<"bf16", true>>()(kernels.rmsNorm({ size: 4, dtype: "bf16" }));
+  expectType<Norm<"f16", false>>()(kernels.l2Norm({ size: 4, eps: 1e-6, dtype: "f16", detachStd: true }));
   // @ts-expect-error: there is no mean to hold constant
   kernels.l2Norm({ size: 4, detachMean: true });
   expectType<Matrix<"f32">>()(kernels.matrix(2, 4));
@@ -160,8 +171,8 @@ export function norms(norm: Norm, x: Float32Array, matrix: Matrix): void {
 
   const back = norm.backward(x, x, of, { gain: x, out: { dx: x, dGain: x, dBias: matrix }, accumulate: true });
   expectType<Float32Array>()(back.dx);
-  expectType<Float32Array | Matrix | undefined>()(back.dGain);
-  expectType<Float32Array | Matrix | undefined>()(back.dBias);
+  expectType<Float32Array>()(back.dGain);
+  expectType<Matrix>()(back.dBias);
   expectType<Matrix>()(norm.backward(matrix, matrix).dx);
   norm.backward(x, x, undefined, { out: undefined, accumulate: undefined });
   norm.backward(x, x, { mean: new Float64Array(2), rstd: new Float64Array(2) });
@@ -184,6 +195,64 @@ export function norms(norm: Norm, x: Float32Array, matrix: Matrix): void {
   norm.forward(x, { accumulate: true });
   // @ts-expect-error: size is bound
   norm.size = 8;
+}
+
+/** Every gradient that was asked for is there, and of the type that was asked for. */
+export function gradients(norm: Norm, x: Float32Array, matrix: Matrix, options: BackwardOptions<Float32Array>): void {
+  const given = norm.backward(x, x, undefined, { gain: x, bias: matrix });
+  expectType<Float32Array>()(given.dGain);
+  expectType<Float32Array>()(given.dBias);
+  expectType<Matrix<"f32">>()(norm.backward(matrix, matrix, undefined, { gain: x }).dGain);
+  expectType<undefined>()(norm.backward(x, x, undefined, { gain: x }).dBias);
+  expectType<Float32Array | Matrix | undefined>()(norm.backward(x, x, undefined, { gain: options.gain }).dGain);
+  const unknown = norm.backward(x, x, undefined, options);
+  expectType<Float32Array | Matrix | undefined>()(unknown.dGain);
+  expectType<Float32Array>()(unknown.dx);
+  const sums = norm.backward(x, x, undefined, { gain: x, dx: false });
+  expectType<Float32Array>()(sums.dGain);
+  // @ts-expect-error: there is no dx then
+  sums.dx;
+  // @ts-expect-error: nor a place for one
+  norm.backward(x, x, undefined, { gain: x, dx: false, out: { dx: x } });
+  expectType<Float32Array>()(norm.backward(x, x, undefined, { gain: x, dx: true }).dx);
+  expectType<Matrix<"f32">>()(norm.prepareBackward(matrix, matrix, undefined, { gain: matrix }).result.dGain);
+  // @ts-expect-error: an option of an unknown name
+  norm.backward(x, x, undefined, { gain: x, dy: x });
+  // @ts-expect-error: a gain is an array or a matrix
+  norm.backward(x, x, undefined, { gain: 3 });
+}
+
+/** What a norm does not have, and a storage that it does not have, do not compile. */
+export function refused(kernels: Kernels, x: Float32Array, bits: Uint16Array, wide: Matrix): void {
+  const [affine, plain] = [kernels.layerNorm({ size: 4 }), kernels.adaNorm({ size: 4 })];
+  affine.forward(x, { gain: x, bias: x });
+  affine.backward(x, x, undefined, { gain: x });
+  // @ts-expect-error: adaNorm has no gain
+  plain.forward(x, { gain: x });
+  // @ts-expect-error: and no bias
+  plain.forward(x, { bias: x, stats: false });
+  // @ts-expect-error: so there is no gradient of them
+  plain.backward(x, x, undefined, { gain: x });
+  // @ts-expect-error: nor a place for one
+  plain.backward(x, x, undefined, { out: { dGain: x } });
+  plain.backward(x, x, undefined, { out: { dx: x } });
+  const half = kernels.rmsNorm({ size: 4, dtype: "f16" });
+  half.forward(bits, { gain: x });
+  half.forward(kernels.matrix(2, 4, "f16"));
+  // What a matrix holds is checked by the call.
+  half.forward(wide);
+  affine.forward(wide);
+  // @ts-expect-error: f16 are not in a Float32Array
+  half.forward(x);
+  // @ts-expect-error: f32 are not in a Uint16Array
+  affine.forward(bits);
+  // @ts-expect-error: the same in backward
+  affine.backward(bits, bits);
+  // @ts-expect-error: also with options
+  half.backward(x, x, undefined, { gain: x });
+  // A norm of any kind is a Norm.
+  const all: Norm[] = [affine, plain, half];
+  expectType<Norm | undefined>()(all[0]);
 }
 
 export function reductions(kernels: Kernels, x: Float32Array, matrix: Matrix): void {

@@ -1,5 +1,5 @@
 /** Every call with all its arguments, by name. */
-import { loadSync, type Matrix } from "adanorm";
+import { loadSync, type Matrix, type Norm } from "adanorm";
 import type { Elements } from "../../accuracy/storage.ts";
 import { contentsOf, type HostileCase, isMatrix, type Scene } from "./scene.ts";
 
@@ -138,7 +138,8 @@ export const CALLS: Readonly<Record<string, Call>> = {
       return { options: { ...common, ...(norm === "adaNorm" && ada) } };
     },
     run: ({ kernels, each: { norm }, operands: { x } }, { options }) => {
-      const { y, mean, rstd } = kernels[norm](options).forward(x as Elements);
+      const made: Norm = kernels[norm](options);
+      const { y, mean, rstd } = made.forward(x as Elements);
       return { y, mean, rstd };
     },
     text: ({ norm }) => `kernels.${norm}(args.options)`,
