@@ -126,23 +126,25 @@ function solve<G>(call: Call, row: i32, rstd: f64, factorsFit: bool): Precision 
     return precisionOf(fits, split);
   }
   const toMean = call.detachMean ? 0 : rstd / <f64>size;
-  const kappa = derivativeFactor(rstd, call.eps, call.epsAtStd != 0);
+  const kappa = derivativeFactor(call, rstd);
   const toStd = call.detachStd ? 0 : (kappa * rstd * rstd * rstd) / <f64>(size - call.ddof);
+  // With epsIsLeast z is relative to the sum of squares: what rounding does depends on their mean.
+  const perSigma = call.epsIsLeast ? rstd * sqrt(<f64>size) : rstd;
   // No less than this is the largest |t|, once sums about the origin have told.
   let least: f64 = 0;
   if (single && !split) {
     sumGradient<G>(call, row, rstd, Precision.Single);
-    if (fitSingle(toMean, toStd, rstd, k, size)) {
+    if (fitSingle(toMean, toStd, perSigma, k, size)) {
       // dx = rstd dz - viaMean - viaStd (x - mean)
       viaMean -= viaStd * mean;
       return Precision.Single;
     }
     least = max(farthestOff - 2 * abs(mean), 0);
   }
-  if (single && outlierFitsSingle(rstd * least, k, size)) {
+  if (single && outlierFitsSingle(perSigma * least, k, size)) {
     // Split serves a nearer mean too, and knows how far the elements are from it.
     sumGradient<G>(call, row, rstd, Precision.Split);
-    if (fitSingle(toMean, toStd, rstd, k, size)) return Precision.Split;
+    if (fitSingle(toMean, toStd, perSigma, k, size)) return Precision.Split;
   }
   sumGradient<G>(call, row, rstd, Precision.Double);
   // Divides before it multiplies: if all dz are equal, viaMean is then exactly rstd dz, and dx is 0.
@@ -153,7 +155,7 @@ function solve<G>(call: Call, row: i32, rstd: f64, factorsFit: bool): Precision 
 }
 
 /** Sets viaMean and viaStd of the sums just found, and tells whether f32 can take a row that has these. */
-function fitSingle(toMean: f64, toStd: f64, rstd: f64, k: f64, size: i32): bool {
+function fitSingle(toMean: f64, toStd: f64, perSigma: f64, k: f64, size: i32): bool {
   viaMean = toMean * sum0;
   viaStd = toStd * sum1;
   return (
@@ -161,7 +163,7 @@ function fitSingle(toMean: f64, toStd: f64, rstd: f64, k: f64, size: i32): bool 
     sumFitsSingle(sum1) &&
     sumFitsSingle(viaMean) &&
     sumFitsSingle(viaStd) &&
-    outlierFitsSingle(rstd * farthestOff, k, size)
+    outlierFitsSingle(perSigma * farthestOff, k, size)
   );
 }
 

@@ -9,7 +9,7 @@
 @unmanaged
 @final
 export class Call {
-  /** Added to the variance or, with epsAtStd, to its square root. */
+  /** Added to the variance or, with epsAtStd, to its square root. With epsIsLeast, the least sigma. */
   eps: f64;
   /** C of adaNorm: y = C (1 - k z) z. Only adaNorm reads it. */
   scale: f64;
@@ -62,15 +62,20 @@ export class Call {
   sum: usize;
   sumStride: usize;
 
-  /** 0 or 1: the variance is the sum of squares divided by (size - ddof). 0 for rmsNorm. */
+  /**
+   * The variance is the sum of squares divided by (size - ddof): 0 or 1, but 0 for rmsNorm, and size - 1 for l2Norm, whose sigma is
+   * made of the sum itself.
+   */
   ddof: i32;
   /** Whether this is adaNorm, which has neither gain nor bias. */
   isAda: i32;
-  /** Whether the mean is subtracted. Not for rmsNorm, whose mean counts as 0. */
+  /** Whether the mean is subtracted. Not for rmsNorm and l2Norm, whose mean counts as 0. */
   centred: i32;
-  /** Whether sigma is sqrt(variance) + eps. If not, it is sqrt(variance + eps). */
+  /** Whether sigma is sqrt(variance) + eps. If not, it is sqrt(variance + eps), unless epsIsLeast. */
   epsAtStd: i32;
-  /** Whether backward holds the mean constant. Always for rmsNorm. */
+  /** Whether sigma is the square root of the variance, but at least eps. Only for l2Norm. */
+  epsIsLeast: i32;
+  /** Whether backward holds the mean constant. Always for rmsNorm and l2Norm. */
   detachMean: i32;
   /** Whether backward holds sigma constant. */
   detachStd: i32;

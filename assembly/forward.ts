@@ -141,5 +141,5 @@ function settle(call: Call, row: i32): void {
 function storeStatistics(call: Call, row: i32): void {
   const variance = squares / <f64>(call.size - call.ddof);
   store<f64>(call.meanAt(row), mean);
-  store<f64>(call.rstdAt(row), reciprocalStd(variance, call.eps, call.epsAtStd != 0));
+  store<f64>(call.rstdAt(row), reciprocalStd(call, variance));
 }

@@ -3,7 +3,7 @@
  *
  * `call` and `transfer` are addresses of blocks in linear memory; call.ts and transfer.ts describe their fields. `from` and
  * `rows` select rows of a block; the same row numbers index means and rstds. Reductions read contiguous batches of f32 and
- * write one f64 for each row, 8-byte aligned.
+ * write one f64 for each row, 8-byte aligned. So do rowInt8 and rowBits, but what they write of elements is bytes.
  * The module checks no argument. The caller must pass correct ones.
  */
 
@@ -15,6 +15,7 @@ import { Ada, Bias, Gain, GainBias, Plain } from "./formulas/forward";
 import { AdaGradient, GainGradient, PlainGradient } from "./formulas/gradients";
 import { forward as forwardRows, statistics as rowStatistics } from "./forward";
 import { Larger, Smaller } from "./lanes";
+import { integers, signs } from "./quantize";
 import { extremes, sumSquares, sums, variances } from "./reductions";
 import { BF16, F16 } from "./storage";
 import { addStripe, giveColumns } from "./totals";
@@ -112,4 +113,16 @@ export function rowMax(x: usize, out: usize, rows: i32, size: i32): void {
 
 export function rowMoments(x: usize, means: usize, variance: usize, rows: i32, size: i32, ddof: i32): void {
   variances(x, means, variance, rows, size, ddof);
+}
+
+/**
+ * Writes each row as `size` 8-bit integers, and its scale: the given one or, if that is 0, its own.
+ */
+export function rowInt8(x: usize, values: usize, scales: usize, rows: i32, size: i32, scale: f64): void {
+  integers(x, values, scales, rows, size, scale);
+}
+
+/** Writes each row as bits, in whole bytes. */
+export function rowBits(x: usize, out: usize, rows: i32, size: i32): void {
+  signs(x, out, rows, size);
 }

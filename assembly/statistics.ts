@@ -80,7 +80,7 @@ export function momentsInDouble(x: usize, size: i32): void {
   squares = sum1 - sum0 * shift;
 }
 
-/** Sets `mean` to 0 and `squares` to the sum of x^2, as rmsNorm needs them. */
+/** Sets `mean` to 0 and `squares` to the sum of x^2, as rmsNorm and l2Norm need them. */
 export function momentsAtOrigin(x: usize, size: i32): void {
   if (size >= SHORT) {
     sumElements<Single, Origin, Value>(x, size, 0);
@@ -105,11 +105,15 @@ function momentsAtOriginInDouble(x: usize, size: i32): void {
 }
 
 /**
- * rstd = 1 / sigma; eps is added to the variance or, with epsAtStd, to its square root. Infinite only for a constant row
- * with eps = 0. If eps > 0, the largest f64 at most.
+ * rstd = 1 / sigma; eps is added to the variance or, with epsAtStd, to its square root, or is the least sigma. Infinite only for a
+ * constant row with eps = 0. If eps > 0, the largest f64 at most.
  */
-export function reciprocalStd(variance: f64, eps: f64, epsAtStd: bool): f64 {
-  const rstd = 1 / (epsAtStd ? sqrt(variance) + eps : sqrt(variance + eps));
+export function reciprocalStd(call: Call, variance: f64): f64 {
+  const eps = call.eps;
+  const std = sqrt(variance);
+  // max keeps NaN.
+  const sigma = call.epsIsLeast ? max(std, eps) : call.epsAtStd ? std + eps : sqrt(variance + eps);
+  const rstd = 1 / sigma;
   return rstd == Infinity && eps > 0 ? f64.MAX_VALUE : rstd;
 }
 
@@ -135,16 +139,26 @@ export function settleTwoRows(call: Call, row: i32): bool {
   if (!i64x2.all_true(served)) return false;
   const variances = f64x2.div(squares, f64x2.splat(<f64>(call.size - call.ddof)));
   const eps = f64x2.splat(call.eps);
-  const sigmas = call.epsAtStd ? f64x2.add(f64x2.sqrt(variances), eps) : f64x2.sqrt(f64x2.add(variances, eps));
+  const sigmas = call.epsIsLeast
+    ? f64x2.max(f64x2.sqrt(variances), eps)
+    : call.epsAtStd
+      ? f64x2.add(f64x2.sqrt(variances), eps)
+      : f64x2.sqrt(f64x2.add(variances, eps));
   v128.store(call.meanAt(row), means);
   // Finite: these variances are not near 0.
   v128.store(call.rstdAt(row), f64x2.div(f64x2.splat(1), sigmas));
   return true;
 }
 
-/** kappa = sigma / sqrt(variance), which the derivative of sigma brings in with epsAtStd; 0 for a constant row. */
-export function derivativeFactor(rstd: f64, eps: f64, epsAtStd: bool): f64 {
-  if (!epsAtStd) return 1;
+/**
+ * kappa = sigma / sqrt(variance), which the derivative of sigma brings in with epsAtStd; 0 for a constant row. With epsIsLeast, 0
+ * for a row whose sigma is eps.
+ */
+export function derivativeFactor(call: Call, rstd: f64): f64 {
+  const eps = call.eps;
+  // The reciprocal of a sigma that is more than eps may be rounded to that of eps, but never to more.
+  if (call.epsIsLeast) return rstd < 1 / eps ? 1 : 0;
+  if (!call.epsAtStd) return 1;
   const std = 1 / rstd - eps;
   // std is not positive and finite if the row is constant, or if eps is so large that nothing of std is left beside it.
   return std > 0 && std < Infinity ? (std + eps) / std : 0;

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { type Kernels, load, type Matrix } from "../build/index.js";
+import { type Kernels, load, type Matrix, type Norm } from "../build/index.js";
 import type { Abi } from "../src/abi.ts";
 import { CALL } from "../src/layout.ts";
 import { writeCall } from "../test/call.ts";
@@ -26,7 +26,7 @@ function runOthers(kernels: Kernels): void {
       [3, 768, "f32", true],
       [2, 33, "f16", true],
     ] as const) {
-      const norm = kernels[name]({ size, dtype });
+      const norm: Norm = kernels[name]({ size, dtype });
       const source = values(rows * size);
       const x = resident ? kernels.matrix(source, size, dtype) : source;
       const out = resident ? kernels.matrix(rows, size, dtype) : source.slice();

@@ -3,6 +3,8 @@
 export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
 
 export type Reduction = "sum" | "moments" | "l2" | "max";
+/** Rows in fewer bits, each integer row by its own scale. */
+export type Compaction = "int8" | "bits";
 
 interface Shape {
   rows: number;
@@ -43,7 +45,7 @@ export interface BackwardJob extends Shape {
 
 export interface ReduceJob extends Shape {
   kind: "reduce";
-  reduction: Reduction;
+  reduction: Reduction | Compaction;
 }
 
 export interface CopyJob extends Shape {
@@ -53,7 +55,7 @@ export interface CopyJob extends Shape {
 export type Job = ForwardJob | BackwardJob | ReduceJob | CopyJob;
 
 /** Any array of numbers. */
-export type Numbers = Float32Array | Float64Array;
+export type Numbers = Float32Array | Float64Array | Int8Array | Uint8Array;
 
 /** A job with its arrays in place. */
 interface AnyTask {

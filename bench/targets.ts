@@ -176,6 +176,15 @@ const inTensorFlow = (["128x256", "2048x512"] as const).flatMap((shape) =>
   ),
 );
 
+const compact = (
+  [
+    ["int8", 6],
+    ["bits", 10],
+  ] as const
+).map(([what, bound]) =>
+  faster(`rows 1024x768 as ${what}, than plain loops`, bound, "rows 1024x768", `plain ${what}`, `adanorm ${what}`),
+);
+
 const startUp: Target = {
   text: "load() to the first result, fresh process",
   is: "at most",
@@ -204,6 +213,7 @@ export const TARGETS: Target[] = [
   ...converting,
   ...relaxed,
   ...inTensorFlow,
+  ...compact,
   startUp,
 ];
 

@@ -56,7 +56,7 @@ const IMPORTED = { "build/tfjs.js": Object.keys(peers) };
 const modules = Object.keys(entries).filter((entry) => String(entries[entry]).endsWith(".wasm"));
 
 /** The limit in CONTRIBUTING.md for the compressed main bundle. */
-const MOST_GZIPPED_BYTES = 30 * 1024;
+const MOST_GZIPPED_BYTES = 36 * 1024;
 
 function run(command, args, cwd) {
   return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });

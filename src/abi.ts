@@ -28,6 +28,10 @@ export interface Abi {
   rowMin(x: number, out: number, rows: number, size: number): void;
   rowMax(x: number, out: number, rows: number, size: number): void;
   rowMoments(x: number, means: number, variances: number, rows: number, size: number, ddof: number): void;
+  /** Writes rows as bytes, and one scale for each: `scale` or, if that is 0, the row's own. */
+  rowInt8(x: number, values: number, scales: number, rows: number, size: number, scale: number): void;
+  /** Writes rows as bits, each in whole bytes. */
+  rowBits(x: number, out: number, rows: number, size: number): void;
 }
 
 /** Backward sums columns over blocks of this many rows. Split a batch into several calls only at multiples of it. */

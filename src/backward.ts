@@ -63,10 +63,10 @@ export function backward(
 
 /** The results among the operands, as backward returns them. */
 export function resultsOf({ dx, dGain, dBias }: BackwardOperands): Backward<unknown> {
-  const result: Backward<unknown> = { dx: dx.result() };
+  const result: Partial<Backward<unknown>> = dx ? { dx: dx.result() } : {};
   if (dGain) result.dGain = dGain.result() as Float32Array;
   if (dBias) result.dBias = dBias.result() as Float32Array;
-  return result;
+  return result as Backward<unknown>;
 }
 
 /** Checks the arguments of backward, and makes the results that were given no place. Adds new matrices to `made`. */
@@ -105,7 +105,7 @@ export function takeBackward(
     stats,
     gain,
     dSum,
-    dx: dx ?? makeBatch(context, "dx", upstream, made),
+    dx: dx ?? (given.wantsDx ? makeBatch(context, "dx", upstream, made) : undefined),
     dGain: dGain ?? (gain && makeParamGradient(context, "dGain", upstream, made)),
     dBias: dBias ?? (bias && makeParamGradient(context, "dBias", upstream, made)),
     accumulate,
@@ -150,12 +150,14 @@ function checkApartFromStats(call: string, result: Operand, stats: RowStats | un
   checkApart(call, result, occupantOf("stats.rstd", stats.rstd));
 }
 
-/** Whether one call of the kernel is enough: all operands are f32 in linear memory, and there is no dSum to add. */
+/**
+ * Whether one call of the kernel is enough: all operands are f32 in linear memory, there is a place for dx, and no dSum to add.
+ */
 export function isDirect({ upstream, input, gain, dSum, dx, dGain, dBias }: BackwardOperands): boolean {
   return (
     upstream.isInPlace &&
     input.isInPlace &&
-    dx.isInPlace &&
+    dx?.isInPlace === true &&
     dSum === undefined &&
     (gain === undefined || gain.isInPlace) &&
     (dGain === undefined || dGain.isInPlace) &&
@@ -178,7 +180,7 @@ export function writeBackward(
     totals: totalsOf(operands, columns),
     dy: upstream.kernelStride,
     x: input.kernelStride,
-    dx: dx.kernelStride,
+    dx: dx?.kernelStride ?? 0,
   });
   writeBackwardRows(memory, call, addressOf(upstream), addressOf(input), addressOf(dx), 0);
 }

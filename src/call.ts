@@ -3,7 +3,7 @@
  * a kernel set all fields that it reads, so that no value of an earlier call remains.
  */
 import { CALL, TRANSFER } from "./layout.js";
-import type { Settings } from "./options.js";
+import { isCentred, type Settings } from "./options.js";
 
 /** Views of the linear memory as integers and as doubles. */
 export interface Views {
@@ -28,6 +28,7 @@ export interface Constants {
   readonly isAda: number;
   readonly centred: number;
   readonly epsAtStd: number;
+  readonly epsIsLeast: number;
   readonly detachMean: number;
   readonly detachStd: number;
   readonly detachScale: number;
@@ -35,18 +36,21 @@ export interface Constants {
 
 export function constantsOf(settings: Settings, size: number): Constants {
   const { name, eps, epsAt, ddof, detachMean, detachStd, scale, k, detachScale } = settings;
-  const centred = name !== "rmsNorm";
+  const isL2 = name === "l2Norm";
+  const centred = isCentred(name);
   const isAda = name === "adaNorm";
   return {
     size,
     eps,
     scale: isAda ? scale : 1,
     k: isAda ? k : 0,
-    // rmsNorm subtracts no mean, so its squares lose no degree of freedom, and no gradient passes through a mean.
-    ddof: centred ? ddof : 0,
+    // Norms that subtract no mean lose no degree of freedom, and no gradient passes through a mean. The squares of l2Norm are only
+    // added up, as if there were one degree.
+    ddof: centred ? ddof : isL2 ? size - 1 : 0,
     isAda: flag(isAda),
     centred: flag(centred),
-    epsAtStd: flag(epsAt === "std"),
+    epsAtStd: flag(epsAt === "std" && !isL2),
+    epsIsLeast: flag(isL2),
     detachMean: flag(detachMean || !centred),
     detachStd: flag(detachStd),
     detachScale: flag(detachScale),
@@ -69,6 +73,7 @@ export function writeConstants({ u32, f64 }: Views, call: number, constants: Con
   u32[word + CALL.isAda / 4] = constants.isAda;
   u32[word + CALL.centred / 4] = constants.centred;
   u32[word + CALL.epsAtStd / 4] = constants.epsAtStd;
+  u32[word + CALL.epsIsLeast / 4] = constants.epsIsLeast;
   u32[word + CALL.detachMean / 4] = constants.detachMean;
   u32[word + CALL.detachStd / 4] = constants.detachStd;
   u32[word + CALL.detachScale / 4] = constants.detachScale;

@@ -12,6 +12,7 @@ import type { Kernels, LoadOptions } from "./types.js";
 export type {
   AdaNormOptions,
   Backward,
+  BackwardOf,
   BackwardOptions,
   DType,
   ElementArray,
@@ -19,17 +20,23 @@ export type {
   ForwardOptions,
   HalfArray,
   HostArray,
+  Int8Options,
   Kernels,
+  L2NormOptions,
   LoadOptions,
   Matrix,
   Norm,
+  ParamGradients,
   Params,
+  ParamsBackwardOptions,
   Prepared,
   RowStats,
   RowStride,
   Rows,
+  RowsOptions,
   StatsOptions,
   SummedForward,
+  VarianceOptions,
 } from "./types.js";
 
 /** The modules, compiled once for all instances. load and loadSync share what either has compiled. */

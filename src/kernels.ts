@@ -10,6 +10,7 @@ import type {
   DType,
   HostArray,
   Kernels,
+  L2NormOptions,
   LoadOptions,
   Matrix,
   Norm,
@@ -38,24 +39,28 @@ class LinearKernels implements Kernels {
     this.#team = team;
   }
 
-  layerNorm(options: StatsOptions): Norm {
+  layerNorm<D extends DType = "f32">(options: StatsOptions<D>): Norm<D, true> {
     return LinearKernels.#norm(this, "layerNorm", options);
   }
 
-  layerNormSimple(options: StatsOptions): Norm {
+  layerNormSimple<D extends DType = "f32">(options: StatsOptions<D>): Norm<D, false> {
     return LinearKernels.#norm(this, "layerNormSimple", options);
   }
 
-  detachNorm(options: StatsOptions): Norm {
+  detachNorm<D extends DType = "f32">(options: StatsOptions<D>): Norm<D, false> {
     return LinearKernels.#norm(this, "detachNorm", options);
   }
 
-  adaNorm(options: AdaNormOptions): Norm {
+  adaNorm<D extends DType = "f32">(options: AdaNormOptions<D>): Norm<D, false> {
     return LinearKernels.#norm(this, "adaNorm", options);
   }
 
-  rmsNorm(options: StatsOptions): Norm {
+  rmsNorm<D extends DType = "f32">(options: StatsOptions<D>): Norm<D, true> {
     return LinearKernels.#norm(this, "rmsNorm", options);
+  }
+
+  l2Norm<D extends DType = "f32">(options: L2NormOptions<D>): Norm<D, false> {
+    return LinearKernels.#norm(this, "l2Norm", options);
   }
 
   rows(size: number, options?: { dtype?: DType | undefined }): Rows {
@@ -88,8 +93,9 @@ class LinearKernels implements Kernels {
     this.#team?.disband();
   }
 
-  static #norm(self: LinearKernels, name: NormName, options: unknown): Norm {
-    return new LinearNorm(LinearKernels.#memoryOf(self, name), name, options);
+  static #norm<D extends DType, P extends boolean>(self: LinearKernels, name: NormName, options: unknown): Norm<D, P> {
+    // The type says what the checks of LinearNorm's calls refuse.
+    return new LinearNorm(LinearKernels.#memoryOf(self, name), name, options) as Norm as Norm<D, P>;
   }
 
   /** The memory of an instance. Throws if `self` is not a LinearKernels, or is a Proxy of one. */

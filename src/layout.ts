@@ -33,9 +33,10 @@ export enum CALL {
   isAda = 108, // i32
   centred = 112, // i32
   epsAtStd = 116, // i32
-  detachMean = 120, // i32
-  detachStd = 124, // i32
-  detachScale = 128, // i32
+  epsIsLeast = 120, // i32
+  detachMean = 124, // i32
+  detachStd = 128, // i32
+  detachScale = 132, // i32
 }
 
 /** Rows to be copied or added. */

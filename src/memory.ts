@@ -58,6 +58,7 @@ export class LinearMemory {
   #buffer: ArrayBuffer;
   #f32: Float32Array;
   #f64: Float64Array;
+  #u8: Uint8Array;
   #u16: Uint16Array;
   #u32: Uint32Array;
   #part: Elements = new Float32Array(0);
@@ -76,6 +77,7 @@ export class LinearMemory {
     this.forArrays.forMatrices = this;
     this.#f32 = new Float32Array(memory.buffer);
     this.#f64 = new Float64Array(memory.buffer);
+    this.#u8 = new Uint8Array(memory.buffer);
     this.#u16 = new Uint16Array(memory.buffer);
     this.#u32 = new Uint32Array(memory.buffer);
   }
@@ -238,6 +240,12 @@ export class LinearMemory {
     else for (let i = 0; i < count; i++) array[start + i] = f64[from + i] as number;
   }
 
+  /** Copies `count` bytes from linear memory into `array`, starting at index `start`, with the same condition. */
+  fetchBytes(array: Uint8Array, start: number, pointer: number, count: number): void {
+    if (this.#u8.length === 0) this.#u8 = new Uint8Array(this.#memory.buffer);
+    array.set(this.#u8.subarray(pointer, pointer + count), start);
+  }
+
   /** Copies `count` numbers of `array`, starting at index `start`, into linear memory. */
   place(array: Float64Array, start: number, pointer: number, count: number): void {
     const { f64 } = this;
@@ -262,6 +270,7 @@ export class LinearMemory {
     this.#buffer = buffer;
     this.#f32 = new Float32Array(buffer);
     this.#f64 = new Float64Array(buffer);
+    this.#u8 = new Uint8Array(buffer);
     this.#u16 = new Uint16Array(buffer);
     this.#u32 = new Uint32Array(buffer);
   }

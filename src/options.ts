@@ -29,13 +29,23 @@ export function hasParams(name: NormName): boolean {
   return name === "layerNorm" || name === "rmsNorm";
 }
 
+/** Whether a norm subtracts the mean. */
+export function isCentred(name: NormName): boolean {
+  return name !== "rmsNorm" && name !== "l2Norm";
+}
+
+/** The default of eps. That of l2Norm is the smallest norm, not something that is added. */
+function epsOf(name: NormName): number {
+  return name === "l2Norm" ? 1e-12 : 1e-5;
+}
+
 /** {@link Settings} as the caller gave them, unchecked. */
 export type Given = { readonly [Name in (typeof SETTINGS)[number]]?: unknown };
 
 /** Checks the options that say what a norm computes. `epsName` is the name of eps in error messages. */
 export function settingsOf(call: string, name: NormName, given: Given, epsName = "eps"): Settings {
   const detached = name === "detachNorm";
-  const { eps = 1e-5, epsAt = "variance", ddof = 0, detachMean = detached, detachStd = detached } = given;
+  const { eps = epsOf(name), epsAt = "variance", ddof = 0, detachMean = detached, detachStd = detached } = given;
   const { scale = 1, k = 1 / 10, detachScale = true } = given;
   return {
     name,
@@ -81,7 +91,7 @@ export function readStrides(call: string, rowStride: unknown, size: number, know
   return strides;
 }
 
-function checkStride(call: string, argument: string, stride: unknown, size: number): number {
+export function checkStride(call: string, argument: string, stride: unknown, size: number): number {
   const expected = `an integer >= size ${size}`;
   if (typeof stride !== "number") throw typeError(call, argument, expected, stride);
   if (!Number.isSafeInteger(stride) || stride < size) throw rangeError(call, argument, expected, stride);
@@ -95,7 +105,7 @@ export function strideOf(strides: Strides, batch: string): number {
 /** The names that calls accept: in the options of forward and backward, in rowStride, and in backward's `out`. */
 const FORWARD: ReadonlySet<string> = new Set(["gain", "bias", "residual", "sum", "out", "stats", "rowStride"]);
 const FORWARD_BATCHES: ReadonlySet<string> = new Set(["x", "residual", "sum", "out"]);
-const BACKWARD: ReadonlySet<string> = new Set(["gain", "bias", "out", "accumulate", "dSum", "rowStride"]);
+const BACKWARD: ReadonlySet<string> = new Set(["gain", "bias", "out", "accumulate", "dSum", "rowStride", "dx"]);
 const BACKWARD_BATCHES: ReadonlySet<string> = new Set(["dy", "x", "dSum", "dx"]);
 const GRADIENTS: ReadonlySet<string> = new Set(["dx", "dGain", "dBias"]);
 
@@ -125,7 +135,10 @@ export interface GivenBackward {
   gain: unknown;
   bias: unknown;
   dSum: unknown;
+  /** Where dx goes. */
   dx: unknown;
+  /** Whether there is to be a dx. */
+  wantsDx: boolean;
   dGain: unknown;
   dBias: unknown;
   accumulate: boolean;
@@ -135,11 +148,19 @@ export interface GivenBackward {
 export function readBackward(call: string, options: unknown, size: number): GivenBackward {
   if (options !== undefined) checkOptions(call, "options", options, BACKWARD);
   const given = (options ?? NONE) as Record<string, unknown>;
-  const { gain, bias, out, accumulate = false, dSum, rowStride } = given;
+  const { gain, bias, out, accumulate = false, dSum, rowStride, dx: wantsDx = true } = given;
   if (out !== undefined) checkOptions(call, "out", out, GRADIENTS);
   const { dx, dGain, dBias } = (out ?? NONE) as Record<string, unknown>;
   const strides = readStrides(call, rowStride, size, BACKWARD_BATCHES);
-  return { gain, bias, dSum, dx, dGain, dBias, accumulate: checkBoolean(call, "accumulate", accumulate), strides };
+  const accumulates = checkBoolean(call, "accumulate", accumulate);
+  if (checkBoolean(call, "dx", wantsDx)) {
+    return { gain, bias, dSum, dx, wantsDx: true, dGain, dBias, accumulate: accumulates, strides };
+  }
+  if (dx !== undefined) throw typeError(call, "out.dx", "none, as dx is false", dx);
+  if (dSum !== undefined) throw typeError(call, "dSum", "none, as dx is false", dSum);
+  const asked = [gain, bias, dGain, dBias].some((one) => one !== undefined);
+  if (!asked) throw rangeError(call, "dx", "true, or a gain or bias to compute a gradient of", wantsDx);
+  return { gain, bias, dSum, dx, wantsDx: false, dGain, dBias, accumulate: accumulates, strides };
 }
 
 /** The statistics that backward was given, unchecked. */

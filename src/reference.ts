@@ -4,13 +4,13 @@
  *
  * For one row x of H elements:
  *
- *     mean  = sum x / H                             0 for rmsNorm
- *     var   = sum (x - mean)^2 / (H - ddof)         rmsNorm: sum x^2 / H
- *     sigma = sqrt(var + eps), or sqrt(var) + eps   epsAt "variance", "std"
+ *     mean  = sum x / H                             0 for rmsNorm, l2Norm
+ *     var   = sum (x - mean)^2 / (H - ddof)         rmsNorm: sum x^2 / H; l2Norm: sum x^2
+ *     sigma = sqrt(var + eps), or sqrt(var) + eps   epsAt "variance", "std"; l2Norm: max(sqrt(var), eps)
  *     z     = (x - mean) / sigma
  *
  *     y = gain z + bias                             layerNorm, rmsNorm
- *     y = z                                         layerNormSimple, detachNorm
+ *     y = z                                         layerNormSimple, detachNorm, l2Norm
  *     y = C (1 - k z) z                             adaNorm
  *
  * The paper calls the normalised row y and the result z.
@@ -23,8 +23,10 @@
  */
 
 import { decode, encode } from "./half.js";
+import { rowsOf } from "./reference-rows.js";
 import type { DType, NormName } from "./types.js";
 
+export { bits, int8, type ReferenceRowsOptions } from "./reference-rows.js";
 export type { DType, NormName } from "./types.js";
 export { decode, encode };
 
@@ -32,11 +34,14 @@ export { decode, encode };
 export interface ReferenceOptions {
   /** H, the length of one row: an integer, 1 or more. */
   size: number;
-  /** Added to the variance, or to the standard deviation (see `epsAt`): 0 or more. Default 1e-5. */
+  /**
+   * Added to the variance, or to the standard deviation (see `epsAt`): 0 or more. Default 1e-5. In l2Norm the least norm, default
+   * 1e-12.
+   */
   eps?: number | undefined;
-  /** Where eps is added: sigma = sqrt(var + eps), or sqrt(var) + eps. Default "variance", the first. */
+  /** Where eps is added: sigma = sqrt(var + eps), or sqrt(var) + eps. Default "variance", the first. No effect in l2Norm. */
   epsAt?: "variance" | "std" | undefined;
-  /** Is subtracted from H in the variance: 0 or 1. Default 0. No effect in rmsNorm. */
+  /** Is subtracted from H in the variance: 0 or 1. Default 0. No effect in rmsNorm and l2Norm. */
   ddof?: 0 | 1 | undefined;
   /** Whether backward holds the mean constant. Default false; true for detachNorm. */
   detachMean?: boolean | undefined;
@@ -68,7 +73,7 @@ export interface ReferenceForward {
   y: Float64Array;
   /** What was normalised: x + residual, or x. `rows x size`. */
   sum: Float64Array;
-  /** The mean of each row; all zero for rmsNorm. Length `rows`. */
+  /** The mean of each row; all zero for rmsNorm and l2Norm. Length `rows`. */
   mean: Float64Array;
   /** 1 / sigma of each row. Length `rows`. */
   rstd: Float64Array;
@@ -90,15 +95,6 @@ function sum(values: Float64Array): number {
   return total;
 }
 
-/** Copies the rows of a batch into contiguous memory. */
-function rowsOf(batch: ArrayLike<number>, { size, rowStride = size }: ReferenceOptions): Float64Array {
-  const rows = Math.ceil(batch.length / rowStride);
-  return Float64Array.from(
-    { length: rows * size },
-    (_, i) => batch[Math.floor(i / size) * rowStride + (i % size)] as number,
-  );
-}
-
 /** x + residual, rounded to the storage, or x if there is no residual. */
 function sumOf(x: ArrayLike<number>, options: ReferenceOptions): Float64Array {
   const { residual, dtype = "f32" } = options;
@@ -109,16 +105,33 @@ function sumOf(x: ArrayLike<number>, options: ReferenceOptions): Float64Array {
   return decode(encode(sums, dtype), dtype);
 }
 
-/** Mean, variance and sigma of one row. */
+/** Mean and sigma of one row, and kappa of {@link backward}. */
 function statistics(norm: NormName, row: Float64Array, options: ReferenceOptions) {
-  const { size, eps = 1e-5, epsAt = "variance", ddof = 0 } = options;
-  const rms = norm === "rmsNorm";
-  const roughly = rms ? 0 : sum(row) / size;
+  const { size, eps = norm === "l2Norm" ? 1e-12 : 1e-5, epsAt = "variance" } = options;
+  const centred = isCentred(norm);
+  const roughly = centred ? sum(row) / size : 0;
   // Corrects the mean by the mean of the differences: in a row far from 0 the first sum has lost digits.
-  const mean = rms ? 0 : roughly + sum(row.map((x) => x - roughly)) / size;
-  const variance = sum(row.map((x) => (x - mean) ** 2)) / (rms ? size : size - ddof);
-  const sigma = epsAt === "std" ? Math.sqrt(variance) + eps : Math.sqrt(variance + eps);
-  return { mean, variance, sigma };
+  const mean = centred ? roughly + sum(row.map((x) => x - roughly)) / size : 0;
+  const variance = sum(row.map((x) => (x - mean) ** 2)) / freedom(norm, options);
+  const std = Math.sqrt(variance);
+  if (norm === "l2Norm") {
+    // Infinite elements make all of the row NaN, as in the other norms.
+    const sigma = std < Infinity ? Math.max(std, eps) : NaN;
+    return { mean, sigma, kappa: std > eps ? 1 : 0 };
+  }
+  if (epsAt === "std") return { mean, sigma: std + eps, kappa: std === 0 ? 0 : (std + eps) / std };
+  return { mean, sigma: Math.sqrt(variance + eps), kappa: 1 };
+}
+
+/** Whether a norm subtracts the mean. */
+function isCentred(norm: NormName): boolean {
+  return norm !== "rmsNorm" && norm !== "l2Norm";
+}
+
+/** What the sum of squares is divided by. */
+function freedom(norm: NormName, { size, ddof = 0 }: ReferenceOptions): number {
+  if (norm === "l2Norm") return 1;
+  return isCentred(norm) ? size - ddof : size;
 }
 
 /**
@@ -160,9 +173,9 @@ export function forward(norm: NormName, x: ArrayLike<number>, options: Reference
  * Computes the gradients of a norm, for any choice of what is held constant. Does not check its arguments.
  *
  *     dx    = (dz - a - s z) / sigma,         dz = dL/dz = dL/dy dy/dz
- *     a     = mean(dz)                        0 for rmsNorm, or if the mean is detached
- *     s     = kappa sum(dz z) / (H - ddof)    0 if the standard deviation is detached
- *     kappa = 1, or sigma / sqrt(var)         epsAt "variance", "std" (0 for a constant row)
+ *     a     = mean(dz)                        0 for rmsNorm, l2Norm, or if the mean is detached
+ *     s     = kappa sum(dz z) / (H - ddof)    0 if the standard deviation is detached; l2Norm: kappa sum(dz z)
+ *     kappa = 1, or sigma / sqrt(var)         epsAt "variance", "std" (0 for a constant row); l2Norm: 1, but 0 if |x| <= eps
  *     dGain = sum over rows of dy z,          dBias = sum over rows of dy
  *
  * @param norm which norm.
@@ -177,9 +190,8 @@ export function backward(
   x: ArrayLike<number>,
   options: ReferenceOptions,
 ): ReferenceBackward {
-  const { size, epsAt = "variance", scale = 1, k = 1 / 10, detachScale = true, gain } = options;
+  const { size, scale = 1, k = 1 / 10, detachScale = true, gain } = options;
   const { detachMean = norm === "detachNorm", detachStd = norm === "detachNorm" } = options;
-  const ddof = norm === "rmsNorm" ? 0 : (options.ddof ?? 0);
   const input = sumOf(x, options);
   const upstream = rowsOf(dy, options);
   const onto = options.dSum && rowsOf(options.dSum, options);
@@ -188,7 +200,7 @@ export function backward(
   for (let r = 0; r < rows; r++) {
     const row = input.slice(r * size, (r + 1) * size);
     const dyRow = upstream.slice(r * size, (r + 1) * size);
-    const { mean, variance, sigma } = statistics(norm, row, options);
+    const { mean, sigma, kappa } = statistics(norm, row, options);
     const z = row.map((value) => (value - mean) / sigma);
 
     const dz = dyRow.map((each, i) => {
@@ -197,10 +209,8 @@ export function backward(
       return each;
     });
 
-    let kappa = 1;
-    if (epsAt === "std") kappa = variance === 0 ? 0 : sigma / Math.sqrt(variance);
-    const a = norm === "rmsNorm" || detachMean ? 0 : sum(dz) / size;
-    const s = detachStd ? 0 : (kappa * sum(dz.map((value, i) => value * (z[i] as number)))) / (size - ddof);
+    const a = !isCentred(norm) || detachMean ? 0 : sum(dz) / size;
+    const s = detachStd ? 0 : (kappa * sum(dz.map((value, i) => value * (z[i] as number)))) / freedom(norm, options);
 
     for (let i = 0; i < size; i++) {
       const dx = ((dz[i] as number) - a - s * (z[i] as number)) / sigma;

@@ -22,7 +22,8 @@ export interface BackwardOperands {
   readonly stats: RowStats | undefined;
   readonly gain: Operand | undefined;
   readonly dSum: Operand | undefined;
-  readonly dx: Operand;
+  /** Undefined if only the gradients of gain and bias are wanted. */
+  readonly dx: Operand | undefined;
   readonly dGain: Operand | undefined;
   readonly dBias: Operand | undefined;
   readonly accumulate: boolean;
@@ -68,7 +69,7 @@ export class TiledBackward {
     const { upstream, input, gain, dSum, dx, dGain, dBias } = operands;
     const { size } = context;
     const sums = hasSums(operands);
-    const isResident = upstream.isInPlace && input.isInPlace && dx.isInPlace && !dSum;
+    const isResident = upstream.isInPlace && input.isInPlace && dx?.isInPlace === true && !dSum;
     this.#context = context;
     this.#operands = operands;
     this.#frame = frame;
@@ -80,8 +81,9 @@ export class TiledBackward {
     this.#gainTile = takeTile(layout, 1, gain);
     this.#columnTile = takeTile(layout, 1, dGain ?? dBias, dBias);
     this.#inputTile = takeTile(layout, this.#step, input);
-    // With dSum, the kernel writes dx into the tile: dx may be dSum itself, which is still to be read.
-    this.#mainTile = takeTile(layout, this.#step, upstream, dx, undefined, dSum !== undefined);
+    // With dSum, the kernel writes dx into the tile: dx may be dSum itself, which is still to be read. Without a place for dx it
+    // stays in the tile: the kernel makes it together with the sums of the columns.
+    this.#mainTile = takeTile(layout, this.#step, upstream, dx, undefined, dSum !== undefined || dx === undefined);
     this.#dSumTile = takeTile(layout, this.#step, dSum);
     this.#bytes = layout.bytes;
   }
@@ -107,7 +109,7 @@ export class TiledBackward {
       totals: totalsOf(this.#operands, columns),
       dy: upstream.kernelStride,
       x: input.kernelStride,
-      dx: dSum ? size * 4 : dx.kernelStride,
+      dx: dx && !dSum ? dx.kernelStride : size * 4,
     });
     if (sums) memory.clear(columns, columnsBytes(size) + totalsBytes(size, upstream.rows));
     for (let row = 0; row < rows; row += this.#step) this.#runTile(frame, base, row, Math.min(this.#step, rows - row));
@@ -122,7 +124,7 @@ export class TiledBackward {
     const tile = placed(this.#mainTile, base);
     const xAt = input.read(row, count, placed(this.#inputTile, base));
     const dyAt = upstream.read(row, count, tile);
-    const dxAt = dSum ? tile.f32 : dx.target(row, tile);
+    const dxAt = dx && !dSum ? dx.target(row, tile) : tile.f32;
     // A frame holds the statistics of all rows, the scratch area those of one tile.
     const place = this.#frame ? row * 8 : 0;
     const [means, rstds] = [frame.means + place, frame.rstds + place];
@@ -135,14 +137,14 @@ export class TiledBackward {
       abi.statistics(frame.call, 0, count);
     }
     abi.backward(frame.call, 0, count);
-    if (dSum) this.#addSum(dSum.read(row, count, placed(this.#dSumTile, base)), tile, row, count);
-    dx.write(row, count, tile);
+    if (dx && dSum) this.#addSum(dx, dSum.read(row, count, placed(this.#dSumTile, base)), tile, row, count);
+    dx?.write(row, count, tile);
   }
 
   /** Adds rows of dSum to those of dx in the tile, and writes the sums to dx. */
-  #addSum(addend: number, tile: Tile, row: number, count: number): void {
+  #addSum(dx: Operand, addend: number, tile: Tile, row: number, count: number): void {
     const { memory, size } = this.#context;
-    const { dx, dSum } = this.#operands;
+    const { dSum } = this.#operands;
     const [from, to] = [tile.f32, dx.target(row, tile)];
     const strides = { fromStride: size * 4, addendStride: (dSum as Operand).kernelStride, toStride: dx.kernelStride };
     writeTransfer(memory, { type: 0, from, addend, to, ...strides, size });

@@ -10,3 +10,4 @@ export type * from "./types/matrix.js";
 export type * from "./types/norm.js";
 export type * from "./types/options.js";
 export type * from "./types/rows.js";
+export type * from "./types/storage.js";

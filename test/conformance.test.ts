@@ -1,4 +1,4 @@
-/** ONNX's own test vectors: LayerNormalization, RMSNormalization, and the reductions over trailing axes. */
+/** ONNX's own test vectors: LayerNormalization, RMSNormalization, LpNormalization, and the reductions over trailing axes. */
 import { readFileSync } from "node:fs";
 import { loadSync, type Rows } from "adanorm";
 import { describe, expect, it } from "vitest";
@@ -15,7 +15,7 @@ interface Tensor {
 interface Case {
   name: string;
   op: string;
-  attrs: { axis?: number; epsilon?: number; keepdims?: number; noop_with_empty_axes?: number };
+  attrs: { axis?: number; epsilon?: number; keepdims?: number; p?: number; noop_with_empty_axes?: number };
   inputs: Tensor[];
   outputs: Tensor[];
 }
@@ -67,6 +67,21 @@ describe("RMSNormalization", () => {
     const size = product(X.shape.slice(attrs.axis ?? -1));
     const norm = kernels.rmsNorm({ size, eps: attrs.epsilon ?? 1e-5 });
     expectClose(norm.forward(floats(X), { gain: floats(W) }).y, floats(outputs[0]), "Y");
+  });
+});
+
+describe("LpNormalization", () => {
+  /** Of the Euclidean norm, over the last axis. */
+  const served = ofOp("LpNormalization").filter(({ attrs: { p = 2, axis = -1 }, inputs }) => {
+    return p === 2 && (axis === -1 || axis === (inputs[0] as Tensor).shape.length - 1);
+  });
+
+  it("has ONNX's cases of l2Norm", () => expect(served.length).toBe(2));
+
+  it.each(served)("$name", ({ inputs, outputs }) => {
+    const [X] = inputs as [Tensor];
+    const norm = kernels.l2Norm({ size: X.shape.at(-1) as number });
+    expectClose(norm.forward(floats(X)).y, floats(outputs[0]), "Y");
   });
 });
 

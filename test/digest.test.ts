@@ -18,8 +18,8 @@ describe("the digest of all results", () => {
   );
 
   it.each([1, 2, 3, 5])("is the committed one for calls of %i rows each", async (rowsInCall) => {
-    const { rows, stored } = await digest(loadSync(), { rowsInCall });
-    expect({ rows, stored }).toEqual({ rows: committed.rows, stored: committed.stored });
+    const { rows, stored, bytes } = await digest(loadSync(), { rowsInCall });
+    expect({ rows, stored, bytes }).toEqual({ rows: committed.rows, stored: committed.stored, bytes: committed.bytes });
   });
 });
 

@@ -3,7 +3,7 @@
  * it uses only the kernels and Web Crypto. It makes its numbers by integer arithmetic, sums and products, which every
  * engine rounds alike (unlike Math.sin or Math.log).
  */
-import type { AdaNormOptions, DType, Kernels, Matrix, Norm, Params, RowStats } from "adanorm";
+import type { AdaNormOptions, DType, Kernels, Matrix, Norm, Params, RowStats, Rows } from "adanorm";
 
 /**
  * How a batch reaches the kernels: as arrays or as matrices, either with room between the rows if wanted, or as arrays
@@ -13,20 +13,22 @@ export type Route = "arrays" | "matrices" | "strided arrays" | "strided matrices
 
 /**
  * For f32, `rows` covers the results of single rows (y, mean, rstd, dx, reductions), and `columns` the sums over rows.
- * `stored` and `storedColumns` cover the same for 16-bit batches and for sums with a residual, and the conversions.
+ * `stored` and `storedColumns` cover the same for 16-bit batches and for sums with a residual, and the conversions. `bytes` covers
+ * rows in fewer bits, from every storage.
  */
 export interface Digests {
   rows: string;
   columns: string;
   stored: string;
   storedColumns: string;
+  bytes: string;
 }
 
 /** The elements of a batch, as the kernels take them in arrays that every engine has. */
 type Elements = Float32Array | Uint16Array;
 
 const SIZES = [1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 255, 256, 257, 511, 1023, 4099];
-const NAMES = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"] as const;
+const NAMES = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm", "l2Norm"] as const;
 
 /** 32 random bits at a time (xorshift). */
 function bits(seed: number): () => number {
@@ -80,7 +82,7 @@ function corpus(size: number, seed: number): Float32Array {
   );
 }
 
-/** All combinations of the options of a norm. */
+/** All combinations of the options of a norm, those that have no effect among them. */
 function optionsOf(name: (typeof NAMES)[number]): Omit<AdaNormOptions, "size">[] {
   let all: Omit<AdaNormOptions, "size">[] = [{}];
   const choose = <K extends keyof AdaNormOptions>(key: K, values: AdaNormOptions[K][]) => {
@@ -104,10 +106,10 @@ class Hash {
   #pieces: Uint8Array[] = [];
   #length = 0;
 
-  async add(array: Float32Array | Float64Array | Uint16Array | undefined): Promise<void> {
+  async add(array: Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | undefined): Promise<void> {
     if (array === undefined) return;
     const copy = array.slice();
-    if (!(copy instanceof Uint16Array)) {
+    if (copy instanceof Float32Array || copy instanceof Float64Array) {
       // If NaN were written as a number, the engine would choose its payload, so this writes the bits.
       const words = new Uint32Array(copy.buffer);
       const perElement = copy.BYTES_PER_ELEMENT / 4;
@@ -366,7 +368,7 @@ function checked(elements: Elements | undefined, dtype: DType): Elements | undef
 }
 
 /** Batches that are stored in 16 bits or have a residual. */
-async function addStored(kernels: Kernels, route: Route, rows: Hash, columns: Hash): Promise<void> {
+async function addStored(kernels: Kernels, route: Route, rows: Hash, columns: Hash, bytes: Hash): Promise<void> {
   for (const dtype of ["f16", "bf16"] as const) {
     const all = Uint16Array.from({ length: 2 ** 16 }, (_, i) => i).filter((i) => (i & 0x7fff) <= INFINITY[dtype]);
     const matrix = kernels.matrix(all, all.length, dtype);
@@ -411,8 +413,17 @@ async function addStored(kernels: Kernels, route: Route, rows: Hash, columns: Ha
       const given = isInMatrices(route) ? kernels.matrix(x, size, dtype) : x;
       for (const reduce of ["mean", "l1", "sumSquare", "min", "max"] as const)
         await rows.add(reductions[reduce](given));
+      await addBytes(reductions, given, bytes);
       if (!ArrayBuffer.isView(given)) given.free();
     }
+  }
+}
+
+/** Rows in fewer bits. */
+async function addBytes(rows: Rows, batch: Elements | Matrix, hash: Hash): Promise<void> {
+  const { values, scale } = rows.int8(batch);
+  for (const result of [values, scale, rows.int8(batch, { scale: 1 / 127 }).values, rows.bits(batch)]) {
+    await hash.add(result);
   }
 }
 
@@ -444,6 +455,7 @@ export async function digest(kernels: Kernels, route: Route): Promise<Digests> {
       }
     }
   }
+  const bytes = new Hash();
   for (const [index, size] of SIZES.entries()) {
     const x = corpus(size, index * 100);
     const reductions = kernels.rows(size);
@@ -452,15 +464,17 @@ export async function digest(kernels: Kernels, route: Route): Promise<Digests> {
       await rows.add(reductions[reduce](batch));
     }
     await rows.add(reductions.variance(batch, { ddof: 1 }));
+    await addBytes(reductions, batch, bytes);
     if (!ArrayBuffer.isView(batch)) batch.free();
   }
   const stored = new Hash();
   const storedColumns = new Hash();
-  await addStored(kernels, route, stored, storedColumns);
+  await addStored(kernels, route, stored, storedColumns, bytes);
   return {
     rows: await rows.hex(),
     columns: await columns.hex(),
     stored: await stored.hex(),
     storedColumns: await storedColumns.hex(),
+    bytes: await bytes.hex(),
   };
 }

@@ -431,7 +431,7 @@ describe("what cannot be prepared is refused", () => {
     "layerNorm.prepareForward: x: expected a Matrix, which every run reads or writes, got undefined": () =>
       kernels.layerNorm({ size }).prepareForward(any()),
     "adaNorm.prepareForward: gain: expected none, as adaNorm has no gain and no bias, got a Matrix": () =>
-      kernels.adaNorm({ size }).prepareForward(matrixOf(1), { gain: param(1) }),
+      kernels.adaNorm({ size }).prepareForward(matrixOf(1), any({ gain: param(1) })),
     "layerNorm.prepareForward: x: expected a Matrix itself, got a Proxy of one, as reactive frameworks make": () =>
       kernels.layerNorm({ size }).prepareForward(new Proxy(matrixOf(1), {})),
     "layerNorm.prepareBackward: stats: expected a prepared forward of these kernels, got a prepared backward": () => {

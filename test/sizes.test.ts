@@ -20,6 +20,7 @@ const KINDS: readonly { title: string; name: reference.NormName; params: readonl
   { title: "detachNorm", name: "detachNorm", params: [] },
   { title: "adaNorm", name: "adaNorm", params: [] },
   { title: "rmsNorm with gain and bias", name: "rmsNorm", params: ["gain", "bias"] },
+  { title: "l2Norm", name: "l2Norm", params: [] },
 ];
 
 /** Rows that take one pass, two passes, and double precision: each path has tails of its own. */

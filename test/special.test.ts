@@ -12,7 +12,7 @@ const dy = normal(rows * size, 2);
 const gain = normal(size, 3, 1, 0.5);
 const bias = normal(size, 4);
 
-const centred = NORMS.filter((name) => name !== "rmsNorm");
+const centred = NORMS.filter((name) => name !== "rmsNorm" && name !== "l2Norm");
 const row = (batch: Float32Array, index: number) => batch.subarray(index * size, (index + 1) * size);
 const filled = (value: number, length = size) => new Float32Array(length).fill(value);
 const with_ = (array: Float32Array, index: number, value: number) => {
@@ -74,10 +74,11 @@ describe.each(NORMS)("%s", (name) => {
 
   it("the largest eps: y is 0, and nothing overflows", () => {
     const huge = makeNorm(kernels, name, { size, eps: Number.MAX_VALUE });
+    const sigma = name === "l2Norm" ? Number.MAX_VALUE : Math.sqrt(Number.MAX_VALUE);
     for (const batch of [x, filled(3.4e38), x.map((_, i) => (i % 2 ? 3.4e38 : -3.4e38))]) {
       const { y, rstd } = huge.forward(batch);
       expect(y.every((value) => value === 0)).toBe(true);
-      expect(rstd.every((value) => value === 1 / Math.sqrt(Number.MAX_VALUE))).toBe(true);
+      expect(rstd.every((value) => value === 1 / sigma)).toBe(true);
     }
   });
 });
@@ -158,6 +159,83 @@ describe("rmsNorm, rows of zeros", () => {
   it("give exactly 0 (+ bias) for eps > 0 and NaN for eps = 0", () => {
     expect(kernels.rmsNorm({ size }).forward(filled(0), { gain, bias }).y).toEqual(bias);
     expect(kernels.rmsNorm({ size, eps: 0 }).forward(filled(0)).y).toEqual(filled(Number.NaN));
+  });
+});
+
+describe("l2Norm", () => {
+  it("rows of zeros give exactly 0 for eps > 0, with dx = dy / eps, and NaN for eps = 0", () => {
+    for (const eps of [1e-12, 1e-30, 0.5]) {
+      const norm = kernels.l2Norm({ size, eps });
+      const { y, mean, rstd } = norm.forward(filled(0));
+      expect(y).toEqual(filled(0));
+      expect([mean[0], rstd[0]]).toEqual([0, 1 / eps]);
+      const upstream = row(dy, 0);
+      const { dx } = norm.backward(upstream, filled(0), { mean, rstd });
+      const want = Float64Array.from(upstream, (value) => value / eps);
+      expectWithin(
+        dx,
+        want,
+        want.map((value) => ULP * Math.abs(value)),
+        `dx, eps ${eps}`,
+      );
+    }
+    const { y, rstd } = kernels.l2Norm({ size, eps: 0 }).forward(filled(0));
+    expect([y, rstd[0]]).toEqual([filled(Number.NaN), Number.POSITIVE_INFINITY]);
+    expect(kernels.l2Norm({ size, eps: 0 }).backward(filled(1), filled(0)).dx).toEqual(filled(Number.NaN));
+  });
+
+  it("a row whose norm is not more than eps is divided by eps, which dx holds constant", () => {
+    for (const length of [21, 64, 300]) {
+      const batch = normal(3 * length, 1);
+      const upstream = normal(3 * length, 2);
+      const norms = kernels.rows(length).l2(batch);
+      // A little more than the norm of the second row.
+      const eps = (norms[1] as number) * (1 + 1e-6);
+      const norm = kernels.l2Norm({ size: length, eps });
+      const { dx } = norm.backward(upstream, batch);
+      const held = kernels.l2Norm({ size: length, eps, detachStd: true }).backward(upstream, batch).dx;
+      for (let index = 0; index < 3; index++) {
+        const [got, constant] = [dx, held].map((all) => all.slice(index * length, (index + 1) * length));
+        if ((norms[index] as number) <= eps) expect(got, `row ${index} of ${length}`).toEqual(constant);
+        else expect(got, `row ${index} of ${length}`).not.toEqual(constant);
+      }
+      const want = reference.backward("l2Norm", upstream, batch, { size: length, eps });
+      expectWithin(
+        dx,
+        want.dx,
+        want.dx.map(() => (12 * ULP) / eps),
+        `dx of ${length}`,
+      );
+    }
+  });
+
+  it("norms beyond f32 on either side, and their squares, are as exact as others", () => {
+    for (const length of [3, 64, 1000]) {
+      const whole = normal(2 * length, length).map((value) => Math.round(value * 1000) + 1);
+      for (const exponent of [-149, -120, -60, 60, 110]) {
+        const batch = whole.map((value) => value * 2 ** exponent);
+        const norm = kernels.l2Norm({ size: length, eps: 0 });
+        const { y, rstd } = norm.forward(batch);
+        const want = reference.forward("l2Norm", batch, { size: length, eps: 0 });
+        const what = `${length}, 2^${exponent}`;
+        expectWithin(
+          y,
+          want.y,
+          want.y.map((value) => 3 * ULP * Math.abs(value)),
+          what,
+        );
+        expectWithin(
+          rstd,
+          want.rstd,
+          want.rstd.map((value) => 2 * ULP * value),
+          what,
+        );
+      }
+    }
+    const largest = filled(3.4028234663852886e38, 1000);
+    const { y, rstd } = kernels.l2Norm({ size: 1000 }).forward(largest);
+    expect(1 / (rstd[0] as number)).toBeGreaterThan(3.5e38);
+    for (const value of y) expect(Math.abs(value - 1 / Math.sqrt(1000))).toBeLessThan(1e-8);
   });
 });
 

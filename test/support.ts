@@ -7,7 +7,14 @@ import { expect } from "vitest";
 /** The unit of all bounds: the spacing of f32 at 1. */
 export const ULP = 2 ** -23;
 
-export const NORMS: readonly NormName[] = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"];
+export const NORMS: readonly NormName[] = [
+  "layerNorm",
+  "layerNormSimple",
+  "detachNorm",
+  "adaNorm",
+  "rmsNorm",
+  "l2Norm",
+];
 
 /** Whether a norm has gain and bias. */
 export function hasParams(name: NormName): boolean {
@@ -74,7 +81,8 @@ export function forwardBounds(name: NormName, x: Float32Array, options: Referenc
   return Float64Array.from(x, (value, index) => {
     const row = Math.floor(index / size);
     const z = Math.abs((value - (mean[row] as number)) * (rstd[row] as number));
-    const unit = ULP * Math.max(1, z);
+    // Where no mean is subtracted, nothing cancels; elements of unit vectors are small. The smallest f32 are all 2^-149 apart.
+    const unit = name === "l2Norm" ? Math.max(ULP * z, 2 ** -149) : ULP * Math.max(1, z);
     if (name === "adaNorm") return 4 * unit * scale * (1 + 2 * k * z);
     // The gain's product and the bias's sum are rounded once each.
     const factor = Math.abs(gain?.[index % size] ?? 1);

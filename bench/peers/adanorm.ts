@@ -1,5 +1,5 @@
 /** adanorm itself, where the job has its batches; the variant "relaxed" is the build with relaxed SIMD. */
-import { type Kernels, load, type Matrix } from "adanorm";
+import { type Kernels, load, type Matrix, type Norm } from "adanorm";
 import {
   type BackwardJob,
   type ForwardJob,
@@ -20,7 +20,7 @@ function numbersOf(batch: Batch): Float32Array {
   return batch instanceof Float32Array ? batch.slice() : batch.toFloat32();
 }
 
-function makeNorm(kernels: Kernels, job: ForwardJob | BackwardJob) {
+function makeNorm(kernels: Kernels, job: ForwardJob | BackwardJob): Norm {
   const { norm, size } = job;
   const { dtype } = job.kind === "forward" ? job : {};
   return norm === "adaNorm" ? kernels.adaNorm({ size, dtype, scale: SCALE, k: K }) : kernels[norm]({ size, dtype });
@@ -117,6 +117,8 @@ function reduce(kernels: Kernels, job: ReduceJob): Task {
     moments: () => Object.values(rows.moments(x)),
     l2: () => [rows.l2(x)],
     max: () => [rows.max(x)],
+    int8: () => Object.values(rows.int8(x)),
+    bits: () => [rows.bits(x)],
   };
   const result = reductions[job.reduction];
   return { run: () => void result(), result, free: () => free(x) };

@@ -2,7 +2,18 @@
  * The norms as plain JavaScript loops, as one writes them without the package. Float32Array in and out, sums in double
  * precision, two passes for the variance, one function for each norm, nothing allocated. See tuned.ts for faster ones.
  */
-import { type BackwardJob, EPS, type ForwardJob, type Job, K, type ReduceJob, SCALE, type Task } from "../job.ts";
+import {
+  type BackwardJob,
+  EPS,
+  type ForwardJob,
+  inputs,
+  type Job,
+  K,
+  type ReduceJob,
+  type Reduction,
+  SCALE,
+  type Task,
+} from "../job.ts";
 import { type Batch, batchOf, taskOf } from "./batch.ts";
 
 function rowSum(x: Float32Array, start: number, size: number): number {
@@ -143,11 +154,56 @@ function backward(job: BackwardJob): Task {
   );
 }
 
+/** Each row by its own scale. */
+function int8Row(x: Float32Array, start: number, size: number, values: Int8Array): number {
+  let largest = 0;
+  for (let i = start; i < start + size; i++) largest = Math.max(largest, Math.abs(x[i] as number));
+  const scale = largest / 127;
+  for (let i = start; i < start + size; i++) {
+    // Math.round would round ties up.
+    const quotient = (x[i] as number) / scale;
+    const rounded = Math.round(quotient);
+    values[i] = rounded - quotient === 0.5 ? 2 * Math.round(quotient / 2) : rounded;
+  }
+  return scale;
+}
+
+/** Eight elements to a byte, the first in the most significant bit. */
+function bitsRow(x: Float32Array, start: number, size: number, bits: Uint8Array, at: number): void {
+  for (let i = 0; i < size; i += 8) {
+    let byte = 0;
+    for (let j = i; j < Math.min(i + 8, size); j++) if ((x[start + j] as number) > 0) byte |= 128 >> (j - i);
+    bits[at + (i >> 3)] = byte;
+  }
+}
+
+function compact({ rows, size, reduction }: ReduceJob): Task {
+  const x = inputs.x({ rows, size });
+  const scale = new Float64Array(rows);
+  const values = new Int8Array(rows * size);
+  const rowBytes = Math.ceil(size / 8);
+  const bits = new Uint8Array(rows * rowBytes);
+  if (reduction === "int8") {
+    return taskOf(
+      () => {
+        for (let row = 0; row < rows; row++) scale[row] = int8Row(x, row * size, size, values);
+      },
+      values,
+      scale,
+    );
+  }
+  return taskOf(() => {
+    for (let row = 0; row < rows; row++) bitsRow(x, row * size, size, bits, row * rowBytes);
+  }, bits);
+}
+
 function reduce(job: ReduceJob): Task {
+  const { reduction } = job;
+  if (reduction === "int8" || reduction === "bits") return compact(job);
   const { x, mean, rstd: second } = batchOf(job);
   const { size } = job;
   const first = mean;
-  const reductions: Record<ReduceJob["reduction"], (row: number) => void> = {
+  const reductions: Record<Reduction, (row: number) => void> = {
     sum: (row) => {
       first[row] = rowSum(x, row * size, size);
     },
@@ -165,12 +221,12 @@ function reduce(job: ReduceJob): Task {
       first[row] = max;
     },
   };
-  const one = reductions[job.reduction];
+  const one = reductions[reduction];
   return taskOf(
     () => {
       for (let row = 0; row < job.rows; row++) one(row);
     },
-    ...(job.reduction === "moments" ? [first, second] : [first]),
+    ...(reduction === "moments" ? [first, second] : [first]),
   );
 }
 

@@ -5,7 +5,7 @@
  */
 import { copyFileSync, mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { EPS, inputs, type Job, K, type NormName, type Numbers, SCALE, type Task } from "../job.ts";
+import { EPS, inputs, type Job, K, type NormName, type Numbers, type Reduction, SCALE, type Task } from "../job.ts";
 import { installedVersion } from "./version.ts";
 
 interface Tensor {
@@ -120,13 +120,15 @@ function prepare(tf: TensorFlow, norms: Norms, job: Job): Task {
   const shape: [number, number] = [job.rows, job.size];
   const x = tf.tensor2d(inputs.x(job), shape);
   if (job.kind === "reduce") {
-    const reductions: Record<typeof job.reduction, () => Tensor[]> = {
+    const { reduction } = job;
+    if (reduction === "int8" || reduction === "bits") throw new Error(`TensorFlow.js has no ${reduction}`);
+    const reductions: Record<Reduction, () => Tensor[]> = {
       sum: () => [tf.sum(x, -1)],
       moments: () => Object.values(tf.moments(x, -1, false)),
       l2: () => [tf.norm(x, "euclidean", -1)],
       max: () => [tf.max(x, -1)],
     };
-    return taskOf(tf, [x], reductions[job.reduction]);
+    return taskOf(tf, [x], reductions[reduction]);
   }
   if (job.norm === "detachNorm" && job.kind === "backward") throw new Error("not composed: detachNorm's gradient");
   const hasGain = job.norm === "layerNorm" || job.norm === "rmsNorm";

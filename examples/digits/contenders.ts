@@ -11,7 +11,7 @@ export const EPS = 1e-5;
 
 /** One way of normalising the hidden layer. */
 export interface NormChoice {
-  name: NormName;
+  name: Exclude<NormName, "l2Norm">;
   /** Has it a gain and a bias to be trained? */
   affine: boolean;
   /** The norm on our kernels, for rows of `size` elements. */

@@ -1,5 +1,4 @@
 /** What a run finds out: the currency between the measuring and the showing modules. */
-import type { NormName } from "adanorm/reference";
 import type { NormChoice } from "./contenders.ts";
 import type { Findings } from "./statistics.ts";
 import type { Times } from "./timing.ts";
@@ -7,7 +6,7 @@ import type { Settings } from "./training.ts";
 
 /** One of the six networks. */
 export interface Result {
-  name: "no norm" | NormName;
+  name: "no norm" | NormChoice["name"];
   /** The training loss of each batch, in nats. They end where the loss is no longer a number. */
   losses: Float64Array;
   /** Share of the test digits that were recognised, 0 to 1. Missing if training failed. */

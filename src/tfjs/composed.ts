@@ -5,10 +5,13 @@
  */
 import {
   add,
+  cast,
   customGrad,
   div,
   divNoNan,
   grads,
+  greater,
+  maximum,
   mean,
   mul,
   reshape,
@@ -21,16 +24,16 @@ import {
   tidy,
   zerosLike,
 } from "@tensorflow/tfjs-core";
-import type { Settings } from "../options.js";
+import { isCentred, type Settings } from "../options.js";
 import type { Batch, Gradients, Pass } from "./batch.js";
 
 type Hold = (tensor: Tensor) => Tensor;
 
 /** The statistics of each row, as tensors of the shape [rows, 1]. */
 interface Statistics {
-  /** Undefined if it counts as 0: for rmsNorm. */
+  /** Undefined if it counts as 0: for rmsNorm and l2Norm. */
   mean: Tensor | undefined;
-  /** sqrt(V), without eps. Only needed, and only defined, for epsAt "std". */
+  /** sqrt(V), without eps. Only needed, and only defined, for epsAt "std" and for l2Norm. */
   std: Tensor | undefined;
   rstd: Tensor;
 }
@@ -49,17 +52,25 @@ const rowsOf = (tensor: Tensor, { rows, size }: Batch): Tensor => reshape(tensor
 const rowOf = (tensor: Tensor, { size }: Batch): Tensor => reshape(tensor, [1, size]);
 
 /** The divisor in the variance V. */
-const freedom = ({ name, ddof }: Settings, size: number): number => (name === "rmsNorm" ? size : size - ddof);
+function freedom({ name, ddof }: Settings, size: number): number {
+  if (name === "l2Norm") return 1;
+  return isCentred(name) ? size - ddof : size;
+}
 
 /** Computes t = x - mean and the statistics. Applies `hold` to those that the settings hold constant. */
 function standardize(batch: Batch, hold: Hold): { t: Tensor; statistics: Statistics } {
   const { settings, size } = batch;
   const x = rowsOf(batch.x, batch);
-  const average = settings.name === "rmsNorm" ? undefined : mean(x, 1, true);
+  const average = isCentred(settings.name) ? mean(x, 1, true) : undefined;
+  const isL2 = settings.name === "l2Norm";
   const centred = average ? sub(x, average) : x;
   const variance = mul(sum(square(centred), 1, true), 1 / freedom(settings, size));
-  const std = settings.epsAt === "std" ? sqrt(variance) : undefined;
-  const rstd = std ? div(1, add(std, settings.eps)) : rsqrt(add(variance, settings.eps));
+  const std = isL2 || settings.epsAt === "std" ? sqrt(variance) : undefined;
+  let rstd: Tensor;
+  // Not by way of the std: its derivative is infinite for a row of zeros.
+  if (isL2) rstd = rsqrt(maximum(variance, settings.eps ** 2));
+  else if (std) rstd = div(1, add(std, settings.eps));
+  else rstd = rsqrt(add(variance, settings.eps));
   // detachMean holds only the subtracted mean constant. The gradient still passes through the variance, with its mean.
   const t = average && settings.detachMean && hold !== asIs ? sub(x, hold(average)) : centred;
   return { t, statistics: { mean: average, std, rstd: settings.detachStd ? hold(rstd) : rstd } };
@@ -124,8 +135,9 @@ export function backwardByOps(dy: Tensor, batch: Batch, given?: Statistics): Gra
     if (average && !settings.detachMean) corrected = sub(corrected, mean(dz, 1, true));
     if (!settings.detachStd) {
       let s = mul(sum(mul(dz, z), 1, true), 1 / freedom(settings, size));
-      // kappa = sigma / sqrt(V), or 0 for a row without variance.
-      if (std) s = mul(s, divNoNan(1, mul(rstd, std)));
+      // kappa = 0 where l2Norm divides by eps. For epsAt "std" it is sigma / sqrt(V), or 0 for a row without variance.
+      if (std && settings.name === "l2Norm") s = mul(s, cast(greater(std, settings.eps), "float32"));
+      else if (std) s = mul(s, divNoNan(1, mul(rstd, std)));
       corrected = sub(corrected, mul(s, z));
     }
     const dx = reshape(mul(corrected, rstd), x.shape);

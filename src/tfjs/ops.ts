@@ -1,7 +1,7 @@
 /** The norms as ops on tensors. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { normalize } from "./normalize.js";
-import type { AdaNormOptions, AffineNormOptions, NormOptions } from "./options.js";
+import type { AdaNormOptions, AffineNormOptions, L2NormOptions, NormOptions } from "./options.js";
 
 /**
  * Layer normalization over the last axes: gain (x - mean) / sigma + bias.
@@ -67,4 +67,18 @@ export function adaNorm<T extends Tensor>(x: T, options: AdaNormOptions = {}): T
  */
 export function rmsNorm<T extends Tensor>(x: T, options: AffineNormOptions = {}): T {
   return normalize("rmsNorm", x, options);
+}
+
+/**
+ * Unit vectors over the last axes: x / max(|x|, eps), where |x| = sqrt(sum x^2). The gradient holds the divisor constant where it
+ * is eps.
+ *
+ * @typeParam T the type of x and of the result.
+ * @param x a float32 tensor of rank 1 or more.
+ * @param options see {@link L2NormOptions}; all optional.
+ * @returns a float32 tensor of the shape of x.
+ * @throws the same errors as {@link layerNorm}.
+ */
+export function l2Norm<T extends Tensor>(x: T, options: L2NormOptions = {}): T {
+  return normalize("l2Norm", x, options);
 }

@@ -20,6 +20,14 @@ export interface NormOptions {
   detachStd?: boolean | undefined;
 }
 
+/** Options of l2Norm. */
+export interface L2NormOptions extends Pick<NormOptions, "axes"> {
+  /** The least norm that a row is divided by. Finite, 0 or more. Default 1e-12. */
+  eps?: number | undefined;
+  /** Whether the gradient holds the norm constant. Default false. */
+  detachStd?: boolean | undefined;
+}
+
 /** Options of layerNorm and rmsNorm: those of every op, and gain and bias. */
 export interface AffineNormOptions extends NormOptions {
   /** Multiplies the normalised values: a float32 tensor with the shape of the last `axes` axes of x. Default: none. */

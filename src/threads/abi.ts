@@ -22,6 +22,8 @@ const COSTS: Readonly<Record<KIND, number>> = {
   [KIND.rowMin]: 0.3,
   [KIND.rowMax]: 0.3,
   [KIND.rowMoments]: 1,
+  [KIND.rowInt8]: 1,
+  [KIND.rowBits]: 0.3,
 };
 
 /** A batch that a kernel overwrites while it reads it. */
@@ -148,6 +150,16 @@ export class SharedAbi implements Abi {
   rowMoments(x: number, means: number, variances: number, rows: number, size: number, ddof: number): void {
     if (this.#reduce(KIND.rowMoments, rows, size, x, means, variances, size, ddof)) return;
     this.#abi.rowMoments(x, means, variances, rows, size, ddof);
+  }
+
+  rowInt8(x: number, values: number, scales: number, rows: number, size: number, scale: number): void {
+    const [low, high] = new Uint32Array(Float64Array.of(scale).buffer) as unknown as [number, number];
+    if (this.#reduce(KIND.rowInt8, rows, size, x, values, scales, size, low, high)) return;
+    this.#abi.rowInt8(x, values, scales, rows, size, scale);
+  }
+
+  rowBits(x: number, out: number, rows: number, size: number): void {
+    if (!this.#reduce(KIND.rowBits, rows, size, x, out, size)) this.#abi.rowBits(x, out, rows, size);
   }
 
   #isWorthwhile(kind: KIND, elements: number): boolean {

@@ -86,6 +86,8 @@ export enum KIND {
   rowMin,
   rowMax,
   rowMoments,
+  rowInt8,
+  rowBits,
 }
 
 /** What a thread is given when it starts. */

@@ -92,6 +92,19 @@ export class TaskRunner {
         abi.rowMoments(at + from * size * 4, means + from * 8, variances + from * 8, rows, size, ddof);
         return;
       }
+      case KIND.rowInt8: {
+        const [values, scales, size] = [1, 2, 3].map((index) => this.#argument(index)) as [number, number, number];
+        const [scale] = new Float64Array(Uint32Array.of(this.#argument(4), this.#argument(5)).buffer) as unknown as [
+          number,
+        ];
+        abi.rowInt8(at + from * size * 4, values + from * size, scales + from * 8, rows, size, scale);
+        return;
+      }
+      case KIND.rowBits: {
+        const [out, size] = [this.#argument(1), this.#argument(2)];
+        abi.rowBits(at + from * size * 4, out + from * Math.ceil(size / 8), rows, size);
+        return;
+      }
       default: {
         const [out, size] = [this.#argument(1), this.#argument(2)];
         const reduction = KIND[kind] as (typeof REDUCTIONS)[number];

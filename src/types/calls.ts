@@ -9,7 +9,7 @@ import type { Matrix } from "./matrix.js";
  * transfer would also empty the arrays of the other calls.
  */
 export interface RowStats {
-  /** The mean of each row, in the unit of x; all zero for rmsNorm. Length `rows`. */
+  /** The mean of each row, in the unit of x; all zero for rmsNorm and l2Norm. Length `rows`. */
   mean: Float64Array;
   /** 1 / sigma of each row, eps included. Length `rows`. */
   rstd: Float64Array;
@@ -123,4 +123,81 @@ export interface BackwardOptions<T extends HostArray | Matrix> extends Params<T>
   dSum?: T | undefined;
   /** The distances of rows that are not contiguous, in elements. Default: `size`. */
   rowStride?: RowStride<"dy" | "x" | "dSum" | "dx"> | undefined;
+  /** Whether there is a dx. Default true. See {@link ParamsBackwardOptions} for `false`. */
+  dx?: true | undefined;
 }
+
+/**
+ * Options of a backward without dx, if only the gradients of gain and bias are wanted: no dx is made or written.
+ *
+ * @typeParam T the kind of dy and x.
+ */
+export interface ParamsBackwardOptions<T extends HostArray | Matrix>
+  extends Omit<BackwardOptions<T>, "dx" | "dSum" | "out"> {
+  /** That there is no dx. */
+  dx: false;
+  /** Where the gradients go, as in {@link BackwardOptions}. */
+  out?: Omit<Partial<Backward<T>>, "dx"> | undefined;
+}
+
+/**
+ * Refuses a gain and a bias for a norm that has none.
+ *
+ * @typeParam P whether the norm has gain and bias.
+ */
+export type Takes<P extends boolean> = [P] extends [false]
+  ? {
+      /** There is none. */
+      gain?: never;
+      /** There is none. */
+      bias?: never;
+    }
+  : unknown;
+
+/**
+ * Refuses a place for their gradients.
+ *
+ * @typeParam P whether the norm has gain and bias.
+ */
+export type Gives<P extends boolean> = [P] extends [false]
+  ? {
+      /** Only a place for dx. */
+      out?: { dGain?: never; dBias?: never } | undefined;
+    }
+  : unknown;
+
+/**
+ * Refuses options of unknown names.
+ *
+ * @typeParam O the type of the options.
+ */
+export type OnlyBackwardOptions<O> = {
+  [Name in Exclude<keyof O, keyof BackwardOptions<HostArray>>]: never;
+};
+
+/** The gradient of gain or bias: of the type of its place in `out`, or else an array or a matrix, as dy and x are. */
+type ParamGradient<T, O, Param extends "gain" | "bias", Name extends "dGain" | "dBias"> = O extends {
+  readonly out: { readonly [N in Name]: infer Place extends Float32Array | Matrix };
+}
+  ? { [N in Name]: Place }
+  : O extends { readonly [N in Param]: HostArray | Matrix }
+    ? { [N in Name]: T extends Matrix ? Matrix<"f32"> : Float32Array }
+    : Extract<keyof O, Param | "out"> extends never
+      ? { [N in Name]?: never }
+      : { [N in Name]?: Float32Array | Matrix };
+
+/**
+ * The result of backward for given options: each gradient that they certainly ask for is certainly there.
+ *
+ * @typeParam T the kind of dy and x: an array or {@link Matrix}.
+ * @typeParam O the type of the options.
+ */
+export type BackwardOf<T, O> = { dx: T } & ParamGradients<T, O>;
+
+/**
+ * The gradients of gain and bias for given options, as in {@link BackwardOf}.
+ *
+ * @typeParam T the kind of dy and x: an array or {@link Matrix}.
+ * @typeParam O the type of the options.
+ */
+export type ParamGradients<T, O> = ParamGradient<T, O, "gain", "dGain"> & ParamGradient<T, O, "bias", "dBias">;

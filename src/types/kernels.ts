@@ -1,7 +1,7 @@
 import type { DType, HostArray } from "./elements.js";
 import type { Matrix } from "./matrix.js";
 import type { Norm } from "./norm.js";
-import type { AdaNormOptions, StatsOptions } from "./options.js";
+import type { AdaNormOptions, L2NormOptions, StatsOptions } from "./options.js";
 import type { Rows } from "./rows.js";
 
 /**
@@ -14,46 +14,59 @@ export interface Kernels {
    *
    * Source: Ba, Kiros and Hinton, "Layer Normalization", 2016 (arXiv 1607.06450).
    *
+   * @typeParam D the dtype.
    * @param options see {@link StatsOptions}; size is required.
    * @throws TypeError or RangeError that names the option, what was expected and what was given. The other norms do the
    * same.
    */
-  layerNorm(options: StatsOptions): Norm;
+  layerNorm<D extends DType = "f32">(options: StatsOptions<D>): Norm<D, true>;
   /**
    * LayerNorm-simple: y = (x - mean) / sigma, without gain and bias.
    *
    * Source: Xu, Sun, Zhang, Zhao and Lin, "Understanding and Improving Layer Normalization", NeurIPS 2019
    * (arXiv 1911.07013).
    *
+   * @typeParam D the dtype.
    * @param options see {@link StatsOptions}; size is required.
    */
-  layerNormSimple(options: StatsOptions): Norm;
+  layerNormSimple<D extends DType = "f32">(options: StatsOptions<D>): Norm<D, false>;
   /**
    * DetachNorm: forward is that of {@link layerNormSimple}; backward holds mean and sigma constant.
    *
    * Source: that of {@link layerNormSimple}.
    *
+   * @typeParam D the dtype.
    * @param options see {@link StatsOptions}; size is required, detachMean and detachStd default to true.
    */
-  detachNorm(options: StatsOptions): Norm;
+  detachNorm<D extends DType = "f32">(options: StatsOptions<D>): Norm<D, false>;
   /**
    * AdaNorm: y = C (1 - k z) z, where z = (x - mean) / sigma; backward holds C (1 - k z) constant.
    *
    * Source: that of {@link layerNormSimple}.
    *
+   * @typeParam D the dtype.
    * @param options see {@link AdaNormOptions}; size is required.
    */
-  adaNorm(options: AdaNormOptions): Norm;
+  adaNorm<D extends DType = "f32">(options: AdaNormOptions<D>): Norm<D, false>;
   /**
    * RMSNorm: y = gain x / sqrt(mean(x^2) + eps) + bias, gain and bias each optional.
    *
    * Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019 (arXiv 1910.07467).
    *
+   * @typeParam D the dtype.
    * @param options see {@link StatsOptions}; size is required.
    */
-  rmsNorm(options: StatsOptions): Norm;
+  rmsNorm<D extends DType = "f32">(options: StatsOptions<D>): Norm<D, true>;
   /**
-   * Reductions over rows of `size` elements: sums, means, norms, extremes.
+   * Unit vectors: y = x / max(|x|, eps), where |x| = sqrt(sum x^2). `torch.nn.functional.normalize` computes the same. Its
+   * statistics are mean = 0 and rstd = 1 / max(|x|, eps). Backward holds the divisor constant where it is eps.
+   *
+   * @typeParam D the dtype.
+   * @param options see {@link L2NormOptions}; size is required.
+   */
+  l2Norm<D extends DType = "f32">(options: L2NormOptions<D>): Norm<D, false>;
+  /**
+   * Reductions over rows of `size` elements: sums, means, norms, extremes; and rows as 8-bit integers and as bits.
    *
    * @param size H, the length of one row: an integer, 1 or more.
    * @param options `dtype`, how x is stored: default `"f32"`.

@@ -1,10 +1,29 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Backward, BackwardOptions, Forward, ForwardOptions, RowStats, SummedForward } from "./calls.js";
-import type { HostArray } from "./elements.js";
+import type {
+  Backward,
+  BackwardOf,
+  BackwardOptions,
+  Forward,
+  ForwardOptions,
+  Gives,
+  OnlyBackwardOptions,
+  ParamGradients,
+  ParamsBackwardOptions,
+  RowStats,
+  SummedForward,
+  Takes,
+} from "./calls.js";
+import type { DType } from "./elements.js";
 import type { Matrix } from "./matrix.js";
+import type { Batch } from "./storage.js";
 
-/** A norm with its options. It keeps no state between calls: pass the statistics that forward returned to backward. */
-export interface Norm {
+/**
+ * A norm with its options. It keeps no state between calls: pass the statistics that forward returned to backward.
+ *
+ * @typeParam D the dtype of its batches. Default: any, which is checked by the call itself.
+ * @typeParam P whether it has gain and bias. Default: that is checked by the call itself.
+ */
+export interface Norm<D extends DType = DType, P extends boolean = boolean> {
   /** H, the length of one row. */
   readonly size: number;
   /**
@@ -20,7 +39,7 @@ export interface Norm {
    * @throws TypeError if an argument is of the wrong kind, freed, or a matrix of other kernels; RangeError if shapes
    * disagree, if an output partly overlaps an input, or if the memory is exhausted. No result has been written then.
    */
-  forward<T extends HostArray | Matrix>(x: T, options: ForwardOptions<T> & { residual: T }): SummedForward<T>;
+  forward<T extends Batch<D>>(x: T, options: ForwardOptions<T> & Takes<P> & { residual: T }): SummedForward<T>;
   /**
    * Normalises every row of x + residual and returns no statistics, for programs that only infer.
    *
@@ -30,9 +49,9 @@ export interface Norm {
    * @returns y and sum.
    * @throws the same errors as with statistics.
    */
-  forward<T extends HostArray | Matrix>(
+  forward<T extends Batch<D>>(
     x: T,
-    options: ForwardOptions<T, boolean> & { residual: T; stats: false },
+    options: ForwardOptions<T, boolean> & Takes<P> & { residual: T; stats: false },
   ): Omit<SummedForward<T>, keyof RowStats>;
   /**
    * Normalises every row of x and returns no statistics, for programs that only infer.
@@ -43,9 +62,9 @@ export interface Norm {
    * @returns y.
    * @throws the same errors as with statistics.
    */
-  forward<T extends HostArray | Matrix>(
+  forward<T extends Batch<D>>(
     x: T,
-    options: ForwardOptions<T, boolean> & { stats: false },
+    options: ForwardOptions<T, boolean> & Takes<P> & { stats: false },
   ): Omit<Forward<T>, keyof RowStats>;
   /**
    * Normalises every row of x.
@@ -56,7 +75,7 @@ export interface Norm {
    * @returns y, and mean and rstd of each row, which are the `stats` of backward.
    * @throws the same errors as with a residual.
    */
-  forward<T extends HostArray | Matrix>(x: T, options?: ForwardOptions<T>): Forward<T>;
+  forward<T extends Batch<D>>(x: T, options?: ForwardOptions<T> & Takes<P>): Forward<T>;
   /**
    * Computes the gradients with respect to x and to the given parameters.
    *
@@ -69,7 +88,47 @@ export interface Norm {
    * @throws TypeError and RangeError as {@link forward} does; also TypeError if `accumulate` is set and there is no array
    * or matrix to add to.
    */
-  backward<T extends HostArray | Matrix>(dy: T, x: T, stats?: RowStats, options?: BackwardOptions<T>): Backward<T>;
+  backward<T extends Batch<D>, const O extends BackwardOptions<T>>(
+    dy: T,
+    x: T,
+    stats: RowStats | undefined,
+    options: O & OnlyBackwardOptions<O> & Takes<P> & Gives<P>,
+  ): BackwardOf<T, O>;
+  /**
+   * Computes the gradients with respect to gain and bias only: makes and writes no dx.
+   *
+   * @typeParam T the kind of dy and x: an array or {@link Matrix}.
+   * @typeParam O the type of the options.
+   * @param dy the upstream gradient: `rows x size`.
+   * @param x the x of forward: `rows x size`.
+   * @param stats mean and rstd, which forward returned. Default: found again from x.
+   * @param options see {@link ParamsBackwardOptions}.
+   * @returns dGain and dBias, if asked for.
+   * @throws the same errors; also RangeError if neither is asked for.
+   */
+  backward<T extends Batch<D>, const O extends ParamsBackwardOptions<T>>(
+    dy: T,
+    x: T,
+    stats: RowStats | undefined,
+    options: O & OnlyBackwardOptions<O> & Takes<P> & Gives<P>,
+  ): ParamGradients<T, O>;
+  /**
+   * The same, for options of which it is not known what they hold.
+   *
+   * @typeParam T the kind of dy, x and dx: an array or {@link Matrix}.
+   * @param dy the upstream gradient: `rows x size`.
+   * @param x the x of forward: `rows x size`.
+   * @param stats mean and rstd, which forward returned. Default: found again from x.
+   * @param options see {@link BackwardOptions}.
+   * @returns dx, and dGain and dBias if asked for.
+   * @throws the same errors.
+   */
+  backward<T extends Batch<D>>(
+    dy: T,
+    x: T,
+    stats?: RowStats,
+    options?: BackwardOptions<T> & Takes<P> & Gives<P>,
+  ): Backward<T>;
   /**
    * Prepares forward with a residual: see {@link prepareForward} without one.
    *
@@ -100,6 +159,39 @@ export interface Norm {
    * @param options see {@link BackwardOptions}; gain and bias must be matrices too. With `accumulate`, every run adds.
    * @returns the prepared call. It holds memory: see {@link Prepared.free}.
    * @throws the same errors as {@link backward}.
+   */
+  prepareBackward<const O extends BackwardOptions<Matrix>>(
+    dy: Matrix,
+    x: Matrix,
+    stats: RowStats | Prepared<Forward<Matrix>> | undefined,
+    options: O & OnlyBackwardOptions<O>,
+  ): Prepared<BackwardOf<Matrix, O>>;
+  /**
+   * Prepares backward for the gradients of gain and bias only.
+   *
+   * @typeParam O the type of the options.
+   * @param dy the upstream gradient: `rows x size`.
+   * @param x the x of forward: `rows x size`.
+   * @param stats as in {@link prepareBackward} with dx.
+   * @param options see {@link ParamsBackwardOptions}.
+   * @returns the prepared call.
+   * @throws the same errors.
+   */
+  prepareBackward<const O extends ParamsBackwardOptions<Matrix>>(
+    dy: Matrix,
+    x: Matrix,
+    stats: RowStats | Prepared<Forward<Matrix>> | undefined,
+    options: O & OnlyBackwardOptions<O>,
+  ): Prepared<ParamGradients<Matrix, O>>;
+  /**
+   * The same, for options of which it is not known what they hold.
+   *
+   * @param dy the upstream gradient: `rows x size`.
+   * @param x the x of forward: `rows x size`.
+   * @param stats as in {@link prepareBackward} with known options.
+   * @param options see {@link BackwardOptions}.
+   * @returns the prepared call.
+   * @throws the same errors.
    */
   prepareBackward(
     dy: Matrix,

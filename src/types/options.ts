@@ -1,10 +1,14 @@
 import type { DType } from "./elements.js";
 
 /** The names of the norms, as in Kernels. */
-export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
+export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm" | "l2Norm";
 
-/** Options of every norm. An option that is left out, or undefined, has the default named here. */
-export interface StatsOptions {
+/**
+ * Options of every norm. An option that is left out, or undefined, has the default named here.
+ *
+ * @typeParam D the dtype.
+ */
+export interface StatsOptions<D extends DType = DType> {
   /** H, the length of one row. An integer, 1 or more. */
   size: number;
   /** Added to the variance, or to the standard deviation (see `epsAt`). Finite, 0 or more. Default 1e-5. */
@@ -27,11 +31,27 @@ export interface StatsOptions {
    * How x, y, dy, dx and all other batches of their shape are stored. Default `"f32"`. gain and bias may be of this dtype
    * or f32; their gradients are f32.
    */
-  dtype?: DType | undefined;
+  dtype?: D | undefined;
 }
 
-/** Options of adaNorm: those of every norm, and three for phi(z) = C (1 - k z), which multiplies z. */
-export interface AdaNormOptions extends StatsOptions {
+/**
+ * Options of l2Norm.
+ *
+ * @typeParam D the dtype.
+ */
+export interface L2NormOptions<D extends DType = DType> extends Pick<StatsOptions<D>, "size" | "dtype"> {
+  /** The least norm that a row is divided by: rows whose norm is less do not become unit vectors. Finite, 0 or more. Default 1e-12. */
+  eps?: number | undefined;
+  /** Whether backward holds the norm constant. Default false. */
+  detachStd?: boolean | undefined;
+}
+
+/**
+ * Options of adaNorm: those of every norm, and three for phi(z) = C (1 - k z), which multiplies z.
+ *
+ * @typeParam D the dtype.
+ */
+export interface AdaNormOptions<D extends DType = DType> extends StatsOptions<D> {
   /** C, the mean of phi over a row. Finite, more than 0. Default 1. */
   scale?: number | undefined;
   /** k in phi(z) = C (1 - k z). Finite, 0 or more. Default 1/10. */

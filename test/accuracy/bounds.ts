@@ -8,6 +8,7 @@ import { exponentOf } from "./storage.ts";
  *   variance      ulp of f32 at the exact value; so rstd. A quarter more in rows of 256 elements or more whose mean is an
  *                 eighth to half a sigma from 0: they take one pass, which magnifies the rounding errors
  *   z             2^-23 of max(1, |z|): the normalised row, which layerNormSimple, and rmsNorm without gain and bias, return
+ *                 2^-23 of |z| for l2Norm, which subtracts no mean, and whose elements are small
  *   y (adaNorm)   2^-23 of C max(1, |z|) (1 + 2 k |z|)
  *   dx            2^-23 of r max(|dz| + |a| + 2 |s z|) over the row: the terms that dx is made of, the last of which goes with
  *                 r^3. For adaNorm |dz| is C |dy| (1 + k |z|), with 2 k where phi is differentiated

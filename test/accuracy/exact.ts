@@ -21,13 +21,17 @@ export const CASES: readonly Case[] = [
   { label: "adaNorm, statistics detached", norm: "adaNorm", detached: true },
   { label: "rmsNorm with gain", norm: "rmsNorm", params: true },
   { label: "detachNorm", norm: "detachNorm" },
+  { label: "l2Norm", norm: "l2Norm" },
 ];
 
 /** Many rows serve the sums down the columns. */
 export const COLUMN_CASES = CASES.filter((each) => each.params);
 
 /** Whether a norm takes the mean as 0. */
-export const isOrigin = (norm: NormName) => norm === "rmsNorm";
+export const isOrigin = (norm: NormName) => norm === "rmsNorm" || norm === "l2Norm";
+
+/** The smallest number that f32 holds with all of its digits. */
+const LEAST_NORMAL = 2 ** -126;
 
 /** The exact values for one row of a batch. The arrays are used again for each row. */
 export class ExactRow {
@@ -36,6 +40,9 @@ export class ExactRow {
   square = 0;
   rstd = 0;
   rstdRms = 0;
+  /** sum x^2 */
+  sumSquare = 0;
+  rstdL2 = 0;
   readonly t: Float64Array;
   readonly rest: Float64Array;
   /** The normalised row. */
@@ -43,6 +50,8 @@ export class ExactRow {
   readonly zUnits: Float64Array;
   readonly zRms: Float64Array;
   readonly zRmsUnits: Float64Array;
+  readonly zL2: Float64Array;
+  readonly zL2Units: Float64Array;
   /** What adaNorm returns. */
   readonly y: Float64Array;
   readonly yUnits: Float64Array;
@@ -54,18 +63,20 @@ export class ExactRow {
     const array = () => new Float64Array(size);
     [this.t, this.rest, this.z, this.zUnits] = [array(), array(), array(), array()];
     [this.zRms, this.zRmsUnits, this.y, this.yUnits] = [array(), array(), array(), array()];
-    [this.dz, this.terms] = [array(), array()];
+    [this.zL2, this.zL2Units, this.dz, this.terms] = [array(), array(), array(), array()];
   }
 
   /** Computes everything for the row x, and returns its moments. */
   set(x: Float32Array, options: Options): Moments {
     const { size, ddof, scale, k } = options;
-    const { t, z, zUnits, zRms, zRmsUnits, y, yUnits } = this;
+    const { t, z, zUnits, zRms, zRmsUnits, zL2, zL2Units, y, yUnits } = this;
     const moments = momentsOf(x, t, this.rest);
     this.variance = quotient(moments.squares, size - ddof);
     this.square = quotient(moments.originSquares, size);
     this.rstd = rstdOf(this.variance, options);
     this.rstdRms = rstdOf(this.square, options);
+    this.sumSquare = quotient(moments.originSquares, 1);
+    this.rstdL2 = rstdOf(this.sumSquare, { eps: options.eps, epsAt: "norm" });
     for (let i = 0; i < size; i++) {
       const zi = (t[i] as number) * this.rstd;
       const magnitude = Math.abs(zi);
@@ -77,6 +88,9 @@ export class ExactRow {
       const rms = (x[i] as number) * this.rstdRms;
       zRms[i] = rms;
       zRmsUnits[i] = Math.max(1, Math.abs(rms));
+      const l2 = (x[i] as number) * this.rstdL2;
+      zL2[i] = l2;
+      zL2Units[i] = Math.max(LEAST_NORMAL, Math.abs(l2));
     }
     return moments;
   }
@@ -87,8 +101,12 @@ export class ExactRow {
     const { size, scale, ddof } = options;
     const { dz, terms } = this;
     const origin = isOrigin(norm);
-    const z = origin ? this.zRms : this.z;
-    const rstd = origin ? this.rstdRms : this.rstd;
+    const isL2 = norm === "l2Norm";
+    const z = isL2 ? this.zL2 : origin ? this.zRms : this.z;
+    const rstd = isL2 ? this.rstdL2 : origin ? this.rstdRms : this.rstd;
+    const kappa = isL2
+      ? kappaOf(this.sumSquare, { eps: options.eps, epsAt: "norm" })
+      : kappaOf(origin ? this.square : this.variance, options);
     const slope = detachScale ? options.k : 2 * options.k;
     for (let i = 0; i < size; i++) {
       const dyi = dy[i] as number;
@@ -109,8 +127,8 @@ export class ExactRow {
     }
     const { a, s } = gradient(dx, dz, z, {
       rstd,
-      kappa: kappaOf(origin ? this.square : this.variance, options),
-      freedom: origin ? size : size - ddof,
+      kappa,
+      freedom: isL2 ? 1 : origin ? size : size - ddof,
       detachMean: detached || origin,
       detachStd: detached,
     });

@@ -47,6 +47,7 @@ interface Results {
   moments: ReturnType<Subject["moments"]>;
   simple: Forward;
   rms: Forward;
+  l2: Forward;
   /** Forward of adaNorm and of layerNorm with gain and bias, unless only the columns count. */
   ada?: Forward;
   affine?: Forward;
@@ -64,6 +65,7 @@ function run(subject: Subject, tally: Tally, batch: Batch, cases: readonly Case[
   };
   const simple = forward("layerNormSimple");
   const rms = forward("rmsNorm");
+  const l2 = forward("l2Norm");
   const input = simple.sum ?? x;
   const results: Results = {
     tally,
@@ -71,8 +73,9 @@ function run(subject: Subject, tally: Tally, batch: Batch, cases: readonly Case[
     moments: subject.moments(input, options),
     simple,
     rms,
+    l2,
     gradients: cases.map(({ norm, detachScale = true, detached, params: has }) => {
-      const stats = isOrigin(norm) ? rms : simple;
+      const stats = norm === "l2Norm" ? l2 : isOrigin(norm) ? rms : simple;
       const more = { ...(has && params), ...(dSum && { dSum }) };
       const own = { ...options, detachScale, ...(detached && { detachMean: true, detachStd: true }) };
       const { dx, dGain, dBias } = subject.backward(norm, dy, input, stats, own, more);
@@ -164,7 +167,7 @@ function checkForward(batch: Batch, row: number, exact: ExactRow, moments: Momen
   const { options, params, label } = batch;
   const { size } = options;
   const { variance, square, rstd, rstdRms } = exact;
-  const { tally, subject, simple, rms, ada, affine } = results;
+  const { tally, subject, simple, rms, l2, ada, affine } = results;
   const start = row * size;
   const [centred, origin] = ["layerNormSimple", "rmsNorm"] as const;
 
@@ -189,6 +192,8 @@ function checkForward(batch: Batch, row: number, exact: ExactRow, moments: Momen
 
   noteRow(tally, "z", simple.y, start, exact.z, exact.zUnits, options, [centred, label, row]);
   noteRow(tally, "z", rms.y, start, exact.zRms, exact.zRmsUnits, options, [origin, label, row]);
+  tally.note("rstd", inUnits((l2.rstd[row] as number) - exact.rstdL2, ulpAt(exact.rstdL2)), "l2Norm", label, row);
+  noteRow(tally, "z", l2.y, start, exact.zL2, exact.zL2Units, options, ["l2Norm", label, row]);
   if (!ada || !affine) return;
   noteRow(tally, "y", ada.y, start, exact.y, exact.yUnits, options, ["adaNorm", label, row]);
   if (moments.constant && options.eps > 0) {

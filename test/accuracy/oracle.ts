@@ -20,10 +20,10 @@ export interface Moments {
   constant: boolean;
 }
 
-/** Where r = 1 / sigma comes from. */
+/** Where r = 1 / sigma comes from. "norm" is l2Norm's: sigma is |x|, but at least eps. */
 export interface Sigma {
   eps: number;
-  epsAt: "variance" | "std";
+  epsAt: "variance" | "std" | "norm";
 }
 
 /**
@@ -61,11 +61,13 @@ export function quotient(squares: Pair, n: number): number {
 }
 
 export function rstdOf(variance: number, { eps, epsAt }: Sigma): number {
+  if (epsAt === "norm") return 1 / Math.max(Math.sqrt(variance), eps);
   return 1 / (epsAt === "std" ? Math.sqrt(variance) + eps : Math.sqrt(variance + eps));
 }
 
-/** kappa: the factor of epsAt "std" in the derivative of sigma; 0 if sigma has no derivative. */
+/** kappa: the factor of epsAt "std" in the derivative of sigma; 0 if sigma has no derivative, or is constant. */
 export function kappaOf(variance: number, { eps, epsAt }: Sigma): number {
+  if (epsAt === "norm") return Math.sqrt(variance) > eps ? 1 : 0;
   if (epsAt !== "std") return 1;
   return variance === 0 ? 0 : (Math.sqrt(variance) + eps) / Math.sqrt(variance);
 }

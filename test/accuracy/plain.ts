@@ -19,7 +19,9 @@ interface RowMoments {
   variance: number;
 }
 
-/** rmsNorm (not centred) takes the mean as 0 and always divides by H. */
+const isCentred = (norm: NormName) => norm !== "rmsNorm" && norm !== "l2Norm";
+
+/** Norms that are not centred take the mean as 0 and always divide by H. */
 function rowMoments(x: Float32Array, start: number, size: number, centred: boolean, ddof: number): RowMoments {
   let mean = f32(0);
   if (centred) {
@@ -59,8 +61,12 @@ export function plainForward(norm: NormName, x: Float32Array, options: Options, 
   const result = { y: new Float32Array(x.length), mean: new Float64Array(rows), rstd: new Float64Array(rows) };
   for (let row = 0; row < rows; row++) {
     const start = row * size;
-    const { mean, variance } = rowMoments(x, start, size, norm !== "rmsNorm", ddof);
-    const rstd = rstdOf(variance, options);
+    const { mean, variance } = rowMoments(x, start, size, isCentred(norm), ddof);
+    // Of l2Norm: 1 / max(|x|, eps).
+    const rstd =
+      norm === "l2Norm"
+        ? f32(1 / Math.max(f32(Math.sqrt(f32(variance * size))), f32(options.eps)))
+        : rstdOf(variance, options);
     result.mean[row] = mean;
     result.rstd[row] = rstd;
     for (let i = 0; i < size; i++) {
@@ -85,7 +91,8 @@ export function plainBackward(
 ) {
   const { size, epsAt, detachMean = norm === "detachNorm", detachStd = norm === "detachNorm" } = options;
   const { gain, bias } = params;
-  const ddof = norm === "rmsNorm" ? 0 : options.ddof;
+  const isL2 = norm === "l2Norm";
+  const freedom = isL2 ? 1 : isCentred(norm) ? size - options.ddof : size;
   const eps = f32(options.eps);
   const k = f32(options.detachScale ? options.k : 2 * options.k);
   const scale = f32(options.scale);
@@ -114,9 +121,11 @@ export function plainBackward(
       dz[i] = dzi;
     }
     const std = f32(f32(1 / rstd) - eps);
-    const kappa = epsAt === "std" ? (std > 0 ? f32(f32(std + eps) / std) : 0) : 1;
-    const a = detachMean || norm === "rmsNorm" ? 0 : f32(sumDz / size);
-    const s = detachStd ? 0 : f32(kappa * f32(sumDzZ / (size - ddof)));
+    let kappa = 1;
+    if (isL2) kappa = rstd < f32(1 / eps) ? 1 : 0;
+    else if (epsAt === "std") kappa = std > 0 ? f32(f32(std + eps) / std) : 0;
+    const a = detachMean || !isCentred(norm) ? 0 : f32(sumDz / size);
+    const s = detachStd ? 0 : f32(kappa * f32(sumDzZ / freedom));
     for (let i = 0; i < size; i++) {
       dx[start + i] = f32(rstd * f32(f32((dz[i] as number) - a) - f32(s * (z[i] as number))));
     }

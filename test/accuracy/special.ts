@@ -4,7 +4,7 @@ import type { Tally } from "./bounds.ts";
 import { decode, type Elements, encode, STORAGES } from "./storage.ts";
 import type { NormName, Subject } from "./subjects.ts";
 
-const NORMS: readonly NormName[] = ["layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"];
+const NORMS: readonly NormName[] = ["layerNormSimple", "detachNorm", "adaNorm", "rmsNorm", "l2Norm"];
 
 /** A few rows show as much as all of them. */
 const MOST_ROWS = 3;

@@ -1,9 +1,9 @@
 /** The subjects of the measurement: the kernels, and the loop that people write themselves. */
-import { type DType, type Kernels, loadSync, type RowStats } from "adanorm";
+import { type DType, type Kernels, loadSync, type Norm, type RowStats } from "adanorm";
 import { plainBackward, plainForward, plainMoments } from "./plain.ts";
 import { decode, type Elements, encode } from "./storage.ts";
 
-export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm";
+export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm" | "l2Norm";
 
 /** Options of any norm, none left out. */
 export interface Options {
@@ -53,13 +53,15 @@ export interface Subject {
   ): Gradients;
 }
 
+const normOf = (kernels: Kernels, norm: NormName, options: Options): Norm => kernels[norm](options);
+
 export function kernelsSubject(kernels: Kernels = loadSync()): Subject {
   return {
     showsVariance: true,
     moments: (x, { size, ddof, dtype }) => kernels.rows(size, { dtype }).moments(x, { ddof }),
-    forward: (norm, x, options, given) => kernels[norm](options).forward<Elements>(x, given) as Outputs,
+    forward: (norm, x, options, given) => normOf(kernels, norm, options).forward<Elements>(x, given) as Outputs,
     backward: (norm, dy, x, stats, options, given) => {
-      return kernels[norm](options).backward<Elements>(dy, x, stats, given) as Gradients;
+      return normOf(kernels, norm, options).backward<Elements>(dy, x, stats, given) as Gradients;
     },
   };
 }

@@ -76,6 +76,8 @@ export interface RowsCase {
   family: Family | "mixed";
   seed: number;
   ddof: 0 | 1;
+  /** The scale of int8; undefined if each row has its own. */
+  scale: number | undefined;
   place: Place;
 }
 
@@ -158,7 +160,7 @@ function given<T extends object>(options: T): T {
 
 const targets = <T extends Target>(...others: T[]) => fc.constantFrom<(T | "new" | "own")[]>("new", "own", ...others);
 
-const norms = fc.constantFrom<NormName[]>("layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm");
+const norms = fc.constantFrom<NormName[]>("layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm", "l2Norm");
 
 const normCases: fc.Arbitrary<NormCase> = fc
   .record({
@@ -213,8 +215,11 @@ const normCases: fc.Arbitrary<NormCase> = fc
 
 const batch = { dtype: dtypes, shape: shapes, family: fc.constantFrom(...X_FAMILIES), seed: fc.nat(), place: places };
 
+/** Those of unit vectors and of integers, others that lose all or saturate, and one that is beyond f32. */
+const SCALES = [1 / 127, 1, 0.5, 1e-4, 1e30, 1e-30, 1e-300];
+
 const rowsCases: fc.Arbitrary<RowsCase> = fc
-  .record({ ...batch, ddof: fc.constantFrom(0 as const, 1 as const) })
+  .record({ ...batch, ddof: fc.constantFrom(0 as const, 1 as const), scale: option(fc.constantFrom(...SCALES)) })
   .map(({ shape, ...rest }) => ({ kind: "rows", ...shape, ...rest }));
 
 const matrixCases: fc.Arbitrary<MatrixCase> = fc

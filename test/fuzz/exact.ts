@@ -2,7 +2,8 @@
 import * as reference from "adanorm/reference";
 import { boundOf, ULP } from "../accuracy/bounds.ts";
 import { dot, sum } from "../accuracy/double-double.ts";
-import { kappaOf, momentsOf, quotient, rstdOf } from "../accuracy/oracle.ts";
+import { isOrigin } from "../accuracy/exact.ts";
+import { kappaOf, momentsOf, quotient, rstdOf, type Sigma } from "../accuracy/oracle.ts";
 import { decode } from "../accuracy/storage.ts";
 import type { NormCase } from "./cases.ts";
 import type { Data, Plain } from "./data.ts";
@@ -10,7 +11,7 @@ import type { Data, Plain } from "./data.ts";
 /** The options of a case, none left out. */
 export interface Settings {
   eps: number;
-  epsAt: "variance" | "std";
+  epsAt: Sigma["epsAt"];
   ddof: number;
   detachMean: boolean;
   detachStd: boolean;
@@ -20,14 +21,15 @@ export interface Settings {
   slope: number;
 }
 
-export function settingsOf({ norm, options }: NormCase): Settings {
-  const { eps = 1e-5, epsAt = "variance", scale = 1, k = 0.1, detachScale = true } = options;
+export function settingsOf({ norm, size, options }: NormCase): Settings {
+  const isL2 = norm === "l2Norm";
+  const { eps = isL2 ? 1e-12 : 1e-5, epsAt = "variance", scale = 1, k = 0.1, detachScale = true } = options;
   const detached = norm === "detachNorm";
   return {
     eps,
-    epsAt,
-    ddof: norm === "rmsNorm" ? 0 : (options.ddof ?? 0),
-    detachMean: (options.detachMean ?? detached) || norm === "rmsNorm",
+    epsAt: isL2 ? "norm" : epsAt,
+    ddof: isL2 ? size - 1 : isOrigin(norm) ? 0 : (options.ddof ?? 0),
+    detachMean: (options.detachMean ?? detached) || isOrigin(norm),
     detachStd: options.detachStd ?? detached,
     scale,
     k,
@@ -38,7 +40,7 @@ export function settingsOf({ norm, options }: NormCase): Settings {
 /** The exact values of one row, and the bounds of the errors. */
 export interface Row {
   mean: number;
-  /** sum (x - mean)^2 / (H - ddof), or sum x^2 / H */
+  /** sum (x - mean)^2 / (H - ddof), or sum x^2 / H, or for l2Norm sum x^2 */
   variance: number;
   rstd: number;
   isConstant: boolean;
@@ -107,7 +109,7 @@ export class Exact {
     const start = row * size;
     const x = this.x.subarray(start, start + size);
     const dy = this.upstream(row);
-    const isOrigin = norm === "rmsNorm";
+    const atOrigin = isOrigin(norm);
     const freedom = size - ddof;
     const exact = way === "oracle";
 
@@ -115,9 +117,9 @@ export class Exact {
     let [mean, variance, rstd] = [0, 0, 0];
     if (exact) {
       const moments = momentsOf(x, t, new Float64Array(size));
-      if (isOrigin) t.set(x);
-      mean = isOrigin ? 0 : moments.mean.high;
-      variance = quotient(isOrigin ? moments.originSquares : moments.squares, freedom);
+      if (atOrigin) t.set(x);
+      mean = atOrigin ? 0 : moments.mean.high;
+      variance = quotient(atOrigin ? moments.originSquares : moments.squares, freedom);
       rstd = this.#most(rstdOf(variance, settings));
     } else {
       mean = this.forward.mean[row] as number;
@@ -128,7 +130,7 @@ export class Exact {
       }
       variance /= freedom;
     }
-    const isConstant = x.every((value) => value === (isOrigin ? 0 : x[0]));
+    const isConstant = x.every((value) => value === (atOrigin ? 0 : x[0]));
 
     const z = t.map((value) => value * rstd);
     const y = exact ? new Float64Array(size) : this.forward.y.subarray(start, start + size);
@@ -156,7 +158,9 @@ export class Exact {
         if (exact) y[i] = factor * zi + (bias ? (bias[i] as number) : 0);
         // The gain's product and the bias's sum are rounded once each.
         const rounding = gain || bias ? ULP * (Math.abs(factor) * magnitude + Math.abs(y[i] as number)) : 0;
-        yBounds[i] = boundOf("z", size) * unit * Math.abs(factor) + rounding;
+        // Where no mean is subtracted, nothing cancels: elements of unit vectors, which are small, are as exact as others.
+        const own = norm === "l2Norm" ? ULP * magnitude : unit;
+        yBounds[i] = boundOf("z", size) * own * Math.abs(factor) + rounding;
       }
       dz[i] = dzi;
       terms[i] = gradient;
@@ -168,6 +172,7 @@ export class Exact {
       // kappa / sigma, computed together because neither need fit a double.
       let factor = rstd;
       if (epsAt === "std") factor = variance === 0 ? 0 : 1 / Math.sqrt(variance);
+      if (epsAt === "norm") factor *= kappaOf(variance, { eps, epsAt });
       a = detachMean ? 0 : quotient(sum(dz), size);
       s = detachStd || (isConstant && eps > 0) ? 0 : quotient(dot(dz, t), freedom) * factor;
       for (let i = 0; i < size; i++) {

@@ -1,6 +1,7 @@
 /** The check of a case of forward and backward. */
 import type { Kernels, Norm } from "adanorm";
 import { boundOf, magnified, ULP, ulpAt } from "../accuracy/bounds.ts";
+import { isOrigin } from "../accuracy/exact.ts";
 import { decode, encode, STORAGES, type Storage, spacingAt } from "../accuracy/storage.ts";
 import type { NormCase } from "./cases.ts";
 import { type Data, hasParams, makeData, normOf, type Plain, runPlain } from "./data.ts";
@@ -66,7 +67,7 @@ function checkRow(
     within("dx, element", start + i, dx[start + i] as number, want.dx[i] as number, want.dxBound, storage, onto?.[i]);
   }
   const [mean, rstd] = [plain.mean[row] as number, plain.rstd[row] as number];
-  if (norm === "rmsNorm") {
+  if (isOrigin(norm)) {
     if (mean !== 0) fail(`mean, row ${row}: got ${mean}, expected 0`);
   } else {
     const unit = ULP * Math.max(Math.abs(want.mean), Math.sqrt(want.variance) || 0);
@@ -74,7 +75,7 @@ function checkRow(
   }
   if (rstd === want.rstd || (Number.isNaN(rstd) && Number.isNaN(want.rstd))) return;
   const squares = want.variance * (size - exact.settings.ddof);
-  const unit = ulpAt(want.rstd) * (norm === "rmsNorm" ? 1 : magnified(want.mean, squares, size));
+  const unit = ulpAt(want.rstd) * (isOrigin(norm) ? 1 : magnified(want.mean, squares, size));
   const units = Math.abs(rstd - want.rstd) / unit;
   if (units <= boundOf("rstd", size)) return;
   fail(`rstd, row ${row}: got ${rstd}, expected ${want.rstd}; off by ${units} of ${boundOf("rstd", size)} units`);

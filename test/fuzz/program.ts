@@ -186,16 +186,18 @@ function normProgram(each: NormCase, isPlain: boolean): string {
   ].join("\n");
 }
 
-function rowsProgram({ size, rows, dtype, family, seed, ddof, place: where }: RowsCase): string {
+function rowsProgram({ size, rows, dtype, family, seed, ddof, scale, place: where }: RowsCase): string {
   const x = makeRows(family, rows, size, dtype, new Random(`${seed}`));
   return [
     LAY,
     `const rows = kernels.rows(${size}, { dtype: "${dtype}" });`,
     `const x = ${literal(x)};`,
-    `for (const where of [${place(where, false)}, { matrix: true }]) {`,
+    `const rowStride = ${size + where.gap};`,
+    `for (const where of [${place(where, false)}, ${place(where, true)}]) {`,
     `  const placed = lay(x, ${size}, "${dtype}", where);`,
-    '  for (const name of ["sum", "mean", "rms", "l1", "l2", "sumSquare", "min", "max"]) console.log(name, rows[name](placed));',
-    `  for (const name of ["variance", "std", "moments"]) console.log(name, rows[name](placed, { ddof: ${ddof} }));`,
+    '  for (const name of ["sum", "mean", "rms", "l1", "l2", "sumSquare", "min", "max"]) console.log(name, rows[name](placed, { rowStride }));',
+    `  for (const name of ["variance", "std", "moments"]) console.log(name, rows[name](placed, { ddof: ${ddof}, rowStride }));`,
+    `  console.log("int8", rows.int8(placed, { scale: ${scale}, rowStride }), "bits", rows.bits(placed, { rowStride }));`,
     "}",
   ].join("\n");
 }

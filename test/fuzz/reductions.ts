@@ -1,5 +1,6 @@
-/** The checks of row reductions, and of what matrix() and toFloat32() convert. */
-import type { Kernels } from "adanorm";
+/** The checks of row reductions, of rows in fewer bits, and of what matrix() and toFloat32() convert. */
+import type { Kernels, Rows } from "adanorm";
+import * as reference from "adanorm/reference";
 import { dot, type Pair, sum } from "../accuracy/double-double.ts";
 import { momentsOf, quotient } from "../accuracy/oracle.ts";
 import { Random } from "../accuracy/random.ts";
@@ -39,22 +40,25 @@ function wanted(row: Float32Array, ddof: number): Record<Name, [want: number, un
   };
 }
 
-export function checkRows(kernels: Kernels, { size, rows, dtype, family, seed, ddof, place }: RowsCase): void {
+export function checkRows(kernels: Kernels, each: RowsCase): void {
+  const { size, rows, dtype, family, seed, ddof, place } = each;
   const elements = makeRows(family, rows, size, dtype, new Random(`${seed}`));
   const numbers = decode(elements, dtype);
   const reduce = kernels.rows(size, { dtype });
-  const near = { ...place, gap: 0 };
-  const [array, matrix] = [false, true].map((is) => Placed.alone(kernels, "x", elements, size, dtype, near, is)) as [
+  const [array, matrix] = [false, true].map((is) => Placed.alone(kernels, "x", elements, size, dtype, place, is)) as [
     Placed,
     Placed,
   ];
+  const rowStride = size + place.gap;
   try {
-    const moments = reduce.moments(array.value, { ddof });
+    const moments = reduce.moments(array.value, { ddof, rowStride });
     const rowsOf = Array.from({ length: rows }, (_, row) => numbers.subarray(row * size, (row + 1) * size));
     const wants = rowsOf.map((row) => wanted(row, ddof));
     for (const name of NAMES) {
       const call = (x: Placed["value"]) => {
-        return name === "variance" || name === "std" ? reduce[name](x, { ddof }) : reduce[name](x);
+        return name === "variance" || name === "std"
+          ? reduce[name](x, { ddof, rowStride })
+          : reduce[name](x, { rowStride });
       };
       const got = call(array.value);
       if (got.length !== rows) fail(`rows.${name}: ${got.length} numbers for ${rows} rows`);
@@ -65,6 +69,7 @@ export function checkRows(kernels: Kernels, { size, rows, dtype, family, seed, d
         checkReduced(name, got[row] as number, rowsOf[row] as Float32Array, want[name], row);
       }
     }
+    for (const { value } of [array, matrix]) checkBytes(each, reduce, value, numbers);
     array.backing.check();
     matrix.backing.check();
   } finally {
@@ -86,6 +91,24 @@ function checkReduced(
   if (!isExtreme && !Number.isFinite(got) && !values.every(Number.isFinite)) return;
   const bound = reductionBound(name) * 2 ** -53 * unit;
   if (!(Math.abs(got - want) <= bound)) fail(`rows.${name}, row ${row}: got ${got}, expected ${want} within ${bound}`);
+}
+
+/** Fails unless int8 and bits are those of the reference. */
+function checkBytes({ size, scale, place }: RowsCase, reduce: Rows, x: Placed["value"], numbers: Float32Array): void {
+  const rowStride = size + place.gap;
+  const want = reference.int8(numbers, { size, scale });
+  const got = reduce.int8(x, { scale, rowStride });
+  const bits = reduce.bits(x, { rowStride });
+  const wanted = reference.bits(numbers, { size });
+  for (const [name, one, other] of [
+    ["int8: values", got.values, want.values],
+    ["int8: scale", got.scale, want.scale],
+    ["bits", bits, wanted],
+  ] as const) {
+    if (one.length !== other.length) fail(`rows.${name}: ${one.length} numbers, expected ${other.length}`);
+    const at = one.findIndex((value, i) => !Object.is(value, other[i]));
+    if (at >= 0) fail(`rows.${name}, number ${at}: got ${one[at]}, expected ${other[at]}`);
+  }
 }
 
 /** The expected contents of a matrix of another type: the nearest number, or infinity. */

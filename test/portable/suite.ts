@@ -3,7 +3,7 @@
  * package and what all runtimes have. It reports instead of throwing, so that a report can come from a page or a worker.
  */
 
-import type { Kernels, Matrix } from "adanorm";
+import type { Kernels, Matrix, Norm } from "adanorm";
 import * as adanorm from "adanorm";
 import * as reference from "adanorm/reference";
 import { type Digests, digest } from "../digest.ts";
@@ -26,7 +26,7 @@ export interface Host {
   module?: WebAssembly.Module;
 }
 
-const NORMS = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"] as const;
+const NORMS = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm", "l2Norm"] as const;
 const ULP = 2 ** -23;
 
 /** Evenly distributed numbers in [-2, 2), by integer arithmetic alone. */
@@ -72,7 +72,7 @@ function forwardAndBackward(kernels: Kernels, name: (typeof NORMS)[number], tole
     const dy = numbers(rows * size, size + 1);
     const affine = name === "layerNorm" || name === "rmsNorm";
     const params = affine ? { gain: numbers(size, 5), bias: numbers(size, 6) } : {};
-    const norm = kernels[name]({ size });
+    const norm: Norm = kernels[name]({ size });
     const forward = norm.forward(x, params);
     const backward = norm.backward(dy, x, forward, params);
     const wanted = reference.forward(name, x, { size, ...params });
@@ -135,6 +135,25 @@ function reductions(kernels: Kernels): void {
   assertNear(rows.l2(x), [Math.sqrt(30), Math.sqrt(30)], "l2");
   assertNear(rows.max(x), [4, -1], "max");
   assertNear(rows.moments(x, { ddof: 1 }).variance, [5 / 3, 5 / 3], "variance");
+}
+
+/** Rows as 8-bit integers and as bits, in arrays and in matrices. */
+function fewerBits(kernels: Kernels): void {
+  for (const size of [1, 7, 16, 100]) {
+    const x = numbers(9 * size, size);
+    const rows = kernels.rows(size);
+    const matrix = kernels.matrix(x, size);
+    for (const scale of [undefined, 1 / 127]) {
+      const wanted = reference.int8(x, { size, scale });
+      for (const batch of [x, matrix]) {
+        const { values, scale: scales } = rows.int8(batch, { scale });
+        assertSame(values, wanted.values, `int8 of ${size}`);
+        assertSame(scales, wanted.scale, `scales of ${size}`);
+      }
+    }
+    for (const batch of [x, matrix]) assertSame(rows.bits(batch), reference.bits(x, { size }), `bits of ${size}`);
+    matrix.free();
+  }
 }
 
 type Half = "f16" | "bf16";
@@ -253,7 +272,7 @@ function halves(kernels: Kernels, name: (typeof NORMS)[number], dtype: Half): vo
     const bias = bitsOf(kernels, numbers(size, 6), dtype);
     const params = affine ? { gain: numbers(size, 5), bias } : {};
     const wide = affine ? { ...params, bias: decoded(bias) } : {};
-    const norm = kernels[name]({ size, dtype });
+    const norm: Norm = kernels[name]({ size, dtype });
     const forward = norm.forward(x, params);
     const backward = norm.backward(dy, x, forward, params);
     const wanted = reference.forward(name, decoded(x), { size, ...wide });
@@ -416,6 +435,7 @@ export async function runSuite(host: Host = {}): Promise<Report> {
   await test("matrices and growth", () => matricesAndGrowth(loaded));
   await test("special rows", () => specialRows(loaded));
   await test("row reductions", () => reductions(loaded));
+  await test("rows in fewer bits", () => fewerBits(loaded));
   for (const dtype of ["f16", "bf16"] as const) {
     await test(`${dtype} to f32 and back`, () => conversions(loaded, dtype));
     for (const name of NORMS) await test(`${name} of ${dtype}`, () => halves(loaded, name, dtype));

@@ -6,7 +6,7 @@ import type { NormName } from "../accuracy/subjects.ts";
 import { check, MOST_ELEMENTS, piece, sameBytes } from "./contents.ts";
 
 export const DTYPES: readonly DType[] = ["f32", "f16", "bf16"];
-const NORMS: readonly NormName[] = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"];
+const NORMS: readonly NormName[] = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm", "l2Norm"];
 
 export interface Call {
   norm: NormName;

@@ -121,6 +121,8 @@ export function layers(define: Define): void {
     assertEqual(new adanorm.AdaNorm().name.split("_").slice(0, 2).join("_"), "ada_norm", "the name of a layer");
   });
   for (const name of NORMS) {
+    // An operator only.
+    if (name === "l2Norm") continue;
     const Layer = LAYERS[name];
     const extra = name === "adaNorm" ? { scale: 2, k: 0.3, detachScale: false } : {};
     const args = {

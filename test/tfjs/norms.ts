@@ -5,19 +5,20 @@ import {
   type AffineNormOptions,
   adaNorm,
   detachNorm,
+  l2Norm,
   layerNorm,
   layerNormSimple,
   rmsNorm,
 } from "adanorm/tfjs";
 
-export const NORMS = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm"] as const;
+export const NORMS = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm", "l2Norm"] as const;
 export type NormName = (typeof NORMS)[number];
 
 export type Options = AdaNormOptions & AffineNormOptions;
 
 export const hasParams = (name: NormName): boolean => name === "layerNorm" || name === "rmsNorm";
 
-const OPS = { layerNorm, layerNormSimple, detachNorm, adaNorm, rmsNorm };
+const OPS = { layerNorm, layerNormSimple, detachNorm, adaNorm, rmsNorm, l2Norm };
 
 export function norm(name: NormName, x: tf.Tensor, options: Options): tf.Tensor {
   return OPS[name](x, options);
@@ -31,18 +32,27 @@ const constant = tf.customGrad((x) => ({
 
 export function composed(name: NormName, x: tf.Tensor, options: Options): tf.Tensor {
   const detached = name === "detachNorm";
-  const { axes = 1, eps = 1e-5, epsAt = "variance", ddof = 0, detachMean = detached, detachStd = detached } = options;
+  const isL2 = name === "l2Norm";
+  const {
+    axes = 1,
+    eps = isL2 ? 1e-12 : 1e-5,
+    epsAt = "variance",
+    ddof = 0,
+    detachMean = detached,
+    detachStd = detached,
+  } = options;
   const { gain, bias, scale = 1, k = 0.1, detachScale = true } = options;
   const last = Array.from({ length: axes }, (_, i) => x.rank - axes + i);
   const size = tf.util.sizeFromShape(x.shape.slice(-axes));
   let t = x;
   let variance = tf.mean(tf.square(x), last, true);
-  if (name !== "rmsNorm") {
+  if (name !== "rmsNorm" && !isL2) {
     const moments = tf.moments(x, last, true);
     t = tf.sub(x, detachMean ? constant(moments.mean) : moments.mean);
     variance = tf.mul(moments.variance, size / (size - ddof));
   }
-  const sigma = epsAt === "std" ? tf.add(tf.sqrt(variance), eps) : tf.sqrt(tf.add(variance, eps));
+  let sigma = epsAt === "std" ? tf.add(tf.sqrt(variance), eps) : tf.sqrt(tf.add(variance, eps));
+  if (isL2) sigma = tf.maximum(tf.sqrt(tf.sum(tf.square(x), last, true)), eps);
   let y = tf.div(t, detachStd ? constant(sigma) : sigma);
   if (name === "adaNorm") {
     const factor = tf.mul(scale, tf.sub(1, tf.mul(k, y)));

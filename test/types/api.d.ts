@@ -118,6 +118,10 @@ export interface Rows {
   min(x: HostArray | Matrix): Float64Array;
   max(x: HostArray | Matrix): Float64Array;
   moments(x: HostArray | Matrix, options?: { ddof?: 0 | 1 }): { mean: Float64Array; variance: Float64Array };
+  /** round(x / scale), ties to even, -127 to 127; each row by max|x| / 127, or all by the given scale. */
+  int8(x: HostArray | Matrix, options?: { scale?: number }): { values: Int8Array; scale: Float64Array };
+  /** One bit an element, 1 where x > 0, most significant bit first, each row padded to whole bytes. */
+  bits(x: HostArray | Matrix): Uint8Array;
 }
 
 export interface Kernels {
@@ -131,6 +135,8 @@ export interface Kernels {
   adaNorm(options: AdaNormOptions): Norm;
   /** y = gain * x / sqrt(mean(x^2) + eps) + bias; gain and bias each optional. */
   rmsNorm(options: StatsOptions): Norm;
+  /** y = x / max(|x|, eps); eps: default 1e-12. */
+  l2Norm(options: Pick<StatsOptions, "size" | "eps" | "dtype" | "detachStd">): Norm;
   rows(size: number, options?: { dtype?: DType }): Rows;
 
   /** A zero-filled batch in linear memory, or a copy of `source` there. */

@@ -2,8 +2,17 @@
  * Only compiled, under the settings of the strictest users (tsconfig.*.json beside this file). The published types are
  * exact, refuse what would throw, and contain no `any` that would hide mistakes.
  */
-import { type AdaNormOptions, type Kernels, type LoadOptions, load, loadSync, type Matrix, type Norm } from "adanorm";
-import { backward, forward, type NormName } from "adanorm/reference";
+import {
+  type AdaNormOptions,
+  type BackwardOptions,
+  type Kernels,
+  type LoadOptions,
+  load,
+  loadSync,
+  type Matrix,
+  type Norm,
+} from "adanorm";
+import { backward, bits, forward, int8, type NormName } from "adanorm/reference";
 import * as byUrl from "adanorm/url";
 
 type Is<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -76,11 +85,16 @@ export async function loading(bytes: Uint8Array<ArrayBuffer>, options: LoadOptio
 }
 
 export function making(kernels: Kernels): void {
-  expectType<Norm>()(kernels.layerNorm({ size: 4, eps: undefined, epsAt: "std", ddof: 1, detachMean: true }));
-  expectType<Norm>()(kernels.layerNormSimple({ size: 4 }));
-  expectType<Norm>()(kernels.detachNorm({ size: 4, detachStd: false }));
-  expectType<Norm>()(kernels.adaNorm({ size: 4, scale: 2, k: 0.1, detachScale: undefined }));
-  expectType<Norm>()(kernels.rmsNorm({ size: 4 }));
+  expectType<Norm<"f32", true>>()(
+    kernels.layerNorm({ size: 4, eps: undefined, epsAt: "std", ddof: 1, detachMean: true }),
+  );
+  expectType<Norm<"f32", false>>()(kernels.layerNormSimple({ size: 4 }));
+  expectType<Norm<"f32", false>>()(kernels.detachNorm({ size: 4, detachStd: false }));
+  expectType<Norm<"f32", false>>()(kernels.adaNorm({ size: 4, scale: 2, k: 0.1, detachScale: undefined }));
+  expectType<Norm<"bf16", true>>()(kernels.rmsNorm({ size: 4, dtype: "bf16" }));
+  expectType<Norm<"f16", false>>()(kernels.l2Norm({ size: 4, eps: 1e-6, dtype: "f16", detachStd: true }));
+  // @ts-expect-error: there is no mean to hold constant
+  kernels.l2Norm({ size: 4, detachMean: true });
   expectType<Matrix<"f32">>()(kernels.matrix(2, 4));
   expectType<Matrix<"f32">>()(kernels.matrix(new Float32Array(8), 4));
   expectType<Matrix<"bf16">>()(kernels.matrix(2, 4, "bf16"));
@@ -157,8 +171,8 @@ export function norms(norm: Norm, x: Float32Array, matrix: Matrix): void {
 
   const back = norm.backward(x, x, of, { gain: x, out: { dx: x, dGain: x, dBias: matrix }, accumulate: true });
   expectType<Float32Array>()(back.dx);
-  expectType<Float32Array | Matrix | undefined>()(back.dGain);
-  expectType<Float32Array | Matrix | undefined>()(back.dBias);
+  expectType<Float32Array>()(back.dGain);
+  expectType<Matrix>()(back.dBias);
   expectType<Matrix>()(norm.backward(matrix, matrix).dx);
   norm.backward(x, x, undefined, { out: undefined, accumulate: undefined });
   norm.backward(x, x, { mean: new Float64Array(2), rstd: new Float64Array(2) });
@@ -183,6 +197,64 @@ export function norms(norm: Norm, x: Float32Array, matrix: Matrix): void {
   norm.size = 8;
 }
 
+/** Every gradient that was asked for is there, and of the type that was asked for. */
+export function gradients(norm: Norm, x: Float32Array, matrix: Matrix, options: BackwardOptions<Float32Array>): void {
+  const given = norm.backward(x, x, undefined, { gain: x, bias: matrix });
+  expectType<Float32Array>()(given.dGain);
+  expectType<Float32Array>()(given.dBias);
+  expectType<Matrix<"f32">>()(norm.backward(matrix, matrix, undefined, { gain: x }).dGain);
+  expectType<undefined>()(norm.backward(x, x, undefined, { gain: x }).dBias);
+  expectType<Float32Array | Matrix | undefined>()(norm.backward(x, x, undefined, { gain: options.gain }).dGain);
+  const unknown = norm.backward(x, x, undefined, options);
+  expectType<Float32Array | Matrix | undefined>()(unknown.dGain);
+  expectType<Float32Array>()(unknown.dx);
+  const sums = norm.backward(x, x, undefined, { gain: x, dx: false });
+  expectType<Float32Array>()(sums.dGain);
+  // @ts-expect-error: there is no dx then
+  sums.dx;
+  // @ts-expect-error: nor a place for one
+  norm.backward(x, x, undefined, { gain: x, dx: false, out: { dx: x } });
+  expectType<Float32Array>()(norm.backward(x, x, undefined, { gain: x, dx: true }).dx);
+  expectType<Matrix<"f32">>()(norm.prepareBackward(matrix, matrix, undefined, { gain: matrix }).result.dGain);
+  // @ts-expect-error: an option of an unknown name
+  norm.backward(x, x, undefined, { gain: x, dy: x });
+  // @ts-expect-error: a gain is an array or a matrix
+  norm.backward(x, x, undefined, { gain: 3 });
+}
+
+/** What a norm does not have, and a storage that it does not have, do not compile. */
+export function refused(kernels: Kernels, x: Float32Array, bits: Uint16Array, wide: Matrix): void {
+  const [affine, plain] = [kernels.layerNorm({ size: 4 }), kernels.adaNorm({ size: 4 })];
+  affine.forward(x, { gain: x, bias: x });
+  affine.backward(x, x, undefined, { gain: x });
+  // @ts-expect-error: adaNorm has no gain
+  plain.forward(x, { gain: x });
+  // @ts-expect-error: and no bias
+  plain.forward(x, { bias: x, stats: false });
+  // @ts-expect-error: so there is no gradient of them
+  plain.backward(x, x, undefined, { gain: x });
+  // @ts-expect-error: nor a place for one
+  plain.backward(x, x, undefined, { out: { dGain: x } });
+  plain.backward(x, x, undefined, { out: { dx: x } });
+  const half = kernels.rmsNorm({ size: 4, dtype: "f16" });
+  half.forward(bits, { gain: x });
+  half.forward(kernels.matrix(2, 4, "f16"));
+  // What a matrix holds is checked by the call.
+  half.forward(wide);
+  affine.forward(wide);
+  // @ts-expect-error: f16 are not in a Float32Array
+  half.forward(x);
+  // @ts-expect-error: f32 are not in a Uint16Array
+  affine.forward(bits);
+  // @ts-expect-error: the same in backward
+  affine.backward(bits, bits);
+  // @ts-expect-error: also with options
+  half.backward(x, x, undefined, { gain: x });
+  // A norm of any kind is a Norm.
+  const all: Norm[] = [affine, plain, half];
+  expectType<Norm | undefined>()(all[0]);
+}
+
 export function reductions(kernels: Kernels, x: Float32Array, matrix: Matrix): void {
   const rows = kernels.rows(4);
   for (const batch of [x, matrix]) {
@@ -197,9 +269,14 @@ export function reductions(kernels: Kernels, x: Float32Array, matrix: Matrix): v
     expectType<Float64Array>()(rows.min(batch));
     expectType<Float64Array>()(rows.max(batch));
     expectType<{ mean: Float64Array; variance: Float64Array }>()(rows.moments(batch));
+    expectType<{ values: Int8Array; scale: Float64Array }>()(rows.int8(batch, { scale: undefined, rowStride: 4 }));
+    expectType<Uint8Array>()(rows.bits(batch));
   }
   // @ts-expect-error: a sum has no degrees of freedom
   rows.sum(x, { ddof: 1 });
+  rows.l1(x, { rowStride: 8 });
+  // @ts-expect-error: bits have no scale
+  rows.bits(x, { scale: 1 });
   // @ts-expect-error: a number of elements
   kernels.rows({ size: 4 });
 }
@@ -212,4 +289,6 @@ export function references(name: NormName, options: AdaNormOptions, x: Float32Ar
   forward("batchNorm", x, options);
   // @ts-expect-error: as everywhere, size has no default
   backward(name, x, x, {});
+  expectType<{ values: Int8Array; scale: Float64Array }>()(int8([1, 2], { size: 2 }));
+  expectType<Uint8Array>()(bits(x, { size: 2, rowStride: 3 }));
 }

@@ -1,5 +1,5 @@
 /** Requests, each with a check of its answer. */
-import { type Kernels, loadSync } from "../../../build/index.js";
+import { type Kernels, loadSync, type Norm } from "../../../build/index.js";
 import { MAX_BINARY_BYTES, MAX_JSON_BYTES, MAX_SIZE } from "../src/limits.ts";
 import { NORMS, type NormOptions } from "../src/norms.ts";
 import type { Answer, Message } from "./client.ts";
@@ -30,7 +30,8 @@ function bytesOf(x: Float32Array): Uint8Array {
 }
 
 export function normalised(x: Float32Array, { norm, ...options }: NormOptions): Float32Array {
-  return kernels[norm](options).forward(x).y;
+  const made: Norm = kernels[norm](options);
+  return made.forward(x).y;
 }
 
 function anyOptions(choices: Choices, norm: NormOptions["norm"], size: number): NormOptions {

@@ -1,5 +1,5 @@
 /** Every call with all its arguments, by name. */
-import { loadSync, type Matrix } from "adanorm";
+import { loadSync, type Matrix, type Norm } from "adanorm";
 import type { Elements } from "../../accuracy/storage.ts";
 import { contentsOf, type HostileCase, isMatrix, type Scene } from "./scene.ts";
 
@@ -56,20 +56,25 @@ function backwardArguments({ operands, hasParams, stats, each: { size } }: Scene
   };
 }
 
+const ROWS_ROLES = { x: "batch", options: "options", "options.rowStride": "stride" } as const;
+
+/** The calls of rows: what each takes besides x and a stride. */
 const ROWS = {
-  "rows.l2": { roles: { x: "batch" }, with: "x" },
-  "rows.variance": { roles: { x: "batch", options: "options", "options.ddof": "ddof" }, with: "x, options" },
-  "rows.moments": { roles: { x: "batch", options: "options", "options.ddof": "ddof" }, with: "x, options" },
+  "rows.l2": { roles: ROWS_ROLES, more: {} },
+  "rows.variance": { roles: { ...ROWS_ROLES, "options.ddof": "ddof" }, more: { ddof: 0 } },
+  "rows.moments": { roles: { ...ROWS_ROLES, "options.ddof": "ddof" }, more: { ddof: 0 } },
+  "rows.int8": { roles: { ...ROWS_ROLES, "options.scale": "scale" }, more: { scale: 1 / 127 } },
+  "rows.bits": { roles: ROWS_ROLES, more: {} },
 } as const;
 
 function rowsCall(name: keyof typeof ROWS): Call {
-  const method = name.slice(5) as "l2" | "variance" | "moments";
+  const method = name.slice(5) as "l2" | "variance" | "moments" | "int8" | "bits";
   return {
     starts: () => name,
-    make: ({ operands }) => ({ x: operands.x, ...(ROWS[name].with !== "x" && { options: { ddof: 0 } }) }),
+    make: ({ operands, each: { size } }) => ({ x: operands.x, options: { ...ROWS[name].more, rowStride: size } }),
     run: ({ kernels, each: { size, dtype } }, { x, options }) => {
-      return [kernels.rows(size, { dtype })[method](x, ...((options === undefined ? [] : [options]) as []))].flatMap(
-        (one) => (ArrayBuffer.isView(one) ? [one] : Object.values(one as object)),
+      return [kernels.rows(size, { dtype })[method](x, options)].flatMap((one) =>
+        ArrayBuffer.isView(one) ? [one] : Object.values(one as object),
       );
     },
     text: ({ size, dtype }) => `kernels.rows(${size}, { dtype: "${dtype}" }).${method}(args.x, args.options)`,
@@ -133,7 +138,8 @@ export const CALLS: Readonly<Record<string, Call>> = {
       return { options: { ...common, ...(norm === "adaNorm" && ada) } };
     },
     run: ({ kernels, each: { norm }, operands: { x } }, { options }) => {
-      const { y, mean, rstd } = kernels[norm](options).forward(x as Elements);
+      const made: Norm = kernels[norm](options);
+      const { y, mean, rstd } = made.forward(x as Elements);
       return { y, mean, rstd };
     },
     text: ({ norm }) => `kernels.${norm}(args.options)`,
@@ -161,6 +167,8 @@ export const CALLS: Readonly<Record<string, Call>> = {
   "rows.l2": rowsCall("rows.l2"),
   "rows.variance": rowsCall("rows.variance"),
   "rows.moments": rowsCall("rows.moments"),
+  "rows.int8": rowsCall("rows.int8"),
+  "rows.bits": rowsCall("rows.bits"),
   "matrix of zeros": {
     starts: () => "matrix",
     make: ({ each: { rows, size, dtype } }) => ({ rows, cols: size, dtype }),

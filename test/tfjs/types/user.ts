@@ -10,6 +10,7 @@ import {
   detachNorm,
   LayerNorm,
   LayerNormSimple,
+  l2Norm,
   layerNorm,
   layerNormSimple,
   RMSNorm,
@@ -32,6 +33,9 @@ export async function ops(x: tf.Tensor2D, gain: tf.Tensor1D, weight: tf.Variable
   expectType<tf.Tensor2D>()(detachNorm(x, {}));
   expectType<tf.Tensor2D>()(adaNorm(x, { scale: 2, k: 0.2, detachScale: false }));
   expectType<tf.Tensor2D>()(rmsNorm(x, { gain: undefined }));
+  expectType<tf.Tensor2D>()(l2Norm(x, { eps: 1e-6, axes: 2, detachStd: true }));
+  // @ts-expect-error: no gain here either
+  l2Norm(x, { gain });
   expectType<tf.Tensor<tf.Rank>>()(tf.grad((one) => layerNorm(one, { gain }))(x));
   // @ts-expect-error: a tensor, not its values
   layerNorm([1, 2, 3]);
