@@ -85,6 +85,16 @@ test("backward on matrices goes by the statistics that it is given", () => {
   expect(want).not.toEqual(norm.backward(dy, x).dx);
 });
 
+test("a result that begins where the last of the statistics lies is refused", () => {
+  const norm = kernels.layerNorm({ size });
+  const buffer = new ArrayBuffer(rows * 8 + rows * size * 4);
+  const stats = { mean: new Float64Array(buffer, 0, rows), rstd: new Float64Array(rows).fill(1) };
+  const dx = new Float32Array(buffer, rows * 8 - 4, rows * size);
+  const message = "layerNorm.backward: out.dx: expected memory apart from stats.mean";
+  expect(() => norm.backward(dy, x, stats, { out: { dx } })).toThrow(message);
+  norm.backward(dy, x, stats, { out: { dx: new Float32Array(buffer, rows * 8, rows * size) } });
+});
+
 test.each([4095, 4096, 4097, 9000])(
   "%i rows in matrices have room for their statistics, and nothing else is touched",
   (many) => {
