@@ -142,9 +142,8 @@ export function settleTwoRows(call: Call, row: i32): bool {
   return true;
 }
 
-/** kappa = sigma / sqrt(variance), which the derivative of sigma brings in with epsAtStd; 0 for a constant row. */
-export function derivativeFactor(rstd: f64, eps: f64, epsAtStd: bool): f64 {
-  if (!epsAtStd) return 1;
+/** kappa = sigma / sqrt(variance), which the derivative of sigma brings in with epsAtStd, and without is 1; 0 for a constant row. */
+export function derivativeFactor(rstd: f64, eps: f64): f64 {
   const std = 1 / rstd - eps;
   // std is not positive and finite if the row is constant, or if eps is so large that nothing of std is left beside it.
   return std > 0 && std < Infinity ? (std + eps) / std : 0;
