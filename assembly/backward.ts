@@ -121,7 +121,7 @@ function solve<G>(call: Call, row: i32, rstd: f64, factorsFit: bool): Precision 
   let least: f64 = 0;
   if (single && !split) {
     sumGradient<G>(call, row, rstd, Precision.Single);
-    if (changetype<Sums>(0).fitSingle(toMean, toStd, rstd, k, size)) {
+    if (fitSingle(toMean, toStd, rstd, k, size)) {
       // dx = rstd dz - viaMean - viaStd (x - mean)
       viaMean -= viaStd * mean;
       return Precision.Single;
@@ -141,28 +141,18 @@ function solve<G>(call: Call, row: i32, rstd: f64, factorsFit: bool): Precision 
   return Precision.Double;
 }
 
-/** The sums of a row that were found last. */
-@unmanaged
-@final
-class Sums {
-  /** Sets viaMean and viaStd of them, and tells whether f32 can take the row. Inlined, as GradientFits is. */
-  @inline fitSingle(toMean: f64, toStd: f64, rstd: f64, k: f64, size: i32): bool {
-    const fit = changetype<GradientFits>(0);
-    viaMean = toMean * dzSum;
-    viaStd = toStd * dzTSum;
-    return (
-      fit.scalar(dzSum) &&
-      fit.scalar(dzTSum) &&
-      fit.scalar(viaMean) &&
-      fit.scalar(viaStd) &&
-      fit.outlier(rstd * farthestOff, k, size)
-    );
-  }
-}
-
-/** The same, not inlined: for rarer rows. */
+/** Sets viaMean and viaStd of the sums just found, and tells whether f32 can take a row that has these. */
 function fitSingle(toMean: f64, toStd: f64, rstd: f64, k: f64, size: i32): bool {
-  return changetype<Sums>(0).fitSingle(toMean, toStd, rstd, k, size);
+  const fit = changetype<GradientFits>(0);
+  viaMean = toMean * dzSum;
+  viaStd = toStd * dzTSum;
+  return (
+    fit.scalar(dzSum) &&
+    fit.scalar(dzTSum) &&
+    fit.scalar(viaMean) &&
+    fit.scalar(viaStd) &&
+    fit.outlier(rstd * farthestOff, k, size)
+  );
 }
 
 /** Whether f32 computes 1 - k z exactly enough in a row that needs no sums. z^2 never exceeds the number of elements. */

@@ -23,6 +23,8 @@ export class Operand implements Occupant, Passing {
   readonly stride: number;
   /** Address in linear memory; undefined if the elements lie elsewhere. */
   readonly pointer: number | undefined;
+  /** The buffer of the caller's array; undefined if the elements lie in linear memory. Asked once: engines are slow at it. */
+  readonly buffer: ArrayBufferLike | undefined;
   readonly isMatrix: boolean;
   readonly #memory: LinearMemory;
   readonly #dtype: DType;
@@ -52,6 +54,7 @@ export class Operand implements Occupant, Passing {
       const { rows, cols } = place;
       this.pointer = place.pointer;
       this.rows = isColumn ? (rows * cols) / size : rows;
+      this.buffer = undefined;
       this.#elements = undefined;
       this.#length = 0;
       if (isColumn ? this.rows !== 1 : cols !== stride) {
@@ -62,7 +65,10 @@ export class Operand implements Occupant, Passing {
       const elements = arrayOf(context, argument, value);
       const length = lengthOf(elements);
       // A view of this memory, such as the data of a matrix, is used by its address, because growth would detach the view.
-      this.pointer = bufferOf(elements) === memory.buffer ? byteOffsetOf(elements) : undefined;
+      const buffer = bufferOf(elements);
+      const isOurs = buffer === memory.buffer;
+      this.pointer = isOurs ? byteOffsetOf(elements) : undefined;
+      this.buffer = isOurs ? undefined : buffer;
       if (this.pointer !== undefined && length > 0 && !memory.blocks.hold(this.pointer, length * BYTES[dtype])) {
         throw new TypeError(
           `${call}: ${argument}: expected an array in the memory of one live Matrix, got one that reaches beyond it, ` +
@@ -170,7 +176,7 @@ export class Operand implements Occupant, Passing {
     const start = this.pointer ?? byteOffsetOf(this.#elements as Elements);
     return {
       argument: this.argument,
-      buffer: this.pointer === undefined ? bufferOf(this.#elements as Elements) : this.#memory.buffer,
+      buffer: this.buffer ?? this.#memory.buffer,
       start,
       end: start + this.bytes,
       run: this.size * bytes,
@@ -231,7 +237,12 @@ export class Operand implements Occupant, Passing {
     const elements = this.#elements as Elements;
     if (length === this.#length) return elements;
     const bytes = BYTES[this.#dtype];
-    return makeArray(kindOf(elements) as string, bufferOf(elements), byteOffsetOf(elements) + start * bytes, length);
+    return makeArray(
+      kindOf(elements) as string,
+      this.buffer as ArrayBufferLike,
+      byteOffsetOf(elements) + start * bytes,
+      length,
+    );
   }
 }
 
