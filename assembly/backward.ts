@@ -10,19 +10,12 @@ import { Call } from "./call";
 import { flushColumns, mapRowsAndSumColumns, sumColumns, sumColumnsOfTwo } from "./columns";
 import { Origin } from "./formulas/centring";
 import { Direct, GradientFactors, Input, PlainGradient } from "./formulas/gradients";
+import { dzSum, dzTSum, farthestOff, sumGradient } from "./gradient-sums";
 import { Single } from "./lanes";
 import { mapRow, writeRow } from "./maps";
-import {
-  backwardRstd,
-  factorsFitSingle,
-  gradientFitsSingle,
-  needsSplit,
-  Precision,
-  precisionOf,
-  sumFitsSingle,
-} from "./precision";
+import { backwardRstd, factorsFitSingle, GradientFits, needsSplit, Precision, precisionOf } from "./precision";
 import { derivativeFactor, SHORT } from "./statistics";
-import { farthest, farthestOff, sum0, sum1, sumGradient } from "./sums";
+import { farthest } from "./sums";
 import { closeStripe } from "./totals";
 
 /** Rows between two flushes of the column sums from single to double precision. */
@@ -120,13 +113,14 @@ function solve<G>(call: Call, row: i32, rstd: f64, factorsFit: bool): Precision 
   const split = needsSplit(mean, rstd);
   viaMean = 0;
   viaStd = 0;
-  const single = factorsFit && gradientFitsSingle(rstd);
+  const fit = changetype<GradientFits>(0);
+  const single = factorsFit && fit.row(rstd);
   if (isDetached(call)) {
     const fits = single && (!changetype<G>(0).usesX() || slopeFitsSingle(call.xAt(row), mean, rstd, k, size));
     return precisionOf(fits, split);
   }
   const toMean = call.detachMean ? 0 : rstd / <f64>size;
-  const kappa = derivativeFactor(call, rstd);
+  const kappa = call.epsAtStd || call.epsIsLeast ? derivativeFactor(call, rstd) : 1;
   const toStd = call.detachStd ? 0 : (kappa * rstd * rstd * rstd) / <f64>(size - call.ddof);
   // With epsIsLeast z is relative to the sum of squares: what rounding does depends on their mean.
   const perSigma = call.epsIsLeast ? rstd * sqrt(<f64>size) : rstd;
@@ -141,50 +135,39 @@ function solve<G>(call: Call, row: i32, rstd: f64, factorsFit: bool): Precision 
     }
     least = max(farthestOff - 2 * abs(mean), 0);
   }
-  if (single && outlierFitsSingle(perSigma * least, k, size)) {
+  if (single && fit.outlier(perSigma * least, k, size)) {
     // Split serves a nearer mean too, and knows how far the elements are from it.
     sumGradient<G>(call, row, rstd, Precision.Split);
     if (fitSingle(toMean, toStd, perSigma, k, size)) return Precision.Split;
   }
   sumGradient<G>(call, row, rstd, Precision.Double);
   // Divides before it multiplies: if all dz are equal, viaMean is then exactly rstd dz, and dx is 0.
-  viaMean = call.detachMean ? 0 : rstd * (sum0 / <f64>size);
+  viaMean = call.detachMean ? 0 : rstd * (dzSum / <f64>size);
   // The sum over a constant row is 0. It must stay 0 even if rstd^3 overflows.
-  viaStd = sum1 == 0 ? sum1 : toStd * sum1;
+  viaStd = dzTSum == 0 ? dzTSum : toStd * dzTSum;
   return Precision.Double;
 }
 
 /** Sets viaMean and viaStd of the sums just found, and tells whether f32 can take a row that has these. */
 function fitSingle(toMean: f64, toStd: f64, perSigma: f64, k: f64, size: i32): bool {
-  viaMean = toMean * sum0;
-  viaStd = toStd * sum1;
+  const fit = changetype<GradientFits>(0);
+  viaMean = toMean * dzSum;
+  viaStd = toStd * dzTSum;
   return (
-    sumFitsSingle(sum0) &&
-    sumFitsSingle(sum1) &&
-    sumFitsSingle(viaMean) &&
-    sumFitsSingle(viaStd) &&
-    outlierFitsSingle(perSigma * farthestOff, k, size)
+    fit.scalar(dzSum) &&
+    fit.scalar(dzTSum) &&
+    fit.scalar(viaMean) &&
+    fit.scalar(viaStd) &&
+    fit.outlier(perSigma * farthestOff, k, size)
   );
 }
 
-/**
- * Whether f32 can take a row in which the largest |z| is this. Where one element makes up more than a quarter of the
- * variance, dx is the small difference of rstd dz and viaStd t there; where its z is large, it magnifies what rounding
- * x - mean alike in all of a binade has put into viaStd; and where k z is near 1, 1 - k z is a small difference too.
- */
-function outlierFitsSingle(z: f64, k: f64, size: i32): bool {
-  const largest = z * z;
-  return largest <= 36 && 4 * largest <= <f64>size && k * k * largest <= LARGEST_SLOPE;
-}
-
-/** The largest (k z)^2 for which f32 computes 1 - k z exactly enough. */
-const LARGEST_SLOPE: f64 = 0.81;
-
 /** Whether f32 computes 1 - k z exactly enough in a row that needs no sums. z^2 never exceeds the number of elements. */
 function slopeFitsSingle(x: usize, mean: f64, rstd: f64, k: f64, size: i32): bool {
-  if (k * k * <f64>size <= LARGEST_SLOPE) return true;
+  const fits = changetype<GradientFits>(0);
+  if (fits.slope(k, <f64>size)) return true;
   const z = rstd * farthest(x, mean, size);
-  return k * k * z * z <= LARGEST_SLOPE;
+  return fits.slope(k, z * z);
 }
 
 /**

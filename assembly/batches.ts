@@ -55,10 +55,11 @@ export class Summed {
 
 /**
  * Sums the elements of each row from `from` to `end`, and their squares. Stores the sums in the places of mean and rstd. The type
- * I gives the rows: x, or x + residual, which it also stores.
+ * I gives the rows: x, or x + residual, which it also stores. About the origin (C) the sums of x are not needed: they are 0.
  */
-export function sumRows<I>(call: Call, from: i32, end: i32): void {
+export function sumRows<I, C>(call: Call, from: i32, end: i32): void {
   const input = changetype<I>(0);
+  const centre = changetype<C>(0);
   const lanes = changetype<Single>(0);
   const quad = changetype<Quad>(0);
   const none = f64x2.splat(0);
@@ -80,7 +81,7 @@ export function sumRows<I>(call: Call, from: i32, end: i32): void {
       const v1 = input.of(x + STEP, residual + STEP, sum + STEP);
       const v2 = input.of(x + STEP * 2, residual + STEP * 2, sum + STEP * 2);
       const v3 = input.of(x + STEP * 3, residual + STEP * 3, sum + STEP * 3);
-      const v = quad.sum(v0, v1, v2, v3);
+      const v = centre.isCentred() ? quad.sum(v0, v1, v2, v3) : none;
       const w = quad.sumOfSquares(v0, v1, v2, v3);
       x += GROUP_BYTES;
       if (input.isAdded()) residual += GROUP_BYTES;
@@ -89,7 +90,7 @@ export function sumRows<I>(call: Call, from: i32, end: i32): void {
       const v5 = input.of(x + STEP, residual + STEP, sum + STEP);
       const v6 = input.of(x + STEP * 2, residual + STEP * 2, sum + STEP * 2);
       const v7 = input.of(x + STEP * 3, residual + STEP * 3, sum + STEP * 3);
-      sums = f64x2.add(sums, lanes.widen(lanes.add(v, quad.sum(v4, v5, v6, v7))));
+      if (centre.isCentred()) sums = f64x2.add(sums, lanes.widen(lanes.add(v, quad.sum(v4, v5, v6, v7))));
       squares = f64x2.add(squares, lanes.widen(lanes.add(w, quad.sumOfSquares(v4, v5, v6, v7))));
       x += GROUP_BYTES;
       if (input.isAdded()) residual += GROUP_BYTES;
@@ -100,27 +101,40 @@ export function sumRows<I>(call: Call, from: i32, end: i32): void {
       const v1 = input.of(x + STEP, residual + STEP, sum + STEP);
       const v2 = input.of(x + STEP * 2, residual + STEP * 2, sum + STEP * 2);
       const v3 = input.of(x + STEP * 3, residual + STEP * 3, sum + STEP * 3);
-      sums = f64x2.add(sums, lanes.widen(quad.sum(v0, v1, v2, v3)));
+      if (centre.isCentred()) sums = f64x2.add(sums, lanes.widen(quad.sum(v0, v1, v2, v3)));
       squares = f64x2.add(squares, lanes.widen(quad.sumOfSquares(v0, v1, v2, v3)));
       x += GROUP_BYTES;
       if (input.isAdded()) residual += GROUP_BYTES;
       if (input.isAdded()) sum += GROUP_BYTES;
     }
     if (input.isAdded() && rest) addElements(x, residual, sum, rest);
-    storeSums(call, row, sums, squares, input.isAdded() ? sum : x);
+    changetype<RowSums>(0).store(call, row, sums, squares, input.isAdded() ? sum : x);
   }
 }
 
-/** Adds the last elements of a row, which do not fill a group, and stores the sums in the places of mean and rstd. */
+/**
+ * Adds the last elements of a row, which do not fill a group, and stores the sums in the places of mean and rstd. Not inlined: in the
+ * loop that also writes, it would take registers.
+ */
 export function storeSums(call: Call, row: i32, sums: v128, squares: v128, last: usize): void {
-  let restSum: f64 = 0;
-  let restSquares: f64 = 0;
-  const rest = call.size & REST;
-  if (rest) {
-    sumElements<Single, Origin, Value>(last, rest, 0);
-    restSum = sum0;
-    restSquares = sum1;
+  changetype<RowSums>(0).store(call, row, sums, squares, last);
+}
+
+/** The sums of a row of `call`. */
+@unmanaged
+@final
+class RowSums {
+  /** As storeSums, but inlined: short rows notice the call. */
+  @inline store(call: Call, row: i32, sums: v128, squares: v128, last: usize): void {
+    let sum = sumLanes(sums);
+    let squaresSum = sumLanes(squares);
+    const rest = call.size & REST;
+    if (rest) {
+      sumElements<Single, Origin, Value>(last, rest, 0);
+      sum += sum0;
+      squaresSum += sum1;
+    }
+    store<f64>(call.meanAt(row), sum);
+    store<f64>(call.rstdAt(row), squaresSum);
   }
-  store<f64>(call.meanAt(row), sumLanes(sums) + restSum);
-  store<f64>(call.rstdAt(row), sumLanes(squares) + restSquares);
 }

@@ -161,7 +161,7 @@ export function mapRowsAndSumColumns<G>(
   let dx = call.dxAt(row);
   let sums = singleSumsOf(call);
   const end = sums + <usize>(call.size & ~7) * (2 * sizeof<f32>());
-  while (sums < end) {
+  do {
     two.at(
       x,
       xStride,
@@ -203,7 +203,7 @@ export function mapRowsAndSumColumns<G>(
     if (gradient.usesGain()) gain += step * PAIR;
     dx += step * PAIR;
     sums += SUMS_BYTES * PAIR;
-  }
+  } while (sums < end);
 }
 
 /** The step of mapRowsAndSumColumns for one vector of each row. */

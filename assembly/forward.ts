@@ -5,6 +5,7 @@
  */
 import { Stored, Summed, sumRows } from "./batches";
 import { Call } from "./call";
+import { Origin, Whole } from "./formulas/centring";
 import { Factors } from "./formulas/forward";
 import { AHEAD, mapAndSumRow, writeRows } from "./pairs";
 import { areOrdinary, factorsFitSingle } from "./precision";
@@ -46,9 +47,10 @@ export function forward<F>(call: Call, from: i32, rows: i32): bool {
 }
 
 /** Sums the rows that are normalised. */
-function sumInputs(call: Call, from: i32, end: i32): void {
-  if (call.residual) sumRows<Summed>(call, from, end);
-  else sumRows<Stored>(call, from, end);
+function sumInputs<F>(call: Call, from: i32, end: i32): void {
+  if (call.residual) sumRows<Summed, Whole>(call, from, end);
+  else if (changetype<F>(0).isCentred()) sumRows<Stored, Whole>(call, from, end);
+  else sumRows<Stored, Origin>(call, from, end);
 }
 
 /** Goes two rows at a time: writes two rows, and sums the next two on the way. */
@@ -56,7 +58,7 @@ function forwardAhead<F>(call: Call, from: i32, end: i32, factorsFit: bool): boo
   let allFit = factorsFit;
   let row = from;
   let next = min(row + AHEAD, end);
-  sumRows<Stored>(call, row, next);
+  sumInputs<F>(call, row, next);
   settleRows(call, row, next);
   while (row < end) {
     const afterNext = min(next + AHEAD, end);
@@ -69,7 +71,7 @@ function forwardAhead<F>(call: Call, from: i32, end: i32, factorsFit: bool): boo
       writeAndSumRow<F>(call, row + 1);
     } else {
       allFit = writeRows<F>(call, row, next, factorsFit) && allFit;
-      sumRows<Stored>(call, next, afterNext);
+      sumInputs<F>(call, next, afterNext);
     }
     settleRows(call, next, afterNext);
     row = next;
@@ -94,10 +96,10 @@ function forwardInBlocks<F>(call: Call, from: i32, end: i32, factorsFit: bool): 
   for (let start = from; start < end; ) {
     const stop = min(start + cached, end);
     if (call.size >= SHORT) {
-      sumInputs(call, start, stop);
+      sumInputs<F>(call, start, stop);
       settleRows(call, start, stop);
     } else {
-      if (call.residual) sumRows<Summed>(call, start, stop);
+      if (call.residual) sumRows<Summed, Whole>(call, start, stop);
       for (let row = start; row < stop; row++) findStatistics(call, row, call.inputAt(row));
     }
     allFit = writeRows<F>(call, start, stop, factorsFit) && allFit;

@@ -11,7 +11,7 @@ import { backward as backwardRows } from "./backward";
 import { Call } from "./call";
 import { add, narrow, widen } from "./copies";
 import { Magnitude, Value } from "./formulas/elements";
-import { Ada, Bias, Gain, GainBias, Plain } from "./formulas/forward";
+import { Ada, Bias, Gain, GainBias, GainOfX, Plain } from "./formulas/forward";
 import { AdaGradient, GainGradient, PlainGradient } from "./formulas/gradients";
 import { forward as forwardRows, statistics as rowStatistics } from "./forward";
 import { Larger, Smaller } from "./lanes";
@@ -44,7 +44,7 @@ export function free(block: usize): void {
 export function forward(call: Call, from: i32, rows: i32): bool {
   if (call.isAda) return forwardRows<Ada>(call, from, rows);
   if (call.gain && call.bias) return forwardRows<GainBias>(call, from, rows);
-  if (call.gain) return forwardRows<Gain>(call, from, rows);
+  if (call.gain) return call.centred ? forwardRows<Gain>(call, from, rows) : forwardRows<GainOfX>(call, from, rows);
   if (call.bias) return forwardRows<Bias>(call, from, rows);
   return forwardRows<Plain>(call, from, rows);
 }

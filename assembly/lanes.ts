@@ -96,7 +96,15 @@ export class Floats<I, O> {
    * of f32 would wait for the pipes that the sums beside them use. A NaN stays.
    */
   @inline farther(m: v128, a: v128): v128 {
-    return i32x4.max_s(m, v128.and(a, i32x4.splat(0x7fffffff)));
+    return i32x4.max_s(m, this.magnitude(a));
+  }
+  /** |a|, in one operation. */
+  @inline magnitude(a: v128): v128 {
+    return v128.and(a, i32x4.splat(0x7fffffff));
+  }
+  /** The larger of two magnitudes, as `farther`. */
+  @inline fartherOf(m: v128, n: v128): v128 {
+    return i32x4.max_s(m, n);
   }
   /** The largest lane of what `farther` has found. Without a branch: which lane that is, no processor can foresee. */
   @inline farthest(m: v128): f64 {

@@ -6,7 +6,7 @@
 import { Quad, storeSums } from "./batches";
 import { Call } from "./call";
 import { Whole } from "./formulas/centring";
-import { Factors, Forward } from "./formulas/forward";
+import { Factors, Forward, Gain } from "./formulas/forward";
 import { Single } from "./lanes";
 import { mapRow, REST, writeRow } from "./maps";
 import { areOrdinary, needsSplit, precisionOf, rowFitsSingle } from "./precision";
@@ -22,13 +22,14 @@ export const AHEAD: i32 = 2;
 /**
  * Writes y of rows from `from` to `end`, whose means and rstds are known. Short rows go two at a time if both are ordinary: a pair
  * loads gain and bias once, and shares the work outside the loop. Long rows go one at a time, because two would only be more
- * streams to fetch. `factorsFit`: f32 is exact enough for scale and k. Returns whether f32 was exact enough for every row.
+ * streams to fetch; and those that fill no group do. `factorsFit`: f32 is exact enough for scale and k. Returns whether f32 was exact enough for every row.
  */
 export function writeRows<F>(call: Call, from: i32, end: i32, factorsFit: bool): bool {
+  const formula = changetype<F>(0);
   let allFit = factorsFit;
   let row = from;
   while (row < end) {
-    if (factorsFit && call.size < LONG && end - row > 1) {
+    if (factorsFit && call.size > REST && call.size < LONG && end - row > 1) {
       const means = v128.load(call.meanAt(row));
       const rstds = v128.load(call.rstdAt(row));
       if (areOrdinary(means, rstds)) {
@@ -40,10 +41,20 @@ export function writeRows<F>(call: Call, from: i32, end: i32, factorsFit: bool):
     const rstd = call.rstd(row);
     const fits = factorsFit && rowFitsSingle(rstd);
     allFit = allFit && fits;
-    writeRow<Forward<F>>(call, row, precisionOf(fits, needsSplit(call.mean(row), rstd)), rstd, 0, 0);
+    const precision = precisionOf(fits, needsSplit(call.mean(row), rstd));
+    // Gain gives the same, as the mean is 0, and its loops for single rows are there anyway.
+    if (formula.isCentred()) writeRow<Forward<F>>(call, row, precision, rstd, 0, 0);
+    else writeRow<Forward<Gain>>(call, row, precision, rstd, 0, 0);
     row++;
   }
   return allFit;
+}
+
+/** Writes the last columns of a row, which fill no group. Gain serves GainOfX, as above. */
+function writeRest<F>(call: Call, row: i32): void {
+  const column = call.size & ~REST;
+  if (changetype<F>(0).isCentred()) mapRow<Single, Whole, Forward<F>>(call, row, column, call.rstd(row), 0, 0);
+  else mapRow<Single, Whole, Forward<Gain>>(call, row, column, call.rstd(row), 0, 0);
 }
 
 /** Takes a scalar of two rows, as two f64 in one vector, and splats that of one row as f32. */
@@ -55,6 +66,16 @@ class Scalars {
   }
   @inline second(pair: v128): v128 {
     return f32x4.shuffle(pair, pair, 1, 1, 1, 1);
+  }
+}
+
+/** One vector of t = x - mean. */
+@unmanaged
+@final
+class Centred<F> {
+  @inline t(x: usize, mean: v128): v128 {
+    const elements = changetype<Single>(0).load(x);
+    return changetype<F>(0).isCentred() ? changetype<Single>(0).sub(elements, mean) : elements;
   }
 }
 
@@ -82,12 +103,13 @@ class TwoRows<F> {
     const none = f64x2.splat(0);
     const gains = formula.usesGain() ? lanes.load(gain) : none;
     const biases = formula.usesBias() ? lanes.load(bias) : none;
-    lanes.store(y0, formula.y<Single>(lanes.sub(lanes.load(x0), mean0), gains, biases, factor0, slope0));
-    lanes.store(y1, formula.y<Single>(lanes.sub(lanes.load(x1), mean1), gains, biases, factor1, slope1));
+    const centred = changetype<Centred<F>>(0);
+    lanes.store(y0, formula.y<Single>(centred.t(x0, mean0), gains, biases, factor0, slope0));
+    lanes.store(y1, formula.y<Single>(centred.t(x1, mean1), gains, biases, factor1, slope1));
   }
 }
 
-/** Writes y of a row and the next, with the given means and rstds. */
+/** Writes y of a row and the next, with the given means and rstds. The rows fill a group at least. */
 function writeTwoRows<F>(call: Call, row: i32, means: v128, rstds: v128): void {
   const formula = changetype<F>(0);
   const factorsOf = changetype<Factors<F>>(0);
@@ -113,7 +135,9 @@ function writeTwoRows<F>(call: Call, row: i32, means: v128, rstds: v128): void {
   const bias = call.bias;
   const rest = call.size & REST;
   const groups = <usize>(call.size - rest) * sizeof<f32>();
-  for (let i: usize = 0; i < groups; i += STEP * GROUP) {
+  let i: usize = 0;
+  // V8 moves what is the same in every turn out of a loop whose condition is at its end, and out of no other.
+  do {
     const x0 = x + i;
     const x1 = next + i;
     const y0 = y + i;
@@ -163,10 +187,11 @@ function writeTwoRows<F>(call: Call, row: i32, means: v128, rstds: v128): void {
       slope0,
       slope1,
     );
-  }
+    i += STEP * GROUP;
+  } while (i < groups);
   if (rest) {
-    mapRow<Single, Whole, Forward<F>>(call, row, call.size - rest, call.rstd(row), 0, 0);
-    mapRow<Single, Whole, Forward<F>>(call, row + 1, call.size - rest, call.rstd(row + 1), 0, 0);
+    writeRest<F>(call, row);
+    writeRest<F>(call, row + 1);
   }
 }
 
@@ -179,6 +204,7 @@ export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, 
   const map = changetype<Forward<F>>(0);
   const group = changetype<MappedGroup<F>>(0);
   const quad = changetype<Quad>(0);
+  const formula = changetype<F>(0);
   const none = f64x2.splat(0);
   let x = call.xAt(row);
   let gain: usize = map.usesGain() ? call.gain : 0;
@@ -196,7 +222,7 @@ export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, 
     const v1 = lanes.load(ahead + STEP);
     const v2 = lanes.load(ahead + STEP * 2);
     const v3 = lanes.load(ahead + STEP * 3);
-    const v = quad.sum(v0, v1, v2, v3);
+    const v = formula.isCentred() ? quad.sum(v0, v1, v2, v3) : none;
     const w = quad.sumOfSquares(v0, v1, v2, v3);
     x += GROUP_BYTES;
     ahead += GROUP_BYTES;
@@ -208,7 +234,7 @@ export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, 
     const v5 = lanes.load(ahead + STEP);
     const v6 = lanes.load(ahead + STEP * 2);
     const v7 = lanes.load(ahead + STEP * 3);
-    sums = f64x2.add(sums, lanes.widen(lanes.add(v, quad.sum(v4, v5, v6, v7))));
+    if (formula.isCentred()) sums = f64x2.add(sums, lanes.widen(lanes.add(v, quad.sum(v4, v5, v6, v7))));
     squares = f64x2.add(squares, lanes.widen(lanes.add(w, quad.sumOfSquares(v4, v5, v6, v7))));
     x += GROUP_BYTES;
     ahead += GROUP_BYTES;
@@ -222,11 +248,11 @@ export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, 
     const v1 = lanes.load(ahead + STEP);
     const v2 = lanes.load(ahead + STEP * 2);
     const v3 = lanes.load(ahead + STEP * 3);
-    sums = f64x2.add(sums, lanes.widen(quad.sum(v0, v1, v2, v3)));
+    if (formula.isCentred()) sums = f64x2.add(sums, lanes.widen(quad.sum(v0, v1, v2, v3)));
     squares = f64x2.add(squares, lanes.widen(quad.sumOfSquares(v0, v1, v2, v3)));
     ahead += GROUP_BYTES;
   }
-  if (rest) mapRow<Single, Whole, Forward<F>>(call, row, call.size - rest, call.rstd(row), 0, 0);
+  if (rest) writeRest<F>(call, row);
   storeSums(call, row + AHEAD, sums, squares, ahead);
 }
 
@@ -248,6 +274,6 @@ class MappedGroup<F> {
     const none = f64x2.splat(0);
     const gains = formula.usesGain() ? lanes.load(gain) : none;
     const biases = formula.usesBias() ? lanes.load(bias) : none;
-    lanes.store(y, formula.y<Single>(lanes.sub(lanes.load(x), mean), gains, biases, factor, slope));
+    lanes.store(y, formula.y<Single>(changetype<Centred<F>>(0).t(x, mean), gains, biases, factor, slope));
   }
 }

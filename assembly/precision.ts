@@ -24,11 +24,6 @@ export function rowFitsSingle(rstd: f64): bool {
   return rstd >= SMALLEST_RSTD_OF_SINGLE && rstd <= LARGEST_RSTD_OF_SINGLE;
 }
 
-/** The same for backward, which multiplies gradients by centred elements before it multiplies them by rstd. */
-export function gradientFitsSingle(rstd: f64): bool {
-  return rstd >= 1.52587890625e-5 && rstd <= 65536; // 2^-16, 2^16
-}
-
 /** Whether a row with this rstd must be constant: the rstd of any other row of f32 is below 2^166. */
 export function isConstant(rstd: f64): bool {
   return rstd > 1.6069380442589903e60; // 2^200
@@ -62,10 +57,32 @@ function isModerate(factor: f64): bool {
   return factor >= 1.52587890625e-5 && factor <= 65536; // 2^-16, 2^16
 }
 
-/** Whether f32 holds a scalar made from the sums of a row, and leaves room for products with it. */
-export function sumFitsSingle(scalar: f64): bool {
-  const magnitude = abs(scalar);
-  return magnitude == 0 || (magnitude >= 7.888609052210118e-31 && magnitude <= 1.2676506002282294e30); // 2^-100, 2^100
+/** Checks for a row of backward. They are methods, so that they are inlined: a short row notices the calls. */
+@unmanaged
+@final
+export class GradientFits {
+  /** As rowFitsSingle, for backward, which multiplies gradients by centred elements before it multiplies them by rstd. */
+  @inline row(rstd: f64): bool {
+    return rstd >= 1.52587890625e-5 && rstd <= 65536; // 2^-16, 2^16
+  }
+  /** Whether f32 holds a scalar made from the sums of a row, and leaves room for products with it. */
+  @inline scalar(scalar: f64): bool {
+    const magnitude = abs(scalar);
+    return magnitude == 0 || (magnitude >= 7.888609052210118e-31 && magnitude <= 1.2676506002282294e30); // 2^-100, 2^100
+  }
+  /**
+   * Whether f32 can take a row in which the largest |z| is this. Where one element makes up more than a quarter of the
+   * variance, dx is the small difference of rstd dz and viaStd t there; where its z is large, it magnifies what rounding
+   * x - mean alike in all of a binade has put into viaStd; and where k z is near 1, 1 - k z is a small difference too.
+   */
+  @inline outlier(z: f64, k: f64, size: i32): bool {
+    const largest = z * z;
+    return largest <= 36 && 4 * largest <= <f64>size && this.slope(k, largest);
+  }
+  /** Whether f32 computes 1 - k z exactly enough, for the square of the largest |z|. */
+  @inline slope(k: f64, largest: f64): bool {
+    return k * k * largest <= 0.81;
+  }
 }
 
 /** Whether f32 can take both of two rows with their means whole: rowFitsSingle, and not needsSplit, of both. */

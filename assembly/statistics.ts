@@ -151,14 +151,13 @@ export function settleTwoRows(call: Call, row: i32): bool {
 }
 
 /**
- * kappa = sigma / sqrt(variance), which the derivative of sigma brings in with epsAtStd; 0 for a constant row. With epsIsLeast, 0
- * for a row whose sigma is eps.
+ * kappa = sigma / sqrt(variance), which the derivative of sigma brings in with epsAtStd; 0 for a constant row. With epsIsLeast, 1, or 0
+ * for a row whose sigma is eps. Without either it is 1.
  */
 export function derivativeFactor(call: Call, rstd: f64): f64 {
   const eps = call.eps;
   // The reciprocal of a sigma that is more than eps may be rounded to that of eps, but never to more.
   if (call.epsIsLeast) return rstd < 1 / eps ? 1 : 0;
-  if (!call.epsAtStd) return 1;
   const std = 1 / rstd - eps;
   // std is not positive and finite if the row is constant, or if eps is so large that nothing of std is left beside it.
   return std > 0 && std < Infinity ? (std + eps) / std : 0;

@@ -6,10 +6,7 @@
  */
 
 import { Call } from "./call";
-import { Origin, Split, Whole } from "./formulas/centring";
-import { Dz } from "./formulas/gradients";
-import { Double, Single, sumLanes } from "./lanes";
-import { Precision } from "./precision";
+import { Single, sumLanes } from "./lanes";
 
 /** The results of the last sum in this file: of the terms, of each term times t and, for a gradient, the largest |t|. */
 export let sum0: f64 = 0;
@@ -76,8 +73,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
   const high = lanes.splat(mean);
   const low = lanes.splat(mean - <f64>(<f32>mean));
   const rowSlope = term.usesUpstream() ? term.slope(call, rstd) : 0;
-  // Without centring, t is x here: rowFactor makes up for the mean.
-  const rowFactor = term.usesUpstream() ? term.factor(call) + (centre.isCentred() ? 0 : rowSlope * mean) : 0;
+  const rowFactor = term.usesUpstream() ? term.factor(call) : 0;
   const factor = term.usesUpstream() ? lanes.splat(rowFactor) : none;
   const slope = term.usesUpstream() ? lanes.splat(rowSlope) : none;
   let dy: usize = term.usesUpstream() ? call.dyAt(row) : 0;
@@ -199,23 +195,9 @@ export function sumElements<L, C, T>(x: usize, size: i32, mean: f64): void {
   sumRow<L, C, T>(x, size, mean, changetype<Call>(0), 0, 0);
 }
 
-/**
- * Sums dz and t dz over one row of backward. For a Single row, it sums x dz and computes the sum of t dz from that; farthestOff is
- * then an upper bound of the largest |t|.
- */
-export function sumGradient<G>(call: Call, row: i32, rstd: f64, precision: Precision): void {
-  const x = call.xAt(row);
-  const size = call.size;
-  const mean = call.mean(row);
-  if (precision == Precision.Single) {
-    sumRow<Single, Origin, Dz<G>>(x, size, mean, call, row, rstd);
-    sum1 -= mean * sum0;
-    farthestOff += abs(mean);
-  } else if (precision == Precision.Split) {
-    sumRow<Single, Split, Dz<G>>(x, size, mean, call, row, rstd);
-  } else {
-    sumRow<Double, Whole, Dz<G>>(x, size, mean, call, row, rstd);
-  }
+/** Sums the terms of a gradient over one row, each also times t, and finds the largest |t|. */
+export function sumTerms<L, C, T>(call: Call, row: i32, rstd: f64): void {
+  sumRow<L, C, T>(call.xAt(row), call.size, call.mean(row), call, row, rstd);
 }
 
 /** The smallest or largest element of one row; NaN if the row has one. */

@@ -23,6 +23,8 @@ export class Operand implements Occupant, Passing {
   readonly stride: number;
   /** Address in linear memory; undefined if the elements lie elsewhere. */
   readonly pointer: number | undefined;
+  /** The buffer of the caller's array; undefined if the elements lie in linear memory. Asked once: engines are slow at it. */
+  readonly buffer: ArrayBufferLike | undefined;
   readonly isMatrix: boolean;
   readonly #memory: LinearMemory;
   readonly #dtype: DType;
@@ -55,6 +57,7 @@ export class Operand implements Occupant, Passing {
       this.pointer = isHere ? place.pointer : undefined;
       this.rows = isColumn ? (rows * cols) / size : rows;
       this.#elements = isHere ? undefined : place.view();
+      this.buffer = isHere ? undefined : memory.identityOf(place.memory.buffer);
       this.#length = isHere ? 0 : rows * cols;
       if (isColumn ? this.rows !== 1 : cols !== stride) {
         const expected = isColumn ? `${size} elements` : `rows of ${stride === size ? "size" : "rowStride"} ${stride}`;
@@ -65,8 +68,11 @@ export class Operand implements Occupant, Passing {
       const length = lengthOf(elements);
       // A view of this memory, such as the data of a matrix, is used by its address, because growth would detach the view.
       const { forMatrices } = memory;
-      const address = forMatrices.owns(bufferOf(elements)) ? byteOffsetOf(elements) : undefined;
-      this.pointer = forMatrices === memory ? address : undefined;
+      const buffer = bufferOf(elements);
+      const address = forMatrices.owns(buffer) ? byteOffsetOf(elements) : undefined;
+      const isHere = forMatrices === memory && address !== undefined;
+      this.pointer = isHere ? address : undefined;
+      this.buffer = isHere ? undefined : memory.identityOf(buffer);
       if (address !== undefined && length > 0 && !forMatrices.blocks.hold(address, length * BYTES[dtype])) {
         throw new TypeError(
           `${call}: ${argument}: expected an array in the memory of one live Matrix, got one that reaches beyond it, ` +
@@ -175,7 +181,7 @@ export class Operand implements Occupant, Passing {
     const start = this.pointer ?? byteOffsetOf(elements);
     return {
       argument: this.argument,
-      buffer: this.#memory.identityOf(this.pointer === undefined ? bufferOf(elements) : this.#memory.buffer),
+      buffer: this.buffer ?? this.#memory.buffer,
       start,
       end: start + this.bytes,
       run: this.size * bytes,
@@ -236,7 +242,12 @@ export class Operand implements Occupant, Passing {
     const elements = this.#elements as Elements;
     if (length === this.#length) return elements;
     const bytes = BYTES[this.#dtype];
-    return makeArray(kindOf(elements) as string, bufferOf(elements), byteOffsetOf(elements) + start * bytes, length);
+    return makeArray(
+      kindOf(elements) as string,
+      this.buffer as ArrayBufferLike,
+      byteOffsetOf(elements) + start * bytes,
+      length,
+    );
   }
 }
 

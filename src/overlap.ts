@@ -12,11 +12,13 @@ export interface Span {
   stride: number;
 }
 
-/** An argument that takes up memory. For most checks `pointer` and `bytes` are enough; they take less time than a span. */
+/** An argument that takes up memory. Most checks need no span, which takes longer to make. */
 export interface Occupant {
   readonly argument: string;
   /** Address in linear memory; undefined if it lies elsewhere. */
   readonly pointer: number | undefined;
+  /** Where it lies if not in linear memory. */
+  readonly buffer: ArrayBufferLike | undefined;
   /** Bytes from the start of the first element to the end of the last. */
   readonly bytes: number;
   readonly span: Span;
@@ -26,8 +28,9 @@ export interface Occupant {
 export function occupantOf(argument: string, array: Float64Array): Occupant {
   const start = byteOffsetOf(array);
   const bytes = lengthOf(array) * 8;
-  const span = { argument, buffer: bufferOf(array), start, end: start + bytes, run: bytes, stride: bytes };
-  return { argument, pointer: undefined, bytes, span };
+  const buffer = bufferOf(array);
+  const span = { argument, buffer, start, end: start + bytes, run: bytes, stride: bytes };
+  return { argument, pointer: undefined, buffer, bytes, span };
 }
 
 /**
@@ -46,11 +49,11 @@ export function checkApart(call: string, output: Occupant, other: Occupant | und
   throw rangeError(call, output.argument, expected, `bytes ${a.start} to ${a.end} over bytes ${b.start} to ${b.end}`);
 }
 
-/** A quick check that settles most pairs: two separate places in linear memory, or only one of two there. */
+/** A quick check that settles most pairs: two separate places in linear memory, only one of two there, or two buffers. */
 function areApart(output: Occupant, other: Occupant): boolean {
   const { pointer: outputAt } = output;
   const { pointer: otherAt } = other;
-  if (outputAt === undefined || otherAt === undefined) return outputAt !== otherAt;
+  if (outputAt === undefined || otherAt === undefined) return outputAt !== otherAt || output.buffer !== other.buffer;
   return outputAt >= otherAt + other.bytes || otherAt >= outputAt + output.bytes;
 }
 

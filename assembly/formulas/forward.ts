@@ -24,6 +24,9 @@ export class Plain {
   @inline isAda(): bool {
     return false;
   }
+  @inline isCentred(): bool {
+    return true;
+  }
   @inline y<L>(t: v128, gain: v128, bias: v128, factor: v128, slope: v128): v128 {
     return changetype<L>(0).mul(t, factor);
   }
@@ -42,9 +45,33 @@ export class Gain {
   @inline isAda(): bool {
     return false;
   }
+  @inline isCentred(): bool {
+    return true;
+  }
   @inline y<L>(t: v128, gain: v128, bias: v128, factor: v128, slope: v128): v128 {
     const z = changetype<L>(0).mul(t, factor);
     return changetype<L>(0).mul(z, gain);
+  }
+}
+
+/** y = gain z for rmsNorm: loops may take t = x, and need no sum of x. */
+@unmanaged
+@final
+export class GainOfX {
+  @inline usesGain(): bool {
+    return true;
+  }
+  @inline usesBias(): bool {
+    return false;
+  }
+  @inline isAda(): bool {
+    return false;
+  }
+  @inline isCentred(): bool {
+    return false;
+  }
+  @inline y<L>(t: v128, gain: v128, bias: v128, factor: v128, slope: v128): v128 {
+    return changetype<Gain>(0).y<L>(t, gain, bias, factor, slope);
   }
 }
 
@@ -60,6 +87,9 @@ export class Bias {
   }
   @inline isAda(): bool {
     return false;
+  }
+  @inline isCentred(): bool {
+    return true;
   }
   @inline y<L>(t: v128, gain: v128, bias: v128, factor: v128, slope: v128): v128 {
     return changetype<L>(0).madd(t, factor, bias);
@@ -79,6 +109,9 @@ export class GainBias {
   @inline isAda(): bool {
     return false;
   }
+  @inline isCentred(): bool {
+    return true;
+  }
   @inline y<L>(t: v128, gain: v128, bias: v128, factor: v128, slope: v128): v128 {
     const z = changetype<L>(0).mul(t, factor);
     return changetype<L>(0).madd(z, gain, bias);
@@ -96,6 +129,9 @@ export class Ada {
     return false;
   }
   @inline isAda(): bool {
+    return true;
+  }
+  @inline isCentred(): bool {
     return true;
   }
   @inline y<L>(t: v128, gain: v128, bias: v128, factor: v128, slope: v128): v128 {

@@ -26,15 +26,28 @@ export function rowFitsSingle(rstd: f64): bool {
   return true;
 }
 
-export function gradientFitsSingle(rstd: f64): bool {
-  return true;
-}
-
 export function factorsFitSingle(scale: f64, k: f64): bool {
   return true;
 }
 
-export function sumFitsSingle(scalar: f64): bool {
+@unmanaged
+@final
+export class GradientFits {
+  @inline row(rstd: f64): bool {
+    return true;
+  }
+  @inline scalar(scalar: f64): bool {
+    return true;
+  }
+  @inline outlier(z: f64, k: f64, size: i32): bool {
+    return true;
+  }
+  @inline slope(k: f64, largest: f64): bool {
+    return true;
+  }
+}
+
+export function areOrdinary(means: v128, rstds: v128): bool {
   return true;
 }
 

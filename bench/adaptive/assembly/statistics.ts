@@ -41,12 +41,25 @@ export function momentsAtOriginOfSums(x: usize, size: i32, sumSquares: f64): voi
   squares = sumSquares;
 }
 
-export function reciprocalStd(call: Call): f64 {
-  const variance = squares / <f64>(call.size - call.ddof);
-  return 1 / (call.epsAtStd ? sqrt(variance) + call.eps : sqrt(variance + call.eps));
+export function reciprocalStd(variance: f64, eps: f64, epsAtStd: bool): f64 {
+  return 1 / (epsAtStd ? sqrt(variance) + eps : sqrt(variance + eps));
 }
 
-export function derivativeFactor(call: Call, rstd: f64): f64 {
-  const std = 1 / rstd - call.eps;
-  return call.epsAtStd ? (std + call.eps) / std : 1;
+/** All pairs of rows. */
+export function settleTwoRows(call: Call, row: i32): bool {
+  const size = f64x2.splat(<f64>call.size);
+  const sums = v128.load(call.meanAt(row));
+  const means = call.centred ? f64x2.div(sums, size) : f64x2.splat(0);
+  const squares = f64x2.sub(v128.load(call.rstdAt(row)), f64x2.mul(sums, means));
+  const variances = f64x2.div(squares, f64x2.splat(<f64>(call.size - call.ddof)));
+  const eps = f64x2.splat(call.eps);
+  const sigmas = call.epsAtStd ? f64x2.add(f64x2.sqrt(variances), eps) : f64x2.sqrt(f64x2.add(variances, eps));
+  v128.store(call.meanAt(row), means);
+  v128.store(call.rstdAt(row), f64x2.div(f64x2.splat(1), sigmas));
+  return true;
+}
+
+export function derivativeFactor(rstd: f64, eps: f64): f64 {
+  const std = 1 / rstd - eps;
+  return (std + eps) / std;
 }
