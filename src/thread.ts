@@ -6,16 +6,11 @@
  */
 import type { Abi } from "./abi.js";
 import { OPEN, READY, START, type Start, seenWord, sleepsWord, WORD } from "./threads/control.js";
+import { type Port, workerThreads } from "./threads/host.js";
 import { TaskRunner } from "./threads/tasks.js";
 
 /** How often a thread without work looks for some before it sleeps: some tens of microseconds, for the next call is often near. */
 const SPINS = 20_000;
-
-interface Port {
-  postMessage(message: unknown): void;
-  addEventListener?(type: "message", listener: (event: { data: unknown }) => void): void;
-  on?(type: "message", listener: (data: unknown) => void): void;
-}
 
 /** Enters the open gate. Returns false if it is closed. */
 function enter(control: Int32Array): boolean {
@@ -67,12 +62,6 @@ function listen(port: Port): void {
   else port.on?.("message", take);
 }
 
-if (typeof postMessage === "function") {
-  listen(globalThis as unknown as Port);
-} else {
-  // Node's worker has its port in a module, which bundlers must not look for.
-  const name = "node:worker_threads";
-  import(/* webpackIgnore: true */ /* @vite-ignore */ name).then(({ parentPort }) => {
-    if (parentPort) listen(parentPort);
-  });
-}
+// Node's worker has its port in a module.
+const port = typeof postMessage === "function" ? (globalThis as unknown as Port) : workerThreads()?.parentPort;
+if (port) listen(port);

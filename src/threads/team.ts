@@ -1,7 +1,7 @@
 /** The threads of one instance, seen from the calling thread: opens tasks to them, and notices those that have died. */
 import { CONTROL_BYTES, MOST_BLOCKS, OPEN, STATE, seenWord, sleepsWord, WORD } from "./control.js";
+import type { ThreadWorker } from "./host.js";
 import { LIMITS } from "./limits.js";
-import type { ThreadWorker } from "./spawn.js";
 import type { TaskRunner } from "./tasks.js";
 
 /** How often the gate is read before the calling thread looks at the time, or sleeps: a few microseconds. */
