@@ -26,7 +26,7 @@ const MOST_THREADS = 128;
 /** The threads of an instance. */
 export interface Threads {
   readonly threads: number;
-  disband(): void;
+  close(): void;
 }
 
 class LinearKernels implements Kernels {
@@ -85,7 +85,7 @@ class LinearKernels implements Kernels {
 
   close(): void {
     LinearKernels.#memoryOf(this, "close");
-    this.#team?.disband();
+    this.#team?.close();
   }
 
   static #norm(self: LinearKernels, name: NormName, options: unknown): Norm {

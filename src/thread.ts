@@ -35,7 +35,7 @@ function waitForTask(control: Int32Array, seen: number, thread: number): void {
   Atomics.store(control, sleepsWord(thread), 0);
 }
 
-/** Works until the worker is terminated. */
+/** Works until the calling thread says that it is over, and ends the worker then. */
 function serve(port: Port, { module, memory, control: words, thread }: Start): void {
   const control = new Int32Array(words);
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
@@ -43,6 +43,8 @@ function serve(port: Port, { module, memory, control: words, thread }: Start): v
   port.postMessage(READY);
   for (;;) {
     let seen = Atomics.load(control, WORD.generation);
+    // Read after the generation, which changes afterwards: so no thread sleeps through the end.
+    if (Atomics.load(control, WORD.isOver) === 1) break;
     if (enter(control)) {
       // While this thread is inside, no other task can begin.
       seen = Atomics.load(control, WORD.generation);
@@ -52,6 +54,7 @@ function serve(port: Port, { module, memory, control: words, thread }: Start): v
     Atomics.store(control, seenWord(thread), seen);
     waitForTask(control, seen, thread);
   }
+  port.close();
 }
 
 function listen(port: Port): void {

@@ -28,7 +28,7 @@ export interface CrewSettings {
 
 /** Ends the threads of instances that are collected without close(). */
 const abandoned =
-  typeof FinalizationRegistry === "undefined" ? undefined : new FinalizationRegistry<Team>((team) => team.disband());
+  typeof FinalizationRegistry === "undefined" ? undefined : new FinalizationRegistry<Team>((team) => team.close());
 
 /** Whether this host shares memory between threads. A page must be isolated for that. */
 function canShareMemory(): boolean {

@@ -15,6 +15,8 @@ export interface Port {
   postMessage(message: unknown): void;
   addEventListener?(type: "message", listener: (event: { data: unknown }) => void): void;
   on?(type: "message", listener: (data: unknown) => void): void;
+  /** Ends the worker, once it has nothing to do. */
+  close(): void;
 }
 
 interface WorkerThreads {

@@ -68,7 +68,17 @@ export class Team {
     end(worker);
   }
 
-  /** Ends all threads. */
+  /**
+   * Has all threads end by themselves. terminate() does not end threads that sleep in Bun, and Deno never ends a process then.
+   */
+  close(): void {
+    this.#members = [];
+    Atomics.store(this.control, WORD.isOver, 1);
+    Atomics.add(this.control, WORD.generation, 1);
+    Atomics.notify(this.control, WORD.generation);
+  }
+
+  /** Ends all threads, wherever they are. */
   disband(): void {
     const members = this.#members;
     this.#members = [];
