@@ -245,6 +245,26 @@ try {
       console.log(printed.trimEnd().replace(/^/gm, "    "));
     });
   });
+
+  const page = readFileSync(join(root, "docs/threads.md"), "utf8");
+  [...page.matchAll(/^```js\n(.*?)^```$/gms)].forEach(([, example], index) => {
+    check(`example ${index + 1} of docs/threads.md runs`, () => {
+      console.log(
+        runFile(`threads-${index + 1}.js`, example)
+          .trimEnd()
+          .replace(/^/gm, "    "),
+      );
+    });
+  });
+  check("docs/threads.md tells users of esbuild and rollup what the tests of bundlers do", () => {
+    const [createWorker] = page.match(/^const createWorker = .*$/m);
+    const [input] = page.match(/input: \{.*\}/);
+    const [entry] = page.match(/thread=\S+/);
+    const fixture = (name) => readFileSync(join(root, "test/bundlers/fixtures", name), "utf8");
+    for (const name of ["esbuild", "rollup"]) assert.ok(fixture(`${name}/src/main.js`).includes(createWorker));
+    assert.ok(fixture("rollup/rollup.config.js").includes(input));
+    assert.ok(fixture("esbuild/package.json").includes(entry));
+  });
   console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = failed === 0 ? 0 : 1;
 } finally {
