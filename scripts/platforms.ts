@@ -21,13 +21,14 @@ const platforms = readdirSync(results)
 
 // Every one of them has SIMD, without which the module would not have loaded.
 const table = markdownTable(
-  ["platform", "version", "SIMD", "relaxed SIMD", "loadSync", "the same bytes"],
-  platforms.map(({ name, version, relaxedSimd, sync, sameDigest }) => [
+  ["platform", "version", "SIMD", "relaxed SIMD", "loadSync", "threads", "the same bytes"],
+  platforms.map(({ name, version, relaxedSimd, sync, threads, sameDigest }) => [
     name,
     version,
     "yes",
     yes(relaxedSimd),
     yes(sync),
+    yes(threads),
     yes(sameDigest),
   ]),
   () => false,

@@ -19,6 +19,8 @@ const EXPECTED = [
   "LICENSE",
   "README.md",
   "build/adanorm.relaxed.wasm",
+  "build/adanorm.shared.relaxed.wasm",
+  "build/adanorm.shared.wasm",
   "build/adanorm.wasm",
   "build/half.d.ts",
   "build/index.d.ts",
@@ -26,6 +28,8 @@ const EXPECTED = [
   "build/reference.d.ts",
   "build/reference.js",
   "build/relaxed.js",
+  "build/shared-relaxed.js",
+  "build/shared.js",
   "build/tfjs.d.ts",
   "build/tfjs.js",
   "build/tfjs/affine-layers.d.ts",
@@ -33,6 +37,9 @@ const EXPECTED = [
   "build/tfjs/ops.d.ts",
   "build/tfjs/options.d.ts",
   "build/tfjs/plain-layers.d.ts",
+  "build/thread.d.ts",
+  "build/thread.js",
+  "build/threads.js",
   "build/types.d.ts",
   "build/types/calls.d.ts",
   "build/types/elements.d.ts",
@@ -194,6 +201,8 @@ try {
        assert.deepEqual(Object.keys(adanorm), ["load", "loadSync"]);
        assert.deepEqual(Object.keys(byUrl), ["load"]);
        assert.deepEqual(Object.keys(reference), ["backward", "decode", "encode", "forward"]);
+       // On the main thread it does nothing.
+       assert.deepEqual(Object.keys(await import("adanorm/thread")), []);
        assert.equal(manifest.name, "adanorm");
        for (const entry of ${JSON.stringify(modules)}) {
          const url = import.meta.resolve(entry.replace(".", "adanorm"));
@@ -210,8 +219,21 @@ try {
        const { y } = require("adanorm").loadSync().adaNorm({ size: 4 }).forward(Float32Array.of(1, 5, 2, 8));
        const exact = require("adanorm/reference").forward("adaNorm", [1, 5, 2, 8], { size: 4 });
        y.forEach((value, i) => assert.ok(Math.abs(value - exact.y[i]) < 1e-6));
-       assert.equal(typeof require("adanorm/url").load, "function");`,
+       assert.equal(typeof require("adanorm/url").load, "function");
+       require("adanorm/thread");`,
     );
+  });
+
+  check("threads start, by themselves and by createWorker", () => {
+    const printed = runFile(
+      "threads.js",
+      `import { Worker } from "node:worker_threads";
+       import { load } from "adanorm";
+       const thread = new URL(import.meta.resolve("adanorm/thread"));
+       for (const createWorker of [undefined, () => new Worker(thread)])
+         console.log((await load({ threads: 3, createWorker })).threads);`,
+    );
+    assert.equal(printed, "3\n3\n");
   });
 
   const readme = readFileSync(join(installed, "README.md"), "utf8");
@@ -222,6 +244,26 @@ try {
       const printed = runFile(`example-${index + 1}.js`, example);
       console.log(printed.trimEnd().replace(/^/gm, "    "));
     });
+  });
+
+  const page = readFileSync(join(root, "docs/threads.md"), "utf8");
+  [...page.matchAll(/^```js\n(.*?)^```$/gms)].forEach(([, example], index) => {
+    check(`example ${index + 1} of docs/threads.md runs`, () => {
+      console.log(
+        runFile(`threads-${index + 1}.js`, example)
+          .trimEnd()
+          .replace(/^/gm, "    "),
+      );
+    });
+  });
+  check("docs/threads.md tells users of esbuild and rollup what the tests of bundlers do", () => {
+    const [createWorker] = page.match(/^const createWorker = .*$/m);
+    const [input] = page.match(/input: \{.*\}/);
+    const [entry] = page.match(/thread=\S+/);
+    const fixture = (name) => readFileSync(join(root, "test/bundlers/fixtures", name), "utf8");
+    for (const name of ["esbuild", "rollup"]) assert.ok(fixture(`${name}/src/main.js`).includes(createWorker));
+    assert.ok(fixture("rollup/rollup.config.js").includes(input));
+    assert.ok(fixture("esbuild/package.json").includes(entry));
   });
   console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = failed === 0 ? 0 : 1;

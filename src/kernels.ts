@@ -27,7 +27,7 @@ const MOST_THREADS = 128;
 /** The threads of an instance. */
 export interface Threads {
   readonly threads: number;
-  disband(): void;
+  close(): void;
 }
 
 class LinearKernels implements Kernels {
@@ -90,7 +90,7 @@ class LinearKernels implements Kernels {
 
   close(): void {
     LinearKernels.#memoryOf(this, "close");
-    this.#team?.disband();
+    this.#team?.close();
   }
 
   static #norm<D extends DType, P extends boolean>(self: LinearKernels, name: NormName, options: unknown): Norm<D, P> {

@@ -6,6 +6,7 @@
  */
 import type { Abi } from "./abi.js";
 import { OPEN, READY, START, type Start, seenWord, sleepsWord, WORD } from "./threads/control.js";
+import { type Port, workerThreads } from "./threads/host.js";
 import { TaskRunner } from "./threads/tasks.js";
 
 /**
@@ -15,12 +16,6 @@ import { TaskRunner } from "./threads/tasks.js";
 const AWAKE = 1;
 /** How often it looks before it looks at the time. */
 const SPINS = 500;
-
-interface Port {
-  postMessage(message: unknown): void;
-  addEventListener?(type: "message", listener: (event: { data: unknown }) => void): void;
-  on?(type: "message", listener: (data: unknown) => void): void;
-}
 
 /** Enters the open gate. Returns false if it is closed. */
 function enter(control: Int32Array): boolean {
@@ -47,7 +42,7 @@ function waitForTask(control: Int32Array, seen: number, thread: number): void {
   Atomics.store(control, sleepsWord(thread), 0);
 }
 
-/** Works until the worker is terminated. */
+/** Works until the calling thread says that it is over, and ends the worker then. */
 function serve(port: Port, { module, memory, control: words, thread }: Start): void {
   const control = new Int32Array(words);
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
@@ -55,6 +50,8 @@ function serve(port: Port, { module, memory, control: words, thread }: Start): v
   port.postMessage(READY);
   for (;;) {
     let seen = Atomics.load(control, WORD.generation);
+    // Read after the generation, which changes afterwards: so no thread sleeps through the end.
+    if (Atomics.load(control, WORD.isOver) === 1) break;
     if (enter(control)) {
       // While this thread is inside, no other task can begin.
       seen = Atomics.load(control, WORD.generation);
@@ -64,6 +61,7 @@ function serve(port: Port, { module, memory, control: words, thread }: Start): v
     Atomics.store(control, seenWord(thread), seen);
     waitForTask(control, seen, thread);
   }
+  port.close();
 }
 
 function listen(port: Port): void {
@@ -74,12 +72,6 @@ function listen(port: Port): void {
   else port.on?.("message", take);
 }
 
-if (typeof postMessage === "function") {
-  listen(globalThis as unknown as Port);
-} else {
-  // Node's worker has its port in a module, which bundlers must not look for.
-  const name = "node:worker_threads";
-  import(/* webpackIgnore: true */ /* @vite-ignore */ name).then(({ parentPort }) => {
-    if (parentPort) listen(parentPort);
-  });
-}
+// Node's worker has its port in a module.
+const port = typeof postMessage === "function" ? (globalThis as unknown as Port) : workerThreads()?.parentPort;
+if (port) listen(port);

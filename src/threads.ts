@@ -4,7 +4,8 @@
  */
 import type { Abi } from "./abi.js";
 import { SharedAbi } from "./threads/abi.js";
-import { callCreateWorker, makeWorker, startWorker, type ThreadWorker } from "./threads/spawn.js";
+import type { ThreadWorker } from "./threads/host.js";
+import { callCreateWorker, makeWorker, startWorker } from "./threads/spawn.js";
 import { makeControl, Team } from "./threads/team.js";
 
 export { LIMITS } from "./threads/limits.js";
@@ -27,7 +28,7 @@ export interface CrewSettings {
 
 /** Ends the threads of instances that are collected without close(). */
 const abandoned =
-  typeof FinalizationRegistry === "undefined" ? undefined : new FinalizationRegistry<Team>((team) => team.disband());
+  typeof FinalizationRegistry === "undefined" ? undefined : new FinalizationRegistry<Team>((team) => team.close());
 
 /** Whether this host shares memory between threads. A page must be isolated for that. */
 function canShareMemory(): boolean {
@@ -73,7 +74,7 @@ export async function gather(
   async function recruit(thread: number): Promise<void> {
     let worker: ThreadWorker | undefined;
     try {
-      worker = createWorker ? callCreateWorker(createWorker) : await makeWorker();
+      worker = createWorker ? callCreateWorker(createWorker) : makeWorker();
     } catch (error) {
       // What createWorker has returned is an error of the caller's. Any other is a host without workers.
       if (createWorker) throw error;

@@ -36,8 +36,9 @@ export type {
 export interface UrlLoadOptions extends LoadOptions {
   /**
    * The URL of the module, absolute or relative to the page. Default: adanorm.wasm beside this file, or
-   * adanorm.relaxed.wasm if `relaxedSimd` is set and the engine has it. If a URL is given, it is used for both builds. If
-   * `module` is given, nothing is fetched.
+   * adanorm.relaxed.wasm if `relaxedSimd` is set and the engine has it; for threads also adanorm.shared.wasm or
+   * adanorm.shared.relaxed.wasm. If a URL is given, it is used for all builds: for threads it must be that of a build for shared
+   * memory. If `module` is given, nothing is fetched.
    */
   url?: string | URL | undefined;
 }
@@ -81,6 +82,9 @@ export async function load(options: UrlLoadOptions = {}): Promise<Kernels> {
     throw typeError("load", "url", "a string or a URL", url);
   }
   const at = (beside: () => URL) => compile(String(url ?? beside()));
+  // Threads take the module of the URL as they take one that is given: there is no second one for arrays.
+  const isAll = url !== undefined && settings.threads > 1;
+  const module = settings.module ?? (isAll ? await compile(String(url)) : undefined);
   return loadFrom(
     {
       portable: () => at(() => new URL("./adanorm.wasm", import.meta.url)),
@@ -91,6 +95,6 @@ export async function load(options: UrlLoadOptions = {}): Promise<Kernels> {
         relaxed: () => at(() => new URL("./adanorm.shared.relaxed.wasm", import.meta.url)),
       },
     },
-    settings,
+    { ...settings, module },
   );
 }

@@ -35,6 +35,8 @@ export enum WORD {
   /** Room for copies of a block's rows of these batches: the address for thread 0, and the bytes for each thread. */
   copies = 22,
   copiesBytes = 23,
+  /** 1 once the threads are to end. */
+  isOver = 24,
   /** The state of each block. */
   states = 32,
   /** Two words for each thread: whether it sleeps, and the last generation that it has seen. */

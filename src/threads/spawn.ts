@@ -1,18 +1,8 @@
-/** Starts the workers of a team, in browsers, Deno and Bun, or in Node. */
+/** Starts the workers of a team, in browsers and Bun, or in Node and Deno. */
 import { typeError } from "../checks.js";
 import { READY, START, type Start } from "./control.js";
+import { type ThreadWorker, workerThreads } from "./host.js";
 import { LIMITS } from "./limits.js";
-
-/** What is used of a Worker: that of the web's API, or that of node:worker_threads. */
-export interface ThreadWorker {
-  postMessage(message: unknown): void;
-  terminate(): unknown;
-  /** Lets the process end. The web's API has none. */
-  unref?(): void;
-  addEventListener?(type: string, listener: (event: { data?: unknown; preventDefault?(): void }) => void): void;
-  /** As node:worker_threads has it, in place of addEventListener. */
-  on?(type: string, listener: (value: unknown) => void): void;
-}
 
 /** Listens to a worker, whichever API it has. `value` is a message, an error, or an exit code. */
 function listen(worker: ThreadWorker, type: "message" | "error" | "exit", listener: (value: unknown) => void): void {
@@ -27,18 +17,17 @@ function listen(worker: ThreadWorker, type: "message" | "error" | "exit", listen
   }
 }
 
-/** Makes a worker that runs thread.js, which lies beside this file. */
-export async function makeWorker(): Promise<ThreadWorker> {
-  if (typeof Worker === "function") {
+/** Makes a worker that runs thread.js, which lies beside this file. Undefined if the host has none. */
+export function makeWorker(): ThreadWorker | undefined {
+  // Deno has both kinds, but a Worker of the web's API keeps its process from ending, even after terminate().
+  if (typeof Worker === "function" && !("Deno" in globalThis)) {
     // Bundlers look for just these words.
     return new Worker(new URL("./thread.js", import.meta.url), { type: "module" });
   }
-  // Bundlers that have no such module must not look for it.
-  const name = "node:worker_threads";
-  const { Worker: NodeWorker } = await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
   const here = import.meta.url;
+  const NodeWorker = workerThreads()?.Worker;
   // Not the options of this process: --input-type or a loader would stand in the way of this file, or take time.
-  return new NodeWorker(new URL("./thread.js", here), { execArgv: [] });
+  return NodeWorker && new NodeWorker(new URL("./thread.js", here), { execArgv: [] });
 }
 
 /** Calls the function that the user gave. Throws if it returns something else; undefined if it throws. */

@@ -1,7 +1,7 @@
 /** The threads of one instance, seen from the calling thread: opens tasks to them, and notices those that have died. */
 import { CONTROL_BYTES, MOST_BLOCKS, OPEN, STATE, seenWord, sleepsWord, WORD } from "./control.js";
+import type { ThreadWorker } from "./host.js";
 import { LIMITS } from "./limits.js";
-import type { ThreadWorker } from "./spawn.js";
 import type { TaskRunner } from "./tasks.js";
 
 /** How long the calling thread looks at the gate before it sleeps, in ms: as long as most blocks take, and some more. */
@@ -75,7 +75,17 @@ export class Team {
     end(worker);
   }
 
-  /** Ends all threads. */
+  /**
+   * Has all threads end by themselves. terminate() does not end threads that sleep in Bun, and Deno never ends a process then.
+   */
+  close(): void {
+    this.#members = [];
+    Atomics.store(this.control, WORD.isOver, 1);
+    Atomics.add(this.control, WORD.generation, 1);
+    Atomics.notify(this.control, WORD.generation);
+  }
+
+  /** Ends all threads, wherever they are. */
   disband(): void {
     const members = this.#members;
     this.#members = [];

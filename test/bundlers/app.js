@@ -56,7 +56,20 @@ function compute(kernels) {
       arrays[`${norm} ${name}`] = hex(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
     }
   }
-  return { simd: kernels.simd, checksum: checksum(JSON.stringify(arrays)), arrays };
+  const { simd, threads } = kernels;
+  return { simd, threads, checksum: checksum(JSON.stringify(arrays)), many: computeMany(kernels), arrays };
+}
+
+/** So many rows that threads share them. */
+const MANY = 2000;
+
+/** The checksum of y and dx of many rows, in matrices. */
+function computeMany(kernels) {
+  const norm = kernels.adaNorm({ size: SIZE });
+  const [x, dy] = [5, 6].map((seed) => kernels.matrix(numbers(MANY * SIZE, seed), SIZE));
+  const { y } = norm.forward(x);
+  const { dx } = norm.backward(dy, x);
+  return checksum([y, dx].map((matrix) => new Uint32Array(matrix.toArray().buffer).join()).join());
 }
 
 /**
@@ -72,5 +85,16 @@ export async function run(loadByUrl) {
     results.portableByUrl = compute(await loadByUrl({}));
     results.relaxedByUrl = compute(await loadByUrl({ relaxedSimd: true }));
   }
+  return results;
+}
+
+/**
+ * The same with two threads.
+ *
+ * @param createWorker makes a worker, for bundlers that do not find its file.
+ */
+export async function runThreads(loadByUrl, createWorker) {
+  const results = { threads: compute(await load({ threads: 2, createWorker })) };
+  if (loadByUrl) results.threadsByUrl = compute(await loadByUrl({ threads: 2, createWorker }));
   return results;
 }

@@ -42,7 +42,10 @@ const ULP = 2 ** -23;
 /** The result of app.js for one build of the kernels. */
 interface Computed {
   simd: "simd128" | "relaxed-simd";
+  threads: number;
   checksum: string;
+  /** The checksum of the results of many rows. */
+  many: string;
   /** The bytes of each array, in hexadecimal digits. */
   arrays: Record<string, string>;
 }
@@ -80,6 +83,7 @@ const FIXTURES: Record<string, Fixture> = {
 // The used parts of packages that only this folder has, because the types of the project are checked without them.
 interface Page {
   on(event: "pageerror", listener: (error: Error) => void): void;
+  on(event: "request", listener: (request: { url(): string }) => void): void;
   on(event: "response", listener: (response: { status(): number; url(): string }) => void): void;
   goto(url: string): Promise<unknown>;
   evaluate(expression: string): Promise<unknown>;
@@ -210,6 +214,9 @@ const TYPES: Record<string, string> = {
   ".wasm": "application/wasm",
 };
 
+/** Isolates pages from other origins, without which they have no threads. */
+const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
+
 /** Serves the files of a folder from a free port. */
 async function serve(folder: string): Promise<{ url: string; close(): void }> {
   const server = createServer((request, response) => {
@@ -219,7 +226,7 @@ async function serve(folder: string): Promise<{ url: string; close(): void }> {
       response.writeHead(404).end();
       return;
     }
-    response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" });
+    response.writeHead(200, { ...ISOLATED, "content-type": TYPES[extname(file)] ?? "application/octet-stream" });
     response.end(readFileSync(file));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -232,19 +239,36 @@ async function serve(folder: string): Promise<{ url: string; close(): void }> {
   };
 }
 
+/** Whether files have anything that only threads need: their code, or more than the two modules that the application asks for. */
+function hasThreads(files: Output[]): boolean {
+  const texts = files.filter(({ file }) => file.endsWith(".js")).map(({ bytes }) => bytes.toString());
+  const modules = [texts.filter((text) => EMBEDDED.test(text)), files.filter(({ file }) => file.endsWith(".wasm"))];
+  return texts.some((text) => text.includes("adanorm: ready")) || modules.some(({ length }) => length > 2);
+}
+
 async function runInChromium(browser: Browser, output: string): Promise<Results> {
   const server = await serve(output);
   const page = await browser.newPage();
   const seen: string[] = [];
+  const requested = new Set<string>();
   page.on("pageerror", (error) => seen.push(error.message));
+  page.on("request", (request) => requested.add(new URL(request.url()).pathname.slice(1)));
   page.on("response", (response) => {
     if (response.status() >= 400) seen.push(`${response.status()} ${new URL(response.url()).pathname}`);
   });
-  try {
-    await page.goto(server.url);
-    const results = await within(RUN_SECONDS, "the page", page.evaluate("window.result"));
+  const evaluate = async (expression: string): Promise<Results> => {
+    const results = await within(RUN_SECONDS, "the page", page.evaluate(expression));
     if (!results) throw new Error("the page has no result");
     return results as Results;
+  };
+  const loadsThreads = () => hasThreads(outputs(output).filter(({ file }) => requested.has(file)));
+  try {
+    await page.goto(server.url);
+    const results = await evaluate("window.result");
+    if (loadsThreads()) throw new Error(`loaded for threads that were not asked for: ${[...requested].join(", ")}`);
+    const shared = await evaluate("window.runThreads()");
+    if (!loadsThreads()) throw new Error("what threads need is not found in what they loaded");
+    return { ...results, ...shared };
   } catch (error) {
     throw new Error([(error as Error).message, ...seen].join("\n"));
   } finally {
@@ -295,16 +319,20 @@ function farOff({ arrays }: Computed, { formulas }: Expected, tolerance: number)
 }
 
 /** The faults of the results of an output. */
-function problems(results: Results, expected: Expected, byUrl: boolean): string[] {
+function problems(results: Results, expected: Expected, { byUrl, host }: Fixture): string[] {
   const wrong: string[] = [];
   const node = expected.results.portable as Computed;
-  const builds = byUrl ? ["portable", "relaxed", "portableByUrl", "relaxedByUrl"] : ["portable", "relaxed"];
+  const builds = ["portable", "relaxed", "threads"].flatMap((build) => (byUrl ? [build, `${build}ByUrl`] : [build]));
   for (const build of builds) {
     const computed = results[build];
     if (!computed) {
       wrong.push(`${build}: no result`);
-    } else if (computed.simd === "relaxed-simd") {
-      if (build.startsWith("portable")) wrong.push(`${build}: got the relaxed build`);
+      continue;
+    }
+    const threads = build.startsWith("threads") && host === "Chromium" ? 2 : 1;
+    if (computed.threads !== threads) wrong.push(`${build}: ${computed.threads} threads, not ${threads}`);
+    if (computed.simd === "relaxed-simd") {
+      if (!build.startsWith("relaxed")) wrong.push(`${build}: got the relaxed build`);
       // Its bytes differ by engine.
       const far = farOff(computed, expected, 64 * ULP);
       if (far.length) wrong.push(`${build}: far from the formulas: ${far.join(", ")}`);
@@ -312,6 +340,7 @@ function problems(results: Results, expected: Expected, byUrl: boolean): string[
       const other = Object.keys(node.arrays).filter((name) => computed.arrays[name] !== node.arrays[name]);
       if (other.length) wrong.push(`${build}: other bytes than in Node: ${other.join(", ")}`);
       else if (computed.checksum !== node.checksum) wrong.push(`${build}: checksum ${computed.checksum}`);
+      if (computed.many !== node.many) wrong.push(`${build}: other bytes than in Node for many rows`);
     }
   }
   return wrong;
@@ -341,10 +370,13 @@ function outputs(folder: string): Output[] {
     .map((file) => ({ file, bytes: readFileSync(join(folder, file)) }));
 }
 
+/** A module in a script. */
+const EMBEDDED = /[^\s"]{20000}/;
+
 /** Whether a script holds a module, as one long word of text, or names one: wrangler uploads what is no longer named, too. */
 function hasModule(folder: string): boolean {
   return outputs(folder).some(
-    ({ file, bytes }) => file.endsWith(".js") && /[^\s"]{20000}|\.wasm\b/.test(bytes.toString()),
+    ({ file, bytes }) => file.endsWith(".js") && [EMBEDDED, /\.wasm\b/].some((part) => part.test(bytes.toString())),
   );
 }
 
@@ -353,7 +385,7 @@ const gzipped = (bytes: Buffer) => gzipSync(bytes, { level: 9 }).length;
 
 async function runFixture(name: string, expected: Expected | undefined, browser: Browser | undefined): Promise<void> {
   const start = performance.now();
-  const { bundler, output, host, byUrl } = FIXTURES[name] as Fixture;
+  const { bundler, output, host } = FIXTURES[name] as Fixture;
   const { version } = JSON.parse(readFileSync(join(here, "node_modules", bundler, "package.json"), "utf8"));
   const title = `${name} ${version}`;
   let project: Project | undefined;
@@ -363,7 +395,7 @@ async function runFixture(name: string, expected: Expected | undefined, browser:
     await runScript("build", project.folder);
     const results = host === "Chromium" ? await runInChromium(browser as Browser, folder) : await runInWorkerd(folder);
     if (!expected) throw new Error("ran, with nothing to compare with");
-    const wrong = problems(results, expected, byUrl);
+    const wrong = problems(results, expected, FIXTURES[name] as Fixture);
 
     await runScript("build:unused", project.folder);
     if (!hasModule(folder)) wrong.push("no module is found in an output that has one");

@@ -77,6 +77,8 @@ export interface Platform {
   relaxedSimd: boolean;
   /** Whether loadSync compiles there. */
   sync: boolean;
+  /** Whether it has threads, in browsers on isolated pages. */
+  threads: boolean;
   sameDigest: boolean;
 }
 
@@ -94,7 +96,8 @@ export function judge(name: string, version: string, report: Report): void {
   for (const { name, error } of failed) console.log(`    ${name}: ${error}`);
   if (failed.length) failures += 1;
   mkdirSync(results, { recursive: true });
-  const platform: Platform = { name, version, relaxedSimd: report.relaxedSimd, sync: report.sync, sameDigest };
+  const { relaxedSimd, sync, threads } = report;
+  const platform: Platform = { name, version, relaxedSimd, sync, threads, sameDigest };
   const file = name.toLowerCase().replace(/[^a-z0-9]+/g, "-");
   writeFileSync(join(results, `${file}.json`), `${JSON.stringify(platform, null, 2)}\n`);
 }

@@ -7,6 +7,8 @@ import type { Kernels, Matrix, Norm } from "adanorm";
 import * as adanorm from "adanorm";
 import * as reference from "adanorm/reference";
 import { type Digests, digest } from "../digest.ts";
+import { assert, Tally } from "./tally.ts";
+import { hasThreads, type Limits, testOneThread, testThreads } from "./threads.ts";
 
 export interface Report {
   passed: number;
@@ -17,6 +19,8 @@ export interface Report {
   relaxedSimd: boolean;
   /** Whether loadSync may compile here. */
   sync: boolean;
+  /** Whether load({ threads }) gives threads here. */
+  threads: boolean;
 }
 
 export interface Host {
@@ -24,6 +28,8 @@ export interface Host {
   bytes?: ArrayBuffer;
   /** A module that the host compiled. */
   module?: WebAssembly.Module;
+  /** Given if the host has threads, so that small calls are shared too. */
+  limits?: Limits;
 }
 
 const NORMS = ["layerNorm", "layerNormSimple", "detachNorm", "adaNorm", "rmsNorm", "l2Norm"] as const;
@@ -39,10 +45,6 @@ function numbers(length: number, seed: number): Float32Array {
     state >>>= 0;
     return (state / 2 ** 32) * 4 - 2;
   });
-}
-
-function assert(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new Error(message);
 }
 
 /** Much wider than the error bounds, which other tests check: this only shows that the results are the right ones. */
@@ -415,15 +417,10 @@ function trySync(): boolean {
 
 /** Runs all tests, even if some of them fail. */
 export async function runSuite(host: Host = {}): Promise<Report> {
-  const report: Report = { passed: 0, failed: [], digest: undefined, relaxedSimd: false, sync: false };
-  const test = async (name: string, body: () => unknown) => {
-    try {
-      await body();
-      report.passed += 1;
-    } catch (error) {
-      report.failed.push({ name, error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) });
-    }
-  };
+  const tally = new Tally();
+  const { test } = tally;
+  const { failed } = tally;
+  const report: Report = { passed: 0, failed, digest: undefined, relaxedSimd: false, sync: false, threads: false };
   let kernels: Kernels | undefined;
   await test("load", async () => {
     kernels = await adanorm.load();
@@ -466,5 +463,10 @@ export async function runSuite(host: Host = {}): Promise<Report> {
       assert(JSON.stringify(other) === JSON.stringify(report.digest), `${route} give the same bytes as arrays`);
     }
   });
-  return report;
+  await test("threads, where the host has them", async () => {
+    report.threads = await hasThreads();
+    assert(report.threads === Boolean(host.limits), report.threads ? "it has them" : "it has none");
+  });
+  await (host.limits ? testThreads(test, host.limits) : testOneThread(test));
+  return { ...report, passed: tally.passed };
 }

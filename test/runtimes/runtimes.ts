@@ -50,6 +50,27 @@ async function json<T>(folder: string, command: string, ...args: string[]): Prom
   return JSON.parse(text);
 }
 
+/** Notes in the report whether a process with threads ends by itself. `args` run a file. */
+async function testEnd(folder: string, report: Report, command: string, ...args: string[]): Promise<void> {
+  for (const how of ["close", "leave"]) {
+    try {
+      const threads = await json(folder, command, ...args, "ends.js", how);
+      if (threads !== 3) throw new Error(`there were ${threads} threads, not 3`);
+      report.passed += 1;
+    } catch (error) {
+      const name = `the process ends by itself, ${how === "close" ? "after close()" : "without close()"}`;
+      report.failed.push({ name, error: (error as Error).message });
+    }
+  }
+}
+
+/** The suite in a program of Node, Deno or Bun. */
+async function runProgram(folder: string, command: string, ...args: string[]): Promise<Answer> {
+  const answer = await json<Answer>(folder, command, ...args, "main.js");
+  await testEnd(folder, answer.report, command, ...args);
+  return answer;
+}
+
 /** Notes in the report whether require() gives a package that works. */
 async function testRequire(folder: string, command: string, report: Report): Promise<void> {
   try {
@@ -67,7 +88,7 @@ function node(major: number): Runtime {
     name: `Node ${major}`,
     needs: command,
     async run(folder) {
-      const answer = await json<Answer>(folder, command, "main.js");
+      const answer = await runProgram(folder, command);
       await testRequire(folder, command, answer.report);
       return answer;
     },
@@ -95,12 +116,12 @@ export const RUNTIMES: Runtime[] = [
   {
     name: "Deno",
     needs: deno,
-    run: (folder) => json(folder, deno, "run", "--no-prompt", "--no-remote", "--no-lock", "--allow-read=.", "main.js"),
+    run: (folder) => runProgram(folder, deno, "run", "--no-prompt", "--no-remote", "--no-lock", "--allow-read=."),
   },
   {
     name: "Bun",
     needs: bun,
-    run: (folder) => json(folder, bun, "--no-install", "main.js"),
+    run: (folder) => runProgram(folder, bun, "--no-install"),
   },
   {
     name: "workerd, in Miniflare",

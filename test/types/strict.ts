@@ -84,6 +84,19 @@ export async function loading(bytes: Uint8Array<ArrayBuffer>, options: LoadOptio
   await byUrl.load({ url: 4 });
 }
 
+export async function threading(kernels: Kernels): Promise<void> {
+  const createWorker = () => new Worker(new URL("thread.js", "https://example.org"), { type: "module" });
+  await load({ threads: 2, createWorker });
+  await byUrl.load({ threads: 2, createWorker });
+  await load({ threads: undefined, createWorker: undefined });
+  expectType<number>()(kernels.threads);
+  expectType<void>()(kernels.close());
+  // @ts-expect-error: it tells how many there are
+  kernels.threads = 2;
+  // @ts-expect-error: a worker, not a function that makes one
+  await load({ createWorker: createWorker() });
+}
+
 export function making(kernels: Kernels): void {
   expectType<Norm<"f32", true>>()(
     kernels.layerNorm({ size: 4, eps: undefined, epsAt: "std", ddof: 1, detachMean: true }),

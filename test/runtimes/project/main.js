@@ -5,5 +5,7 @@ import { runSuite } from "./suite.js";
 
 const bytes = Uint8Array.from(readFileSync(new URL(import.meta.resolve("adanorm/wasm")))).buffer;
 const module = await WebAssembly.compile(bytes);
-const report = await runSuite({ bytes, module });
+// The copy that the package imports on demand.
+const { LIMITS: limits } = await import(new URL("threads.js", import.meta.resolve("adanorm")));
+const report = await runSuite({ bytes, module, limits });
 console.log(JSON.stringify({ version: versions.deno ?? versions.bun ?? versions.node, report }));
