@@ -23,6 +23,7 @@ const EXPECTED = [
   "build/half.d.ts",
   "build/index.d.ts",
   "build/index.js",
+  "build/reference-rows.d.ts",
   "build/reference.d.ts",
   "build/reference.js",
   "build/relaxed.js",
@@ -41,6 +42,7 @@ const EXPECTED = [
   "build/types/norm.d.ts",
   "build/types/options.d.ts",
   "build/types/rows.d.ts",
+  "build/types/storage.d.ts",
   "build/url.d.ts",
   "build/url.js",
   "build/workerd.js",
@@ -193,7 +195,7 @@ try {
        import manifest from "adanorm/package.json" with { type: "json" };
        assert.deepEqual(Object.keys(adanorm), ["load", "loadSync"]);
        assert.deepEqual(Object.keys(byUrl), ["load"]);
-       assert.deepEqual(Object.keys(reference), ["backward", "decode", "encode", "forward"]);
+       assert.deepEqual(Object.keys(reference), ["backward", "bits", "decode", "encode", "forward", "int8"]);
        assert.equal(manifest.name, "adanorm");
        for (const entry of ${JSON.stringify(modules)}) {
          const url = import.meta.resolve(entry.replace(".", "adanorm"));
