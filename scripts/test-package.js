@@ -25,6 +25,7 @@ const EXPECTED = [
   "build/half.d.ts",
   "build/index.d.ts",
   "build/index.js",
+  "build/reference-rows.d.ts",
   "build/reference.d.ts",
   "build/reference.js",
   "build/relaxed.js",
@@ -48,6 +49,7 @@ const EXPECTED = [
   "build/types/norm.d.ts",
   "build/types/options.d.ts",
   "build/types/rows.d.ts",
+  "build/types/storage.d.ts",
   "build/url.d.ts",
   "build/url.js",
   "build/workerd.js",
@@ -200,7 +202,7 @@ try {
        import manifest from "adanorm/package.json" with { type: "json" };
        assert.deepEqual(Object.keys(adanorm), ["load", "loadSync"]);
        assert.deepEqual(Object.keys(byUrl), ["load"]);
-       assert.deepEqual(Object.keys(reference), ["backward", "decode", "encode", "forward"]);
+       assert.deepEqual(Object.keys(reference), ["backward", "bits", "decode", "encode", "forward", "int8"]);
        // On the main thread it does nothing.
        assert.deepEqual(Object.keys(await import("adanorm/thread")), []);
        assert.equal(manifest.name, "adanorm");

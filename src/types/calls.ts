@@ -162,7 +162,14 @@ export type Takes<P extends boolean> = [P] extends [false]
 export type Gives<P extends boolean> = [P] extends [false]
   ? {
       /** Only a place for dx. */
-      out?: { dGain?: never; dBias?: never } | undefined;
+      out?:
+        | {
+            /** There is none. */
+            dGain?: never;
+            /** There is none. */
+            dBias?: never;
+          }
+        | undefined;
     }
   : unknown;
 
@@ -175,8 +182,16 @@ export type OnlyBackwardOptions<O> = {
   [Name in Exclude<keyof O, keyof BackwardOptions<HostArray>>]: never;
 };
 
-/** The gradient of gain or bias: of the type of its place in `out`, or else an array or a matrix, as dy and x are. */
-type ParamGradient<T, O, Param extends "gain" | "bias", Name extends "dGain" | "dBias"> = O extends {
+/**
+ * The gradient of gain or bias: of the type of its place in `out`, or else an array or a matrix, as dy and x are.
+ *
+ * @typeParam T the kind of dy and x.
+ * @typeParam O the type of the options.
+ * @typeParam Param which of both.
+ * @typeParam Name the name of its gradient.
+ */
+export type ParamGradient<T, O, Param extends "gain" | "bias", Name extends "dGain" | "dBias"> = O extends {
+  /** Where the gradient goes. */
   readonly out: { readonly [N in Name]: infer Place extends Float32Array | Matrix };
 }
   ? { [N in Name]: Place }
@@ -192,7 +207,10 @@ type ParamGradient<T, O, Param extends "gain" | "bias", Name extends "dGain" | "
  * @typeParam T the kind of dy and x: an array or {@link Matrix}.
  * @typeParam O the type of the options.
  */
-export type BackwardOf<T, O> = { dx: T } & ParamGradients<T, O>;
+export type BackwardOf<T, O> = {
+  /** The gradient with respect to x, `rows x size`, of the kind and shape of x. */
+  dx: T;
+} & ParamGradients<T, O>;
 
 /**
  * The gradients of gain and bias for given options, as in {@link BackwardOf}.

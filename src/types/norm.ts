@@ -80,6 +80,7 @@ export interface Norm<D extends DType = DType, P extends boolean = boolean> {
    * Computes the gradients with respect to x and to the given parameters.
    *
    * @typeParam T the kind of dy, x and dx: an array or {@link Matrix}.
+   * @typeParam O the type of the options.
    * @param dy the upstream gradient, with respect to the y of forward: `rows x size`.
    * @param x the x of forward or, with a residual, the sum that forward returned: `rows x size`.
    * @param stats mean and rstd, which forward returned. Default: found again from x, to the same bytes.
@@ -152,6 +153,7 @@ export interface Norm<D extends DType = DType, P extends boolean = boolean> {
   /**
    * Prepares backward on matrices: see {@link prepareForward}.
    *
+   * @typeParam O the type of the options.
    * @param dy the upstream gradient, with respect to the y of forward: `rows x size`.
    * @param x the x of forward or, with a residual, the sum that forward returned: `rows x size`.
    * @param stats a prepared forward with the same number of rows, or its result: every run reads the statistics in place.

@@ -31,27 +31,71 @@ export interface Int8Options extends RowsOptions {
  * not fit the size and rowStride, or the value of an option is wrong.
  */
 export interface Rows {
-  /** sum x */
+  /**
+   * sum x
+   *
+   * @param options see {@link RowsOptions}.
+   */
   sum(x: HostArray | Matrix, options?: RowsOptions): Float64Array;
-  /** sum x / size */
+  /**
+   * sum x / size
+   *
+   * @param options see {@link RowsOptions}.
+   */
   mean(x: HostArray | Matrix, options?: RowsOptions): Float64Array;
-  /** sum (x - mean)^2 / (size - ddof) */
+  /**
+   * sum (x - mean)^2 / (size - ddof)
+   *
+   * @param options see {@link VarianceOptions}.
+   */
   variance(x: HostArray | Matrix, options?: VarianceOptions): Float64Array;
-  /** sqrt(variance) */
+  /**
+   * sqrt(variance)
+   *
+   * @param options see {@link VarianceOptions}.
+   */
   std(x: HostArray | Matrix, options?: VarianceOptions): Float64Array;
-  /** sqrt(sum x^2 / size) */
+  /**
+   * sqrt(sum x^2 / size)
+   *
+   * @param options see {@link RowsOptions}.
+   */
   rms(x: HostArray | Matrix, options?: RowsOptions): Float64Array;
-  /** sum |x| */
+  /**
+   * sum |x|
+   *
+   * @param options see {@link RowsOptions}.
+   */
   l1(x: HostArray | Matrix, options?: RowsOptions): Float64Array;
-  /** sqrt(sum x^2) */
+  /**
+   * sqrt(sum x^2)
+   *
+   * @param options see {@link RowsOptions}.
+   */
   l2(x: HostArray | Matrix, options?: RowsOptions): Float64Array;
-  /** sum x^2 */
+  /**
+   * sum x^2
+   *
+   * @param options see {@link RowsOptions}.
+   */
   sumSquare(x: HostArray | Matrix, options?: RowsOptions): Float64Array;
-  /** The smallest element; NaN if the row holds one. */
+  /**
+   * The smallest element; NaN if the row holds one.
+   *
+   * @param options see {@link RowsOptions}.
+   */
   min(x: HostArray | Matrix, options?: RowsOptions): Float64Array;
-  /** The largest element; NaN if the row holds one. */
+  /**
+   * The largest element; NaN if the row holds one.
+   *
+   * @param options see {@link RowsOptions}.
+   */
   max(x: HostArray | Matrix, options?: RowsOptions): Float64Array;
-  /** Mean and variance of each row, in one call. */
+  /**
+   * Mean and variance of each row, in one call.
+   *
+   * @param options see {@link VarianceOptions}.
+   */
   moments(
     x: HostArray | Matrix,
     options?: VarianceOptions,
@@ -68,6 +112,7 @@ export interface Rows {
    * A row of zeros has scale 0 and values 0. A row with NaN has scale NaN, a row with an infinity scale infinity, and both have
    * values 0; values * scale is NaN then. With a given scale, NaN becomes 0 and an infinity 127 or -127.
    *
+   * @param x `rows x size` elements.
    * @param options a scale for all rows, and rowStride: see {@link Int8Options}.
    */
   int8(
@@ -82,6 +127,8 @@ export interface Rows {
   /**
    * One bit for each element: 1 where x > 0, so 0 for zeros and NaN.
    *
+   * @param x `rows x size` elements.
+   * @param options see {@link RowsOptions}.
    * @returns `rows x ceil(size / 8)` bytes. The first element of eight is in the most significant bit. The last byte of a row is
    * filled up with zeros.
    */

@@ -3,6 +3,7 @@ import { describe, Refusal, refusal } from "./errors.ts";
 import { MAX_BINARY_BYTES, MAX_JSON_BYTES } from "./limits.ts";
 import { norms } from "./norms.ts";
 import { contentLength, mediaType, optionsOfQuery, parseJson, toRows } from "./parse.ts";
+import { pipelineOf } from "./pipeline.ts";
 import { normaliseRows, readText } from "./stream.ts";
 import { USAGE } from "./usage.ts";
 
@@ -56,16 +57,17 @@ async function normalise(request: Request, query: URLSearchParams): Promise<Resp
 }
 
 function normaliseBinary(request: Request, query: URLSearchParams): Response {
-  const norm = norms.get(optionsOfQuery(query));
+  const pipeline = pipelineOf(norms, optionsOfQuery(query));
   const length = contentLength(request);
   checkLength(length, MAX_BINARY_BYTES);
-  const rowBytes = norm.size * 4;
+  const rowBytes = pipeline.size * 4;
   if (length !== undefined && length % rowBytes) {
     throw refusal(400, "body", `whole rows of ${rowBytes} bytes`, `${length} bytes`);
   }
-  const y = request.body && normaliseRows(request.body, norm, MAX_BINARY_BYTES);
+  const y = request.body && normaliseRows(request.body, pipeline, MAX_BINARY_BYTES);
   // Sets the content-length of the answer, so that a client can recognise an answer that broke off.
-  const body = length === undefined ? y : y?.pipeThrough(new FixedLengthStream(length));
+  const body =
+    length === undefined ? y : y?.pipeThrough(new FixedLengthStream((length / rowBytes) * pipeline.rowBytes));
   return new Response(body, { headers: { "content-type": BINARY } });
 }
 
@@ -74,9 +76,13 @@ async function normaliseJson(request: Request, query: URLSearchParams): Promise<
   if (option !== undefined) throw refusal(400, "query", "none, as JSON brings its options along", describe(option));
   checkLength(contentLength(request), MAX_JSON_BYTES);
   const { options, x, form } = parseJson(await readText(request.body, MAX_JSON_BYTES));
-  const { y } = norms.get(options).forward(x);
+  const pipeline = pipelineOf(norms, options);
+  const { values, scale } = pipeline.run(x);
   // JSON has no NaN and no Infinity: they become null.
-  return Response.json(form === "rows" ? { rows: toRows(y, options.size) } : { data: Array.from(y) });
+  return Response.json({
+    ...(form === "rows" ? { rows: toRows(values, pipeline.width) } : { data: Array.from(values) }),
+    ...(scale && { scale: Array.from(scale) }),
+  });
 }
 
 /** Refuses a body that is too long before any of it is read, if the client says how long it is. */

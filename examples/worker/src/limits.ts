@@ -11,3 +11,6 @@ export const MAX_JSON_BYTES = 2 ** 20;
 
 /** The norms that are kept, each for one set of options. */
 export const MAX_NORMS = 256;
+
+/** The norms that a request may name, which are computed one after another. */
+export const MAX_STEPS = 4;

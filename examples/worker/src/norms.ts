@@ -3,7 +3,7 @@ import { type AdaNormOptions, type Kernels, loadSync, type Norm } from "adanorm"
 import { Refusal } from "./errors.ts";
 import { MAX_NORMS } from "./limits.ts";
 
-export const NORMS = ["layerNorm", "layerNormSimple", "adaNorm", "rmsNorm", "detachNorm"] as const;
+export const NORMS = ["layerNorm", "layerNormSimple", "adaNorm", "rmsNorm", "detachNorm", "l2Norm"] as const;
 
 /** A norm by its name, and the options that affect forward. */
 export interface NormOptions extends Pick<AdaNormOptions, "size" | "eps" | "epsAt" | "ddof" | "scale" | "k"> {

@@ -1,10 +1,11 @@
 /** Reads requests: options from the query or from JSON, and rows from JSON. */
 import { describe, refusal } from "./errors.ts";
-import { MAX_SIZE } from "./limits.ts";
+import { MAX_SIZE, MAX_STEPS } from "./limits.ts";
 import { NORMS, type NormOptions } from "./norms.ts";
+import { FORMS, type Options } from "./pipeline.ts";
 
-const NUMBERS = ["size", "eps", "ddof", "scale", "k"];
-const OPTIONS = ["norm", "size", "eps", "epsAt", "ddof", "scale", "k"];
+const NUMBERS = ["size", "eps", "ddof", "scale", "k", "dimensions"];
+const OPTIONS = ["norm", "size", "eps", "epsAt", "ddof", "scale", "k", "dimensions", "as"];
 
 /** What Number() takes, except what nobody means: the empty string, blanks, 0x10, Infinity. */
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
@@ -21,7 +22,7 @@ export function mediaType(request: Request): string | undefined {
 }
 
 /** Nothing in a query is ignored: a misspelt option must not be taken as left out. */
-export function optionsOfQuery(query: URLSearchParams): NormOptions {
+export function optionsOfQuery(query: URLSearchParams): Options {
   const fields: Record<string, unknown> = {};
   for (const [name, value] of query) {
     if (!OPTIONS.includes(name)) throw refusal(400, "query", `only ${OPTIONS.join(", ")}`, describe(name));
@@ -34,7 +35,7 @@ export function optionsOfQuery(query: URLSearchParams): NormOptions {
 
 /** A batch from JSON; `rows` says in which of the two forms it came. */
 export interface JsonBatch {
-  options: NormOptions;
+  options: Options;
   x: Float32Array;
   form: "rows" | "data";
 }
@@ -64,7 +65,7 @@ export function parseJson(text: string): JsonBatch {
 }
 
 /** A batch as an array of rows. */
-export function toRows(y: Float32Array, size: number): number[][] {
+export function toRows(y: Float32Array | Int8Array | Uint8Array, size: number): number[][] {
   return Array.from({ length: y.length / size }, (_, row) => Array.from(y.subarray(row * size, (row + 1) * size)));
 }
 
@@ -73,9 +74,9 @@ export function toRows(y: Float32Array, size: number): number[][] {
  * the kinds, which the package checks too: norms are found by their options as JSON, in which Infinity and null look like
  * an option that is left out.
  */
-function checkOptions(fields: Record<string, unknown>): NormOptions {
-  const { norm, size } = fields;
-  if (!NORMS.some((name) => name === norm)) throw refusal(400, "norm", `one of ${NORMS.join(", ")}`, describe(norm));
+function checkOptions(fields: Record<string, unknown>): Options {
+  const { norm, size, dimensions = size, as = "float32", ...others } = fields;
+  const norms = checkNorms(norm);
   if (!Number.isInteger(size) || (size as number) < 1 || (size as number) > MAX_SIZE) {
     throw refusal(400, "size", `an integer from 1 to ${MAX_SIZE}`, describe(size));
   }
@@ -85,9 +86,29 @@ function checkOptions(fields: Record<string, unknown>): NormOptions {
     }
   }
   for (const name of ["scale", "k"]) {
-    if (name in fields && norm !== "adaNorm") throw refusal(400, name, "none, as only adaNorm has it", "one");
+    if (name in fields && !norms.includes("adaNorm")) throw refusal(400, name, "none, as only adaNorm has it", "one");
   }
-  return fields as unknown as NormOptions;
+  for (const name of ["eps", "epsAt", "ddof"]) {
+    if (name in fields && norms.every((one) => one === "l2Norm")) {
+      throw refusal(400, name, "none, as l2Norm does not take it here", "one");
+    }
+  }
+  if (!Number.isInteger(dimensions) || (dimensions as number) < 1 || (dimensions as number) > (size as number)) {
+    throw refusal(400, "dimensions", `an integer from 1 to size ${size}`, describe(dimensions));
+  }
+  if (!FORMS.some((form) => form === as)) throw refusal(400, "as", `one of ${FORMS.join(", ")}`, describe(as));
+  return { norms, size, dimensions, as, ...others } as Options;
+}
+
+/** One norm, or several with commas between them. l2Norm is the last one. */
+function checkNorms(norm: unknown): NormOptions["norm"][] {
+  const names = typeof norm === "string" ? norm.split(",") : [norm];
+  for (const name of names) {
+    if (!NORMS.some((one) => one === name)) throw refusal(400, "norm", `one of ${NORMS.join(", ")}`, describe(name));
+  }
+  if (names.slice(0, -1).includes("l2Norm")) throw refusal(400, "norm", "l2Norm as the last one", describe(norm));
+  if (names.length > MAX_STEPS) throw refusal(400, "norm", `at most ${MAX_STEPS} norms`, `${names.length}`);
+  return names as NormOptions["norm"][];
 }
 
 function fromData(data: unknown, size: number): Float32Array {

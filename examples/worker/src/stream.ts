@@ -1,6 +1,6 @@
 /** Bodies as they arrive: binary bodies pass through row by row, text is read up to a limit. */
-import type { Norm } from "adanorm";
 import { refusal } from "./errors.ts";
+import type { Pipeline } from "./pipeline.ts";
 
 /** Bytes that are normalised at a time: as many rows as fit, at least one. */
 const BLOCK_BYTES = 2 ** 16;
@@ -14,8 +14,12 @@ const BLOCK_BYTES = 2 ** 16;
  *
  * An error in the body comes too late for a status, so the stream breaks off.
  */
-export function normaliseRows(body: ReadableStream<Uint8Array>, norm: Norm, most: number): ReadableStream<Uint8Array> {
-  const rowBytes = norm.size * 4;
+export function normaliseRows(
+  body: ReadableStream<Uint8Array>,
+  pipeline: Pick<Pipeline, "size" | "run">,
+  most: number,
+): ReadableStream<Uint8Array> {
+  const rowBytes = pipeline.size * 4;
   const reader = body.getReader({ mode: "byob" });
   // The buffer that the reader fills, behind the part of a row that waits in it. The reader takes it and gives it back.
   let block = new ArrayBuffer(rowBytes * Math.max(1, Math.floor(BLOCK_BYTES / rowBytes)));
@@ -37,10 +41,10 @@ export function normaliseRows(body: ReadableStream<Uint8Array>, norm: Norm, most
       const whole = filled - (filled % rowBytes);
       if (whole === 0) continue;
       // Float32Array uses the byte order of the host. All hosts of WebAssembly are little-endian, as the body is.
-      const { y } = norm.forward(new Float32Array(block, 0, whole / 4));
+      const { values } = pipeline.run(new Float32Array(block, 0, whole / 4));
       new Uint8Array(block).copyWithin(0, whole, filled);
       filled -= whole;
-      return new Uint8Array(y.buffer);
+      return new Uint8Array(values.buffer);
     }
   }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { loadSync } from "../../../build/index.js";
 import { Refusal } from "../src/errors.ts";
 import { NormCache } from "../src/norms.ts";
+import { pipelineOf } from "../src/pipeline.ts";
 import { normaliseRows, readText } from "../src/stream.ts";
 import { Choices } from "./random.ts";
 
@@ -46,10 +47,11 @@ function cutAt(bytes: Uint8Array, ...cuts: number[]): Uint8Array[] {
 export function checkStreams(): Check[] {
   const size = 3;
   const rows = 5;
-  const norm = kernels.layerNorm({ size });
+  const layerNorm = kernels.layerNorm({ size });
+  const norm = { size, run: (x: Float32Array) => ({ values: layerNorm.forward(x).y }) };
   const x = new Choices(1).rows(rows, size);
   const bytes = new Uint8Array(x.buffer);
-  const y = Buffer.from(norm.forward(x).y.buffer);
+  const y = Buffer.from(norm.run(x).values.buffer);
 
   return [
     [
@@ -129,8 +131,44 @@ export function checkStreams(): Check[] {
   ];
 }
 
+/** Embeddings all the way, in all forms, against the calls of the package. */
+function checkPipelines(): Check[] {
+  const [size, rows] = [24, 5];
+  const x = new Choices(2).rows(rows, size);
+  const cache = new NormCache(kernels, 8);
+  const normalised = kernels.layerNorm({ size, eps: 1e-6 }).forward(x).y;
+  return [12, size].flatMap((dimensions) => {
+    const unit = kernels.l2Norm({ size: dimensions }).forward(normalised, { rowStride: { x: size } }).y;
+    const first = normalised.filter((_, i) => i % size < dimensions);
+    const of = kernels.rows(dimensions);
+    return (
+      [
+        [["layerNorm", "l2Norm"], unit],
+        [["layerNorm"], first],
+      ] as const
+    ).map(
+      ([norms, y]): Check => [
+        `${norms.join(", ")} and the first ${dimensions} of ${size} elements, as numbers, integers and bits`,
+        () => {
+          const run = (as: "float32" | "int8" | "bits") => {
+            const pipeline = pipelineOf(cache, { norms: [...norms], size, eps: 1e-6, dimensions, as });
+            const output = pipeline.run(x);
+            assert.equal(output.values.byteLength, rows * pipeline.rowBytes);
+            assert.equal(output.values.length, rows * pipeline.width);
+            return output;
+          };
+          assert.deepEqual(run("float32"), { values: y });
+          assert.deepEqual(run("int8"), of.int8(y));
+          assert.deepEqual(run("bits"), { values: of.bits(y) });
+        },
+      ],
+    );
+  });
+}
+
 export function checkNorms(): Check[] {
   return [
+    ...checkPipelines(),
     [
       "norms are kept by all of their options, as many as there is room for",
       () => {

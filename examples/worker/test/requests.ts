@@ -36,6 +36,7 @@ export function normalised(x: Float32Array, { norm, ...options }: NormOptions): 
 
 function anyOptions(choices: Choices, norm: NormOptions["norm"], size: number): NormOptions {
   const options: NormOptions = { norm, size };
+  if (norm === "l2Norm") return options;
   if (choices.chance(0.4)) options.eps = choices.of([0, 1e-12, 1e-6, 0.001, 0.5]);
   if (choices.chance(0.3)) options.epsAt = choices.of(["variance", "std"]);
   if (choices.chance(0.3)) options.ddof = choices.of([0, 1]);
@@ -120,6 +121,40 @@ function json(choices: Choices, norm: NormOptions["norm"], size: number, rows: n
   };
 }
 
+/** Embeddings all the way: layer norm, the first elements, unit vectors, 8-bit integers. */
+function embedding(choices: Choices, asJson: boolean): Exchange {
+  const size = choices.integer(2, 800);
+  const dimensions = choices.integer(1, size);
+  const count = choices.integer(1, 40);
+  const x = choices.rows(count, size);
+  const unit = kernels.l2Norm({ size: dimensions });
+  const { y } = unit.forward(kernels.layerNorm({ size }).forward(x).y, { rowStride: { x: size } });
+  const { values, scale } = kernels.rows(dimensions).int8(y);
+  const options = { norm: "layerNorm,l2Norm", size, dimensions, as: "int8" };
+  const body = asJson ? Buffer.from(JSON.stringify({ ...options, data: Array.from(x) })) : bytesOf(x);
+  const expected = asJson
+    ? Buffer.from(JSON.stringify({ data: Array.from(values), scale: Array.from(scale) }))
+    : Buffer.from(values.buffer);
+  const message: Message = {
+    method: "POST",
+    path: asJson ? "/" : queryOf(options),
+    headers: { "content-type": asJson ? JSON_TYPE : BINARY },
+    ...travel(choices, body, 6),
+  };
+  return {
+    what: `an embedding in ${asJson ? "JSON" : "bytes"}, ${count} x ${size} to ${dimensions}`,
+    message,
+    fault(answer) {
+      if (answer.status !== 200) return `status ${answer.status}: ${answer.body}`;
+      const length = asJson || message.chunked ? undefined : `${expected.length}`;
+      if (!asJson && answer.headers["content-length"] !== length) {
+        return `content-length ${answer.headers["content-length"]}`;
+      }
+      return difference(answer.body, expected);
+    },
+  };
+}
+
 /** A client that hangs up: no answer to it is wrong, but the answers to the others must be right. */
 function leaver(choices: Choices): Exchange {
   const exchange = binary(choices, choices.of(NORMS), choices.of([100, 768, 4096]), 64);
@@ -151,7 +186,7 @@ interface Refused {
 }
 
 const NAMES = NORMS.join(", ");
-const OPTIONS = "norm, size, eps, epsAt, ddof, scale, k";
+const OPTIONS = "norm, size, eps, epsAt, ddof, scale, k, dimensions, as";
 const ROW = Float32Array.of(1, 2, 3, 4);
 
 function inQuery(query: string, error: string): Refused {
@@ -210,6 +245,13 @@ const REFUSED: Refused[] = [
   inQuery("?norm=adaNorm&size=4&k=-0.1", "adaNorm: k: expected a finite number >= 0, got -0.1"),
   inQuery("?norm=layerNorm&size=4&k=0.1", "k: expected none, as only adaNorm has it, got one"),
   inQuery("?norm=detachNorm&size=4&scale=2", "scale: expected none, as only adaNorm has it, got one"),
+  inQuery("?norm=layerNorm,&size=4", `norm: expected one of ${NAMES}, got ""`),
+  inQuery("?norm=l2Norm,layerNorm&size=4", 'norm: expected l2Norm as the last one, got "l2Norm,layerNorm"'),
+  inQuery("?norm=rmsNorm,rmsNorm,rmsNorm,rmsNorm,rmsNorm&size=4", "norm: expected at most 4 norms, got 5"),
+  inQuery("?norm=l2Norm&size=4&eps=1", "eps: expected none, as l2Norm does not take it here, got one"),
+  inQuery("?norm=l2Norm&size=4&dimensions=5", "dimensions: expected an integer from 1 to size 4, got 5"),
+  inQuery("?norm=l2Norm&size=4&dimensions=0", "dimensions: expected an integer from 1 to size 4, got 0"),
+  inQuery("?norm=l2Norm&size=4&as=int4", 'as: expected one of float32, int8, bits, got "int4"'),
 
   { body: bytesOf(ROW).subarray(1), status: 400, error: "body: expected whole rows of 16 bytes, got 15 bytes" },
   {
@@ -385,9 +427,10 @@ export function burst(seed: number, count: number): Burst {
     usage("HEAD"),
     binary(choices, "adaNorm", 5, 0),
     json(choices, "rmsNorm", 5, 0),
+    ...Array.from({ length: 20 }, (_, i) => embedding(choices, i % 2 === 0)),
   ];
   NORMS.forEach((norm, i) => {
-    const size = [1, 100, 768, 1000, 4096][i] as number;
+    const size = [1, 100, 768, 1000, 4096, 384][i] as number;
     good.push(binary(choices, norm, size, Math.floor(choices.integer(LARGE_LEAST, LARGE_MOST) / 4 / size)));
     for (const each of SIZES) good.push(binary(choices, norm, each, choices.integer(1, Math.ceil(8192 / each))));
   });
