@@ -68,6 +68,17 @@ export const COMPACTIONS: Compaction[] = ["int8", "bits"];
 /** Those of process.ts that run on Node 24, and the build with relaxed SIMD there. */
 export const ON_24 = { adanorm: "adanorm (Node 24)", relaxed: "adanorm relaxed (Node 24)", copy: "copy (Node 24)" };
 
+/** The same on matrices that two threads share; and how much two threads that share nothing do here in the time of one. */
+export const ON_TWO = { adanorm: "adanorm (2 threads)", apart: "two apart" };
+export const THREADED: [rows: number, size: number][] = [
+  [1, 768],
+  [8, 768],
+  [32, 768],
+  [128, 768],
+  [1024, 768],
+  [4096, 768],
+];
+
 const contender = (peer: string, job: Job, what: string): Contender => ({ name: `${peer} ${what}`, peer, job });
 
 const copy = (rows: number, size: number, peer = "copy"): Contender => ({
@@ -226,6 +237,19 @@ function engineCase(rows: number, size: number): Case {
   return { id: `engines ${rows}x${size}`, rows, size, contenders, derived: [] };
 }
 
+/** Two threads beside one, and beside native C on one. */
+function threadsCase(rows: number, size: number): Case {
+  const jobs: [job: Job, what: string][] = [
+    ...(["layerNorm", "adaNorm"] as const).map((norm): [Job, string] => [{ kind: "forward", norm, rows, size }, norm]),
+    [{ kind: "backward", norm: "adaNorm", params: false, rows, size }, "adaNorm dx"],
+    [{ kind: "backward", norm: "layerNorm", params: true, rows, size }, "layerNorm dx dGain dBias"],
+  ];
+  const peers = ["adanorm", ON_TWO.adanorm, "native"];
+  const contenders = jobs.flatMap(([job, what]) => peers.map((peer) => contender(peer, job, what)));
+  contenders.push(contender(ON_TWO.apart, { kind: "forward", norm: "adaNorm", rows, size }, "adaNorm"));
+  return { id: `threads ${rows}x${size}`, rows, size, contenders, derived: [] };
+}
+
 /** A quick run leaves out no target, but the sizes and norms that have none. */
 export function allCases(quick: boolean): Case[] {
   const few: NormName[] = ["layerNorm", "adaNorm"];
@@ -248,6 +272,7 @@ export function allCases(quick: boolean): Case[] {
     tensorFlowCase(128, 256),
     tensorFlowCase(2048, 512),
     rowsCase(1024, 768),
+    ...THREADED.map(([rows, size]) => threadsCase(rows, size)),
   ];
   if (quick) return cases;
   return [...cases, backwardCase(8, 64), rowsCase(32, 768), inPlaceCase(1024, 768)];

@@ -15,7 +15,7 @@ import { cpus, release, type } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { allCases, LARGE, ON_24 } from "./cases.ts";
+import { allCases, LARGE, ON_24, ON_TWO } from "./cases.ts";
 import { chart } from "./chart.ts";
 import { install } from "./install.ts";
 import { measure } from "./measure.ts";
@@ -50,6 +50,8 @@ interface Program {
 const here = process.execPath;
 const PROGRAMS: Record<string, Program> = {
   adanorm: { node: here, file: "adanorm" },
+  [ON_TWO.adanorm]: { node: here, file: "adanorm", variant: "threads" },
+  [ON_TWO.apart]: { node: here, file: "apart" },
   kernel: { node: here, file: "kernel" },
   copy: { node: here, file: "copy" },
   native: { node: here, file: "native" },
@@ -66,7 +68,7 @@ const PROGRAMS: Record<string, Program> = {
   [ON_24.copy]: { node: NODE_24, file: "copy", installed: true },
 };
 /** Those that are no one's package: their version says nothing, or is adanorm's. */
-const UNVERSIONED = ["kernel", "copy", "plain", "tuned", "converting"];
+const UNVERSIONED = ["kernel", "apart", "copy", "plain", "tuned", "converting"];
 
 const chosen = options.peers?.split(",").map((name) => name.trim());
 for (const name of chosen ?? []) {

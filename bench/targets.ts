@@ -1,5 +1,5 @@
 /** The targets for the speed of adanorm, as data, and whether a run meets them. */
-import { ON_24 } from "./cases.ts";
+import { ON_24, ON_TWO, THREADED } from "./cases.ts";
 import { median, type Result, ratio, seriesOf } from "./result.ts";
 
 export interface Target {
@@ -185,6 +185,32 @@ const compact = (
   faster(`rows 1024x768 as ${what}, than plain loops`, bound, "rows 1024x768", `plain ${what}`, `adanorm ${what}`),
 );
 
+/** Two threads beside one, and beside native C on one. */
+const threads = THREADED.flatMap(([rows, size]) => {
+  const id = `threads ${rows}x${size}`;
+  const bounds: Record<string, number> =
+    { 32: { adaNorm: 1.25, "adaNorm dx": 1.25 }, 1024: { adaNorm: 1.5, "adaNorm dx": 1.6 } }[rows] ?? {};
+  return ["layerNorm", "adaNorm", "adaNorm dx", "layerNorm dx dGain dBias"].map((what) =>
+    faster(
+      `${what} ${rows}x${size}, two threads, than one`,
+      bounds[what] ?? 0.97,
+      id,
+      `adanorm ${what}`,
+      `${ON_TWO.adanorm} ${what}`,
+    ),
+  );
+});
+
+const threadsToNative = (["adaNorm", "adaNorm dx"] as const).map((what) =>
+  within(
+    `${what} 1024x768, two threads, to native C on one`,
+    1.05,
+    "threads 1024x768",
+    `${ON_TWO.adanorm} ${what}`,
+    `native ${what}`,
+  ),
+);
+
 const startUp: Target = {
   text: "load() to the first result, fresh process",
   is: "at most",
@@ -214,6 +240,8 @@ export const TARGETS: Target[] = [
   ...relaxed,
   ...inTensorFlow,
   ...compact,
+  ...threads,
+  ...threadsToNative,
   startUp,
 ];
 

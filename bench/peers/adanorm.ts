@@ -1,4 +1,4 @@
-/** adanorm itself, where the job has its batches; the variant "relaxed" is the build with relaxed SIMD. */
+/** adanorm itself, where the job has its batches; the variant "relaxed" is the build with relaxed SIMD, "threads" has two. */
 import { type Kernels, load, type Matrix, type Norm } from "adanorm";
 import {
   type BackwardJob,
@@ -126,7 +126,9 @@ function reduce(kernels: Kernels, job: ReduceJob): Task {
 
 export async function open(variant: string | undefined) {
   const relaxedSimd = variant === "relaxed";
-  const kernels = await load({ relaxedSimd });
+  const threads = variant === "threads" ? 2 : 1;
+  const kernels = await load({ relaxedSimd, threads });
+  if (kernels.threads !== threads) throw new Error("this host has no threads");
   if (relaxedSimd && kernels.simd !== "relaxed-simd") throw new Error("this engine has no relaxed SIMD");
   return {
     version: versionOf("../../package.json"),
