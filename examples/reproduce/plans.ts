@@ -43,7 +43,7 @@ const MNIST = { layers: 2, context: 0, shift: 0, batch: 128, learningRate: 2e-3,
 const MOBY_DICK = { layers: 2, context: 16, shift: 0, batch: 128, learningRate: 2e-3 };
 const BROWN = { layers: 2, context: 20, shift: 0, batch: 32, learningRate: 2e-3 };
 const EWT = { layers: 2, context: 0, shift: 0, learningRate: 2e-3, dropout: 0.3 };
-const ATIS = { context: 0, shift: 0, batch: 32, dropout: 0.15, merges: 1000 };
+const ATIS = { context: 0, shift: 0, batch: 32, dropout: 0.1, merges: 1000 };
 
 /** Steps in a pass over MNIST. */
 const EPOCH = Math.floor(60_000 / MNIST.batch);
@@ -76,7 +76,17 @@ export const PRESETS: Record<Scale, Preset> = {
       "moby-dick": { ...MOBY_DICK, width: 192, layers: 3, steps: 8000, validation: 1000, test: 50_000 },
       brown: { ...BROWN, width: 48, learningRate: 1e-3, steps: 4000, validation: 1000, test: ALL },
       ewt: { ...EWT, width: 200, batch: 256, steps: 4000, validation: 5000, test: ALL },
-      atis: { ...ATIS, width: 64, layers: 4, steps: 4000, warmUp: 400, learningRate: 3e-3, validation: 200, test: ALL },
+      atis: {
+        ...ATIS,
+        width: 64,
+        layers: 4,
+        batch: 64,
+        steps: 3000,
+        warmUp: 300,
+        learningRate: 4e-3,
+        validation: 200,
+        test: ALL,
+      },
     },
   },
 };
@@ -85,7 +95,7 @@ export const PRESETS: Record<Scale, Preset> = {
 const PER_STEP: Record<Scale, Record<TaskName, number>> = {
   smoke: { mnist: 0.05, "moby-dick": 0.03, brown: 0.1, ewt: 0.15, atis: 0.15 },
   default: { mnist: 0.025, "moby-dick": 0.02, brown: 0.025, ewt: 0.03, atis: 0.06 },
-  full: { mnist: 0.06, "moby-dick": 0.04, brown: 0.055, ewt: 0.047, atis: 0.105 },
+  full: { mnist: 0.06, "moby-dick": 0.04, brown: 0.055, ewt: 0.047, atis: 0.15 },
 };
 
 /** From the start of a process to its first step. */
