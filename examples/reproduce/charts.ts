@@ -10,8 +10,9 @@ const { document } = parseHTML("<!doctype html><html><body></body></html>");
 
 const WIDTH = 960;
 
-/** The approximate width of a letter. */
+/** The approximate width of a letter, and the height of a line. */
 const LETTER = 7;
+const LINE = 16;
 
 export interface Drawing {
   /** Without its ending. */
@@ -22,10 +23,12 @@ export interface Drawing {
 
 const titleOf = (norm: NormName) => CONTENDERS[norm].title;
 
-/** The legend is a mark in the chart, because Plot's own legend would be HTML beside the SVG. */
-function legend(norms: readonly NormName[], dy: number): Plot.Markish[] {
+/** The legend, in two lines at most. It is a mark in the chart, because Plot's own legend would be HTML beside the SVG. */
+function legend(norms: readonly NormName[], bottom: number): Plot.Markish[] {
   let dx = 0;
+  let dy = bottom - LINE;
   return norms.flatMap((norm) => {
+    if (dx + 26 + LETTER * titleOf(norm).length > WIDTH - 80) [dx, dy] = [0, bottom];
     const place = { frameAnchor: "top-left", facet: "super", textAnchor: "start", dy } as const;
     const line = Plot.text(["━━"], { ...place, dx, fill: CONTENDERS[norm].colour, fontWeight: "bold" });
     const title = Plot.text([titleOf(norm)], { ...place, dx: dx + 26, fill: "#1d2129" });
@@ -87,12 +90,13 @@ export function curveChart(task: TaskName, norms: readonly NormName[], results: 
   });
   const losses = lines.map(({ loss }) => loss).sort((a, b) => a - b);
   // A norm with which training diverges must not flatten the curves of the others: it leaves the chart at the top.
-  const first = Math.max(...lines.filter(({ step }) => step === lines[0]?.step).map(({ loss }) => loss));
-  const [least, most] = [(losses[0] ?? 0.1) / 1.04, Math.min(losses.at(-1) ?? 1, 2 * first) * 1.02];
+  const first = lines.filter(({ step }) => step === lines[0]?.step).map(({ loss }) => loss);
+  const usual = first.sort((a, b) => a - b)[first.length >> 1] ?? 1;
+  const [least, most] = [(losses[0] ?? 0.1) / 1.04, Math.min(losses.at(-1) ?? 1, 2 * usual) * 1.02];
   const { title } = METRICS[task];
   return draw(`loss-${task}`, `${title}: training and validation loss, by norm`, {
-    height: 330,
-    marginTop: 62,
+    height: 340,
+    marginTop: 72,
     marginBottom: 42,
     fx: { label: null, domain: [...new Set(lines.map(({ which }) => which))], padding: 0.06 },
     x: { label: "steps →", labelAnchor: "right", ticks: 5, tickFormat: (step: number) => step.toLocaleString("en") },
@@ -116,7 +120,7 @@ export function curveChart(task: TaskName, norms: readonly NormName[], results: 
         stroke: ({ norm }: { norm: NormName }) => CONTENDERS[norm].colour,
         strokeWidth: 1.7,
       }),
-      ...legend(norms, -52),
+      ...legend(norms, -46),
     ],
   });
 }

@@ -59,6 +59,7 @@ test("a norm with which no seed trains is worse than one with which all do", () 
   assert.equal(verdict(trained("adaNorm"), diverged("layerNorm")), "yes");
   assert.equal(verdict(diverged("adaNorm"), trained("layerNorm")), "reversed");
   assert.equal(verdict(diverged("adaNorm"), diverged("layerNorm")), "undecided");
+  assert.equal(verdict(runs("adaNorm", 0.9, undefined), runs("layerNorm", undefined, 0.8)), "undecided");
 });
 
 test("a norm is compared in the tasks in which it competes only", () => {

@@ -30,6 +30,12 @@ test("the most frequent pair is merged first, and pairs do not cross the borders
   assert.deepEqual(subwords.encode("d"), [subwords.symbols.indexOf("▁"), UNKNOWN]);
 });
 
+test("pairs do not cross an apostrophe: a name is one symbol, whatever its ending", () => {
+  const subwords = new Subwords(["b'da b'da b'da"], 100);
+  const symbols = subwords.encode("b'da").map((number) => subwords.symbols[number]);
+  assert.deepEqual(symbols, ["▁b", "'da"]);
+});
+
 test("merges end when no pair comes twice", () => {
   assert.equal(new Subwords(["ab"], 100).symbols.length, 3 + 3);
 });

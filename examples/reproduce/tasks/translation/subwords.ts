@@ -1,6 +1,7 @@
 /**
  * Subwords by merging pairs (Sennrich, Haddow and Birch 2016): at first each letter is a symbol, then the most frequent pair of
- * neighbours becomes one symbol, again and again. Pairs do not cross the borders of words.
+ * neighbours becomes one symbol, again and again. Pairs do not cross the borders of pieces: words, and endings behind an
+ * apostrophe, which Turkish puts between a name and its case. So each name is one symbol, whatever its case.
  */
 
 /** Stands before each word in the place of the space. */
@@ -12,10 +13,10 @@ export const UNKNOWN = 0;
 export const BEGIN = 1;
 export const END = 2;
 
-/** The symbols of a word before any merge. Code points, so that no letter is cut in two. */
-const letters = (word: string) => [...`${BORDER}${word}`];
+const piecesOf = (text: string) => text.split(" ").flatMap((word) => `${BORDER}${word}`.split(/(?=')/));
 
-const wordsOf = (text: string) => text.split(" ");
+/** The symbols of a piece before any merge. Code points, so that no letter is cut in two. */
+const letters = (piece: string) => [...piece];
 
 /** Neighbours are joined by a character that is in no text. */
 const pairOf = (left: string, right: string) => `${left}\n${right}`;
@@ -38,20 +39,20 @@ function merge(symbols: readonly string[], pair: string): string[] {
   return merged;
 }
 
-/** Counts of the pairs, and the words that contain each: a merge concerns few of them. */
+/** Counts of the pairs, and the pieces that contain each: a merge concerns few of them. */
 class Pairs {
   readonly #counts = new Map<string, number>();
-  readonly #words = new Map<string, Set<Entry>>();
+  readonly #pieces = new Map<string, Set<Entry>>();
 
-  /** @param sign 1 adds the pairs of a word, -1 takes them away. */
-  count(word: Entry, sign: 1 | -1): void {
-    for (let i = 0; i + 1 < word.symbols.length; i++) {
-      const pair = pairOf(word.symbols[i] as string, word.symbols[i + 1] as string);
-      this.#counts.set(pair, (this.#counts.get(pair) ?? 0) + sign * word.count);
-      const words = this.#words.get(pair) ?? new Set();
-      // A word that has lost the pair may stay: to merge it again changes nothing.
-      words.add(word);
-      this.#words.set(pair, words);
+  /** @param sign 1 adds the pairs of a piece, -1 takes them away. */
+  count(piece: Entry, sign: 1 | -1): void {
+    for (let i = 0; i + 1 < piece.symbols.length; i++) {
+      const pair = pairOf(piece.symbols[i] as string, piece.symbols[i + 1] as string);
+      this.#counts.set(pair, (this.#counts.get(pair) ?? 0) + sign * piece.count);
+      const pieces = this.#pieces.get(pair) ?? new Set();
+      // A piece that has lost the pair may stay: to merge it again changes nothing.
+      pieces.add(piece);
+      this.#pieces.set(pair, pieces);
     }
   }
 
@@ -67,8 +68,8 @@ class Pairs {
     return best;
   }
 
-  wordsWith(pair: string): Set<Entry> {
-    return this.#words.get(pair) ?? new Set();
+  piecesWith(pair: string): Set<Entry> {
+    return this.#pieces.get(pair) ?? new Set();
   }
 }
 
@@ -83,28 +84,28 @@ export class Subwords {
   /** @param merges at most; there are fewer if no pair is left that occurs twice. */
   constructor(texts: readonly string[], merges: number) {
     const counts = new Map<string, number>();
-    for (const word of texts.flatMap(wordsOf)) counts.set(word, (counts.get(word) ?? 0) + 1);
-    const words: Entry[] = [...counts].map(([word, count]) => ({ symbols: letters(word), count }));
-    const symbols = new Set<string>(words.flatMap((word) => word.symbols).sort());
+    for (const piece of texts.flatMap(piecesOf)) counts.set(piece, (counts.get(piece) ?? 0) + 1);
+    const pieces: Entry[] = [...counts].map(([piece, count]) => ({ symbols: letters(piece), count }));
+    const symbols = new Set<string>(pieces.flatMap((piece) => piece.symbols).sort());
     const pairs = new Pairs();
-    for (const word of words) pairs.count(word, 1);
+    for (const piece of pieces) pairs.count(piece, 1);
     while (this.#ranks.size < merges) {
       const pair = pairs.best();
       if (pair === undefined) break;
       this.#ranks.set(pair, this.#ranks.size);
       symbols.add(pair.replace("\n", ""));
-      for (const word of pairs.wordsWith(pair)) {
-        pairs.count(word, -1);
-        word.symbols = merge(word.symbols, pair);
-        pairs.count(word, 1);
+      for (const piece of pairs.piecesWith(pair)) {
+        pairs.count(piece, -1);
+        piece.symbols = merge(piece.symbols, pair);
+        pairs.count(piece, 1);
       }
     }
     this.symbols = [...SPECIAL, ...symbols];
     this.#numbers = new Map(this.symbols.map((symbol, number) => [symbol, number]));
   }
 
-  #encodeWord(word: string): number[] {
-    let symbols = letters(word);
+  #encodePiece(piece: string): number[] {
+    let symbols = letters(piece);
     for (;;) {
       let first: string | undefined;
       for (let i = 0; i + 1 < symbols.length; i++) {
@@ -118,9 +119,9 @@ export class Subwords {
   }
 
   encode(text: string): number[] {
-    return wordsOf(text).flatMap((word) => {
-      const known = this.#known.get(word) ?? this.#encodeWord(word);
-      this.#known.set(word, known);
+    return piecesOf(text).flatMap((piece) => {
+      const known = this.#known.get(piece) ?? this.#encodePiece(piece);
+      this.#known.set(piece, known);
       return known;
     });
   }
