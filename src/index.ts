@@ -30,6 +30,7 @@ export type {
   Rows,
   StatsOptions,
   SummedForward,
+  ThreadWorker,
 } from "./types.js";
 
 /** The modules, compiled once for all instances. load and loadSync share what either has compiled. */
