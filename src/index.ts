@@ -41,6 +41,7 @@ export type {
   StatsOptions,
   SummedForward,
   Takes,
+  ThreadWorker,
   VarianceOptions,
 } from "./types.js";
 

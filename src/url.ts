@@ -30,6 +30,7 @@ export type {
   Rows,
   StatsOptions,
   SummedForward,
+  ThreadWorker,
 } from "./types.js";
 
 /** Options of load in this entry: those of the main entry, and the URL to fetch from. */

@@ -145,7 +145,13 @@ export type WasmModule = typeof globalThis extends { WebAssembly: { Module: { pr
 
 /** What is used of a worker: that of browsers, Deno and Bun, or that of node:worker_threads. */
 export interface ThreadWorker {
+  /**
+   * Sends a message to the worker.
+   *
+   * @param message what the thread needs to start.
+   */
   postMessage(message: unknown): void;
+  /** Ends the worker. */
   terminate(): unknown;
 }
 

@@ -2,7 +2,10 @@
 import type * as MainEntry from "../../src/index.ts";
 import type * as UrlEntry from "../../src/url.ts";
 import { type Host, type Report, runSuite } from "../portable/suite.ts";
+import { assert, Tally } from "../portable/tally.ts";
 import { fetchModule } from "./module.ts";
+import type { Message } from "./server.ts";
+import { checkOneThread, checkThreads } from "./threads.ts";
 
 /** Gives the portable module, compiled by the host. */
 export type Compiled = () => Promise<WebAssembly.Module>;
@@ -17,10 +20,6 @@ addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI })
     violations.push(`${effectiveDirective} ${blockedURI}`);
   }
 });
-
-function assert(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new Error(message);
-}
 
 async function assertRejects(promise: Promise<unknown>, kind: new () => Error, message: RegExp): Promise<void> {
   const error = await promise.then(
@@ -109,18 +108,10 @@ const CHECKS: Record<string, (compiled: Compiled) => Promise<void>> = {
   },
 };
 
-/** Runs all checks, even if some of them fail. */
-export async function check(compiled: Compiled): Promise<Report> {
-  const failed: Report["failed"] = [];
-  let passed = 0;
-  const test = async (name: string, body: () => unknown) => {
-    try {
-      await body();
-      passed += 1;
-    } catch (error) {
-      failed.push({ name, error: String(error) });
-    }
-  };
+/** The whole suite: all checks run, even if some of them fail. */
+async function checkAll(compiled: Compiled): Promise<Report> {
+  const tally = new Tally();
+  const { test } = tally;
   const host: Host = {};
   await test("adanorm/wasm, compiled by the host", async () => {
     host.bytes = await (await fetchModule()).arrayBuffer();
@@ -140,5 +131,12 @@ export async function check(compiled: Compiled): Promise<Report> {
   await test("nothing was tried that the Content-Security-Policy forbids", () => {
     assert(violations.length === 0, violations.join(", "));
   });
-  return { ...report, passed: report.passed + passed, failed: [...report.failed, ...failed] };
+  return { ...report, passed: report.passed + tally.passed, failed: [...report.failed, ...tally.failed] };
+}
+
+/** Runs the checks that the address asks for. */
+export async function check(compiled: Compiled): Promise<Message> {
+  const asked = new URLSearchParams(location.search).get("checks");
+  if (asked === "threads") return checkThreads();
+  return asked === "one thread" ? checkOneThread() : checkAll(compiled);
 }

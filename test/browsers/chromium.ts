@@ -6,6 +6,7 @@ const PROGRAM = "/usr/bin/chromium";
 export const chromium: Driver = {
   name: "Chromium",
   programs: [PROGRAM],
+  hasThreads: true,
   packages: ["chromium"],
   start: (home) =>
     startWithPlaywright("chromium", home, {

@@ -6,6 +6,8 @@ export interface Browser {
   version: string;
   /** Sends the page to a URL without waiting until it has loaded. */
   open(url: string): Promise<unknown>;
+  /** What its page has written to the console since it was opened; undefined if the driver is not told. */
+  written(): string[] | undefined;
   /** Rejects if the browser, or the process of its page, ends before it is closed. */
   gone: Promise<never>;
   close(): Promise<void>;
@@ -17,6 +19,8 @@ export interface Driver {
   programs: string[];
   /** The Debian packages that have them. */
   packages: string[];
+  /** Whether isolated pages have threads. */
+  hasThreads: boolean;
   /** @param home a folder for all that it writes. */
   start(home: string): Promise<Browser>;
 }

@@ -8,7 +8,7 @@ import { tell } from "./tell.ts";
 const compile = () => WebAssembly.compileStreaming(fetchModule());
 
 if (location.pathname === "/worker") {
-  const worker = new Worker("/suite/worker.js", { type: "module" });
+  const worker = new Worker(`/suite/worker.js${location.search}`, { type: "module" });
   worker.onerror = ({ message }) => tell(Promise.reject(new Error(message ?? "the worker did not load")));
   compile().then(
     (module) => worker.postMessage({ module }),

@@ -29,6 +29,8 @@ interface PlaywrightBrowser {
 interface PlaywrightPage {
   goto(url: string, options: { waitUntil: "commit"; timeout: number }): Promise<unknown>;
   on(event: "crash", listener: () => void): unknown;
+  on(event: "console", listener: (message: { text(): string }) => void): unknown;
+  on(event: "pageerror", listener: (error: Error) => void): unknown;
 }
 
 const commonOptions = (home: string) => ({
@@ -55,9 +57,16 @@ export async function startWithPlaywright(
   try {
     const page = await browser.newPage();
     page.on("crash", () => raise("the page crashed"));
+    let written: string[] = [];
+    page.on("console", (message) => written.push(message.text()));
+    page.on("pageerror", (error) => written.push(String(error)));
     return {
       version: browser.version(),
-      open: (url) => page.goto(url, { waitUntil: "commit", timeout: 0 }),
+      open(url) {
+        written = [];
+        return page.goto(url, { waitUntil: "commit", timeout: 0 });
+      },
+      written: () => written,
       gone: raised,
       close: () => browser.close(),
     };

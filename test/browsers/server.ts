@@ -2,11 +2,12 @@
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { extname, join } from "node:path";
+import { basename, extname, join } from "node:path";
 import type { Report } from "../portable/suite.ts";
+import type { ThreadReport } from "./threads.ts";
 
 /** Everything that the package needs: scripts and fetches from the same origin, and compiling WebAssembly. */
-const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'";
+export const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'";
 
 const TYPES: Record<string, string> = { ".js": "text/javascript", ".wasm": "application/wasm" };
 
@@ -23,13 +24,16 @@ const WAYS: Record<string, () => string | number> = {
 };
 let asked = 0;
 
-/** The answer of a page: the report, or why there is none. */
-export type Message = Report | { error: string };
+/** What a page found: by the whole suite, or by the checks of threads. */
+export type Finding = Report | ThreadReport;
+
+/** The answer of a page: what it found, or why it could not. */
+export type Message = Finding | { error: string };
 
 export interface Server {
   url: string;
   /** The report of the visit that is about to begin. */
-  report(): Promise<Report>;
+  report(): Promise<Finding>;
   close(): Promise<void>;
 }
 
@@ -56,8 +60,11 @@ async function body(request: IncomingMessage): Promise<string> {
   return text;
 }
 
-/** @param headers added to those of every answer, or replacing them. */
-export async function serve(folder: string, headers: Record<string, string> = {}): Promise<Server> {
+/**
+ * @param headers added to those of every answer, or replacing them.
+ * @param lacks the name of a file that the server does not find.
+ */
+export async function serve(folder: string, headers: Record<string, string> = {}, lacks?: string): Promise<Server> {
   let receive: (message: Message) => void = () => {};
   const server = createServer(async (request, response) => {
     response.setHeader("content-security-policy", POLICY);
@@ -69,7 +76,9 @@ export async function serve(folder: string, headers: Record<string, string> = {}
       response.writeHead(204).end();
     } else {
       // Parsing removes every ".." from a path.
-      await answer(folder, new URL(request.url ?? "/", "http://localhost").pathname, response);
+      const { pathname } = new URL(request.url ?? "/", "http://localhost");
+      if (basename(pathname) === lacks) response.writeHead(404).end();
+      else await answer(folder, pathname, response);
     }
   });
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "localhost", resolve));

@@ -1,8 +1,7 @@
-import type { Report } from "../portable/suite.ts";
 import type { Message } from "./server.ts";
 
 /** Sends the results of the checks to the test server. */
-export async function tell(outcome: Promise<Report>): Promise<void> {
+export async function tell(outcome: Promise<Message>): Promise<void> {
   const message: Message = await outcome.catch((error) => ({ error: String(error) }));
   await fetch("/report", { method: "POST", body: JSON.stringify(message) });
 }

@@ -48,6 +48,7 @@ async function start(home: string): Promise<Browser> {
     return {
       version: driver.version,
       open: (url) => driver.open(url),
+      written: () => undefined,
       gone: raised,
       async close() {
         clearInterval(watch);
@@ -65,5 +66,7 @@ export const webkit: Driver = {
   name: "WebKitGTK",
   programs: [XVFB, WEBDRIVER, MINI_BROWSER],
   packages: ["webkit2gtk-driver", "xvfb"],
+  // It has shared memory only with JSC_useSharedArrayBuffer=1 in its environment.
+  hasThreads: false,
   start,
 };

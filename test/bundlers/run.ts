@@ -99,6 +99,14 @@ interface Playwright {
   chromium: { launch(options: { executablePath: string; args: string[] }): Promise<Browser> };
 }
 
+interface Vite {
+  createServer(options: object): Promise<{
+    listen(): Promise<unknown>;
+    resolvedUrls: { local: string[] } | null;
+    close(): Promise<void>;
+  }>;
+}
+
 interface MiniflareModule {
   Miniflare: new (
     options: object,
@@ -277,6 +285,24 @@ async function runInChromium(browser: Browser, output: string): Promise<Results>
   }
 }
 
+/** The application as Vite's development server gives it, which neither joins nor minifies its files. */
+async function runInDevelopment(browser: Browser, root: string): Promise<Results> {
+  const { createServer } = await imported<Vite>("vite");
+  const options = { host: "127.0.0.1", port: 0, headers: ISOLATED, hmr: false, ws: false };
+  const server = await createServer({ root, server: options, logLevel: "error" });
+  await server.listen();
+  const page = await browser.newPage();
+  try {
+    await page.goto(server.resolvedUrls?.local[0] as string);
+    const evaluate = async (expression: string) =>
+      (await within(RUN_SECONDS, "the page", page.evaluate(expression))) as Results;
+    return { ...(await evaluate("window.result")), ...(await evaluate("window.runThreads()")) };
+  } finally {
+    await page.close();
+    await server.close();
+  }
+}
+
 async function runInWorkerd(output: string): Promise<Results> {
   const { Miniflare } = await imported<MiniflareModule>("miniflare");
   const config = JSON.parse(readFileSync(join(output, "../wrangler.json"), "utf8"));
@@ -396,6 +422,11 @@ async function runFixture(name: string, expected: Expected | undefined, browser:
     const results = host === "Chromium" ? await runInChromium(browser as Browser, folder) : await runInWorkerd(folder);
     if (!expected) throw new Error("ran, with nothing to compare with");
     const wrong = problems(results, expected, FIXTURES[name] as Fixture);
+
+    if (bundler === "vite") {
+      const developed = await runInDevelopment(browser as Browser, project.folder);
+      for (const one of problems(developed, expected, FIXTURES[name] as Fixture)) wrong.push(`in development: ${one}`);
+    }
 
     await runScript("build:unused", project.folder);
     if (!hasModule(folder)) wrong.push("no module is found in an output that has one");

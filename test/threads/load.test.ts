@@ -159,16 +159,16 @@ describe("there is one thread, without an error,", () => {
   it("where it does not answer in time, and the worker is ended", async () => {
     const usual = LIMITS.answer;
     LIMITS.answer = 50;
-    const workers: Worker[] = [];
+    const ends: Promise<unknown>[] = [];
     await expectOne({
       createWorker() {
         const worker = new Worker("setInterval(() => {}, 1000)", { eval: true });
-        workers.push(worker);
+        ends.push(new Promise((resolve) => worker.on("exit", resolve)));
         return worker;
       },
     });
     LIMITS.answer = usual;
-    await Promise.all(workers.map((worker) => new Promise((resolve) => worker.on("exit", resolve))));
+    await Promise.all(ends);
   });
 
   it("where some of them answer, there are as many", async () => {
