@@ -180,7 +180,7 @@ export function writeBackward(
     totals: totalsOf(operands, columns),
     dy: upstream.kernelStride,
     x: input.kernelStride,
-    dx: dx?.kernelStride ?? 0,
+    dx: (dx as Operand).kernelStride,
   });
   writeBackwardRows(memory, call, addressOf(upstream), addressOf(input), addressOf(dx), 0);
 }

@@ -35,6 +35,14 @@ test("without FinalizationRegistry, matrices live until they are freed by hand",
   expect(kernels.memory.used).toBe(0);
 });
 
+test("without FinalizationRegistry, threads live until they are closed by hand", async () => {
+  const { load } = await import("adanorm");
+  const threaded = await load({ threads: 2 });
+  expect(threaded.threads).toBe(2);
+  threaded.close();
+  expect(threaded.threads).toBe(1);
+});
+
 test("without Symbol.dispose, matrices are disposed of by the symbol that compilers of `using` fall back on", () => {
   const matrix = kernels.matrix(1, 4) as unknown as Record<symbol, () => void>;
   matrix[Symbol.for("Symbol.dispose")]?.();

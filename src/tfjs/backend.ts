@@ -30,6 +30,7 @@ export function isWasmBackend(backend: KernelBackend): backend is WasmBackend {
 export function importableMemory({ wasm }: WasmBackend): WebAssembly.Memory | undefined {
   const candidates = [...Object.values(wasm?.asm ?? {}), wasm?.wasmMemory];
   const memory = candidates.find((value) => value instanceof WebAssembly.Memory);
+  /* v8 ignore next -- only isolated pages have TensorFlow.js's threads: test/tfjs/page.ts */
   if (memory && isShared(memory)) return memory;
   return memory && memory.buffer === wasm?.HEAPU8.buffer ? memory : undefined;
 }

@@ -49,6 +49,7 @@ export function sharedBuild(): Compilation {
 export async function whenCompiled(): Promise<void> {
   // TensorFlow.js has threads only in isolated pages.
   const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
+  /* v8 ignore next -- test/tfjs/page.ts */
   const others = crossOriginIsolated ? sharedBuild().done.catch(() => {}) : undefined;
   await portableBuild().done;
   await others;

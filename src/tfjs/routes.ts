@@ -22,6 +22,7 @@ function findRoute(
   module: WebAssembly.Module,
 ): Route | undefined {
   try {
+    /* v8 ignore next -- only isolated pages have TensorFlow.js's threads: test/tfjs/page.ts */
     const build = memory && isShared(memory) ? sharedBuild().module : module;
     if (build && memory && isMemoryOfTensors(backend, memory.buffer)) return new ResidentRoute(backend, memory, build);
   } catch {
@@ -46,6 +47,7 @@ export function currentRoute(): Route | undefined {
   let entry = entries.get(backend);
   if (!entry || entry.wasm !== wasm || entry.asm !== asm) {
     const memory = importableMemory(backend);
+    /* v8 ignore next 4 -- as above */
     if (memory && isShared(memory)) {
       const { module: build, hasFailed } = sharedBuild();
       if (!build && !hasFailed) return undefined;

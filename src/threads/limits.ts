@@ -9,6 +9,10 @@ export const LIMITS = {
   large: 400_000,
   /** The least cost of a block of rows: taking one costs a fraction of a microsecond. */
   block: 6_000,
+  /** A call that needs more linear memory besides its batches, in bytes, runs on the calling thread. */
+  room: 2 ** 26,
+  /** Memory of up to so many bytes is kept for the next such call. */
+  kept: 2 ** 22,
   /** A worker that does not answer in this time is done without. */
   answer: 10_000,
   /** A thread is taken for dead if a block takes it longer than this, plus a time for each of its elements. */

@@ -1,9 +1,5 @@
 import type { Abi } from "../abi.js";
-
-/** A call that needs more than this, in bytes, runs on the calling thread. */
-const MOST = 2 ** 26;
-/** Room of up to this many bytes is kept between calls. */
-const KEPT = 2 ** 22;
+import { LIMITS } from "./limits.js";
 
 /** Linear memory that tasks need besides their batches: one block, which grows with the calls. */
 export class Room {
@@ -17,14 +13,13 @@ export class Room {
 
   /** The address of room for `bytes`; undefined if that is too much, or if the memory has none. */
   reserve(bytes: number): number | undefined {
-    if (bytes > MOST) return undefined;
+    if (bytes > LIMITS.room) return undefined;
     if (bytes > this.#bytes) {
       this.drop();
       try {
         this.#pointer = this.#abi.alloc(bytes) >>> 0;
-      } catch (error) {
+      } catch {
         // The allocator traps if the memory cannot grow. It has changed nothing at that point.
-        if (!(error instanceof WebAssembly.RuntimeError)) throw error;
         return undefined;
       }
       this.#bytes = bytes;
@@ -34,7 +29,7 @@ export class Room {
 
   /** Frees the room if it is too large to be kept. */
   release(): void {
-    if (this.#bytes > KEPT) this.drop();
+    if (this.#bytes > LIMITS.kept) this.drop();
   }
 
   /** Frees the room. Returns false if there is none. */

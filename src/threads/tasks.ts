@@ -28,6 +28,7 @@ export class TaskRunner {
       const state = WORD.states + block;
       const mark = this.#thread << STATE_BITS;
       Atomics.store(control, state, mark | STATE.taken);
+      /* v8 ignore next 4 -- only other threads copy, where they are not seen: test/threads/deaths.test.ts needs the copies */
       if (copies && this.#word(WORD.overwritten) > 0) {
         this.#copyRows(block, this.#thread, false);
         Atomics.store(control, state, mark | STATE.copied);
@@ -141,6 +142,7 @@ export class TaskRunner {
       const u32 = this.#views(Math.max(address + end * stride, (copy + blockRows * rowWords) << 2));
       for (let row = from; row < end; row++) {
         const at = (address + row * stride) >>> 2;
+        /* v8 ignore else -- as above */
         if (back) u32.copyWithin(at, copy, copy + rowWords);
         else u32.copyWithin(copy, at, at + rowWords);
         copy += rowWords;

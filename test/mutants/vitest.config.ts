@@ -19,11 +19,20 @@ const tensorFlow: Plugin = {
   resolveId: (id) => (id.startsWith("@tensorflow/") ? { id: fromProject.resolve(id), external: true } : undefined),
 };
 
+/** The tests of threads set what the sources have, and workers run what was built: they are on threads of their own. */
+const threads: Plugin = {
+  name: "threads",
+  enforce: "pre",
+  resolveId: (id) => (id.endsWith("/build/threads.js") ? source("threads.ts") : undefined),
+  transform: (code, id) =>
+    id === source("threads/spawn.ts") ? code.replaceAll('"./thread.js"', '"../../build/thread.js"') : undefined,
+};
+
 export default defineConfig({
   root,
-  plugins: [wasm, tensorFlow],
+  plugins: [wasm, tensorFlow, threads],
   test: {
-    include: ["test/*.test.ts", "test/tfjs/vitest.ts"],
+    include: ["test/*.test.ts", "test/threads/*.test.ts", "test/tfjs/vitest.ts"],
     // What is measured of the built package, and what takes long and reaches nothing that others do not.
     exclude: ["test/{module,digest,accuracy,sizes,theorem,layout,structure,figures}.test.ts"],
     execArgv: ["--expose-gc"],
@@ -32,8 +41,8 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
-      // The first has no code.
-      exclude: ["src/types.ts", "src/*.d.ts"],
+      // The first has no code. The last runs on threads of its own, where it is not seen; test/threads/ tests it as it was built.
+      exclude: ["src/types.ts", "src/*.d.ts", "src/thread.ts"],
       reporter: ["text", "json-summary"],
       reportsDirectory: fileURLToPath(new URL("out/coverage", import.meta.url)),
       reportOnFailure: true,

@@ -11,6 +11,8 @@ const SHAPES: [shape: number[], axes: number][] = [
   [[9], 1],
   [[5, 70], 1],
   [[17, 130], 1],
+  // More rows than columns are summed at a time.
+  [[150, 9], 1],
   [[3, 5, 7], 1],
   [[4, 6, 13], 2],
   [[2, 3, 4, 21], 1],

@@ -41,7 +41,7 @@ describe("the digest of all results", () => {
   });
 });
 
-type Numbers = Float32Array | Float64Array | Uint16Array;
+type Numbers = Float32Array | Float64Array | Uint16Array | Uint8Array;
 
 /** Everything that a norm gives for batches of these rows, with some rows that take slower paths. */
 function resultsOf(kernels: Kernels, dtype: DType, rows: number, size: number): Record<string, Numbers> {
@@ -99,6 +99,9 @@ function resultsOf(kernels: Kernels, dtype: DType, rows: number, size: number): 
   for (const name of ["sum", "mean", "variance", "l1", "sumSquare", "min", "max"] as const) {
     results[`rows.${name}`] = rowsOf[name](x);
   }
+  const { values, scale } = rowsOf.int8(x);
+  Object.assign(results, { values: new Uint8Array(values.buffer), scale, bits: rowsOf.bits(x) });
+  results["values of one scale"] = new Uint8Array(rowsOf.int8(x, { scale: 1 / 127 }).values.buffer);
   results.widened = x.toFloat32();
   results.narrowed = matrix(1, "f32").toArray();
   for (const one of made) one.free();
@@ -113,6 +116,8 @@ describe("large batches", () => {
     ["f32", 5000, 24],
     ["f32", 200, 1031],
     ["f16", 700, 67],
+    // Its second tile begins in the middle of a stripe, and ends in the second one after.
+    ["f16", 618, 67],
     ["bf16", 300, 128],
   ] as const)("%s, %i x %i", async (dtype, rows, size) => {
     const wanted = resultsOf(alone, dtype, rows, size);

@@ -6,8 +6,12 @@ import { Worker } from "node:worker_threads";
 import { type LoadOptions, load, loadSync, type Matrix } from "adanorm";
 import { describe, expect, it, vi } from "vitest";
 import { LIMITS } from "../../build/threads.js";
+import { enableRelaxedSimd } from "../relaxed-flag.ts";
 import { expectSameBytes, normal } from "../support.ts";
 import { loadThreads, shareAll, workerAfter } from "./support.ts";
+
+// Node 20 has relaxed SIMD behind a flag, which must be set before the first module is compiled.
+enableRelaxedSimd();
 
 const read = (name: string) => readFileSync(new URL(`../../build/${name}`, import.meta.url));
 const SIZE = 64;
