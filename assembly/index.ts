@@ -36,6 +36,11 @@ export function free(block: usize): void {
   heap.free(block);
 }
 
+/** Sets bytes to zero. In shared memory engines take much longer to do that from outside. */
+export function clear(pointer: usize, bytes: usize): void {
+  memory.fill(pointer, 0, bytes);
+}
+
 /**
  * y = gain z + bias or, for adaNorm, y = scale (1 - k z) z, where z = (x - mean) / sigma. If there is a residual, writes
  * sum = x + residual first and normalises sum. Also writes means and rstds.

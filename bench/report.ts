@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { markdownTable, replacePart } from "../scripts/markdown.ts";
-import { ON_24, PAYS, SIZES } from "./cases.ts";
+import { ON_24, ON_TWO, PAYS, SIZES, THREADED } from "./cases.ts";
 import { type Pays, paysFrom } from "./pays.ts";
 import { type CaseResult, median, quantile, type Result, ratio, seriesOf } from "./result.ts";
 import { isMet, TARGETS } from "./targets.ts";
@@ -196,6 +196,35 @@ export function markdown(result: Result): string {
 }
 
 /** Puts that between the markers of a file. */
+/** Two threads beside one, and beside native C on one. */
+function threadsMarkdown(result: Result): string {
+  const kinds = ["layerNorm", "adaNorm", "adaNorm dx", "layerNorm dx dGain dBias"];
+  const lines = THREADED.map(([rows, size]) => {
+    const series = (name: string) => seriesOf(result, `threads ${rows}x${size}`, name);
+    const one = (what: string) => series(`adanorm ${what}`);
+    const two = (what: string) => series(`${ON_TWO.adanorm} ${what}`);
+    return [
+      `${rows} x ${size}`,
+      ...kinds.map((what) => times(ratio(one(what), two(what)))),
+      times(ratio(one("adaNorm"), series(`${ON_TWO.apart} adaNorm`))),
+      ...["adaNorm", "adaNorm dx"].map((what) => times(ratio(two(what), series(`native ${what}`)))),
+    ];
+  });
+  const header = ["rows", ...kinds, "two that share nothing", "adaNorm, to native C", "adaNorm dx, to native C"];
+  return [
+    markdownTable(header, lines, (column) => column > 0),
+    "",
+    "How many times as fast two threads are as one, on matrices; what two threads that share nothing do of adaNorm in the time of one,",
+    "on this machine in the same run; and how long two threads take, in times of native C on one.",
+    "",
+    about(result),
+  ].join("\n");
+}
+
+/** Puts the tables into a page: those for which it has markers. */
 export function insertMarkdown(file: string, result: Result): void {
-  writeFileSync(file, replacePart(readFileSync(file, "utf8"), "bench", markdown(result)));
+  let text = readFileSync(file, "utf8");
+  if (text.includes("<!-- bench:begin -->")) text = replacePart(text, "bench", markdown(result));
+  if (text.includes("<!-- threads:begin -->")) text = replacePart(text, "threads", threadsMarkdown(result));
+  writeFileSync(file, text);
 }

@@ -7,7 +7,7 @@
  *   --rounds N         rounds a case, 9 or more (default 15; quick: 9)
  *   --json FILE        where the figures go (default bench/out/bench.json); the chart goes beside it
  *   --from FILE        the figures of an earlier run, instead of measuring
- *   --markdown FILE    puts the table between the markers of this file
+ *   --markdown FILE    puts the tables between the markers of this file: README.md, or docs/threads.md for those of threads
  *   --assert           fail where a target was missed
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";

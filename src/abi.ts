@@ -9,6 +9,8 @@ export interface Abi {
   isRelaxed(): number;
   alloc(bytes: number): number;
   free(block: number): void;
+  /** Sets bytes to zero. */
+  clear(pointer: number, bytes: number): void;
   /** Returns 1 only if y holds no NaN, provided that gain and bias are finite. */
   forward(call: number, from: number, rows: number): number;
   /** Writes means and rstds, the same as forward does. */

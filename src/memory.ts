@@ -254,9 +254,9 @@ export class LinearMemory {
     else for (let i = 0; i < count; i++) f64[to + i] = array[start + i] as number;
   }
 
-  /** Sets `bytes` of memory to zero; `bytes` is a multiple of 8. */
+  /** Sets `bytes` of memory to zero. */
   clear(pointer: number, bytes: number): void {
-    this.f64.fill(0, pointer / 8, (pointer + bytes) / 8);
+    this.abi.clear(pointer, bytes);
   }
 
   /** Returns the array or, if it lies in this memory, a copy: growth of the memory would detach the array. */

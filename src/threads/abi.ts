@@ -70,6 +70,10 @@ export class SharedAbi implements Abi {
     this.#abi.free(block);
   }
 
+  clear(pointer: number, bytes: number): void {
+    this.#abi.clear(pointer, bytes);
+  }
+
   forward(call: number, from: number, rows: number): number {
     if (rows > 1) {
       const size = this.#field(call, CALL.size);
@@ -185,8 +189,8 @@ export class SharedAbi implements Abi {
     return this.#share(kind, from, rows, size, overwritten, transfer, ...values);
   }
 
-  /** Shares rows among the threads. Returns false, with nothing done, if there is no memory for it. */
   // structure: the description of a task, which is written to the control memory as it is
+  /** Shares rows among the threads. Returns false, with nothing done, if there is no memory for it. */
   #share(
     kind: KIND,
     from: number,

@@ -124,7 +124,7 @@ export class TaskRunner {
     u32.copyWithin(own >>> 2, call >>> 2, (call + CALL.bytes) >>> 2);
     u32[(own + CALL.columns) >>> 2] = columns;
     u32[(own + CALL.totals) >>> 2] = 0;
-    u32.fill(0, columns >>> 2, (columns + bytes) >>> 2);
+    this.#abi.clear(columns, bytes);
     this.#abi.backward(own, from, STRIPE_ROWS);
   }
 
