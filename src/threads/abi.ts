@@ -189,8 +189,8 @@ export class SharedAbi implements Abi {
     return this.#share(kind, from, rows, size, overwritten, transfer, ...values);
   }
 
-  // structure: the description of a task, which is written to the control memory as it is
   /** Shares rows among the threads. Returns false, with nothing done, if there is no memory for it. */
+  // structure: the description of a task, which is written to the control memory as it is
   #share(
     kind: KIND,
     from: number,
@@ -296,6 +296,5 @@ export class SharedAbi implements Abi {
 }
 
 const NONE: readonly Overwritten[] = [];
-
 /** As many stripes at a time for each thread: their sums stay in the caches. */
 const STRIPES_A_THREAD = 8;
