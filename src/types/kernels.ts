@@ -165,7 +165,8 @@ export interface LoadOptions {
   relaxedSimd?: boolean | undefined;
   /**
    * The limit of the linear memory, in bytes, rounded down to whole pages of 65,536: one page or more, at most 4 GiB. An
-   * allocation beyond it throws RangeError and changes nothing. Default: the limit of the engine.
+   * allocation beyond it throws RangeError and changes nothing. With threads, a quarter is set aside for calls on arrays, which
+   * have a memory of their own. Default: the limit of the engine.
    */
   maximumBytes?: number | undefined;
   /**

@@ -7,7 +7,7 @@ import { load as loadByUrl } from "adanorm/url";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { LIMITS } from "../../build/threads.js";
 import { expectSameBytes, normal } from "../support.ts";
-import { loadThreads, shareAll, THREAD, workerAfter } from "./support.ts";
+import { loadThreads, shareAll, THREAD, untilAlone, workerAfter } from "./support.ts";
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -101,12 +101,7 @@ describe("as the main thread of a page", () => {
       Atomics.add = (...values) => (++times === 3 ? process.exit() : original(...values));`;
     const kernels = await loadThreads(2, { createWorker: () => workerAfter(prelude) });
     shareAll();
-    for (let i = 0; i < 500 && kernels.threads === 2; i++) {
-      expectResults(kernels);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    expect(kernels.threads).toBe(1);
-    expectResults(kernels);
+    await untilAlone(kernels, () => expectResults(kernels));
   });
 });
 

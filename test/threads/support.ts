@@ -33,6 +33,16 @@ afterAll(() => {
   for (const kernels of open) kernels.close();
 });
 
+/** Runs a call again and again until the one other thread has died in it: whether it gets a block depends on the machine. */
+export async function untilAlone(kernels: Kernels, call: () => void): Promise<void> {
+  for (let i = 0; i < 500 && kernels.threads === 2; i++) {
+    call();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  if (kernels.threads !== 1) throw new Error(`one thread was to be left, there are ${kernels.threads}`);
+  call();
+}
+
 /** A worker whose thread runs `prelude` first, JavaScript that may replace what the thread uses. */
 export function workerAfter(prelude: string): Worker {
   const thread = new URL("../../build/thread.js", import.meta.url).href;
