@@ -28,10 +28,19 @@ export class Call {
   means: usize;
   /** 1 / sigma of each row, f64, 8-byte aligned, like means. */
   rstds: usize;
-  /** Multiplies the columns: `size` f32. */
+  /** Multiplies the columns: `size` f32, or as many for each sample from that of row 0 on. */
   gain: usize;
-  /** Is added to the columns: `size` f32. Backward does not read it. */
+  /** Is added to the columns: as many f32. Backward does not read it. */
   bias: usize;
+  /**
+   * If gain and bias are by channel, the elements of a channel on end; otherwise 0. A row is a group of channels of one sample then, and
+   * gain and bias have one f32 for each channel of all groups.
+   */
+  spatial: i32;
+  /** The rows of a sample, if gain and bias are by channel: one for each group. */
+  groups: i32;
+  /** The rows of a sample, which share a gain and a bias of their own. 0 if all rows of the batch share one. */
+  rowsPerGain: i32;
 
   /** The upstream gradient dL/dy, f32, an input of backward. */
   dy: usize;
@@ -43,17 +52,28 @@ export class Call {
    * Backward adds up its sums down the columns here; columnSums reads them. 24 n bytes, 8-byte aligned, where n is size
    * rounded up to a multiple of 4: f64[n] for the sums of dy z, f64[n] for the sums of dy, then f32[2 n] for sums that are
    * not yet added to the f64 ones. The caller sets all of it to zero before the first row.
+   *
+   * By channel: the sums of each row apart, two f64 for each of its channels, of dy z and of dy.
    */
   columns: usize;
   /**
    * The sums of whole stripes of rows, which are summed apart: 16 n bytes, f64[n] for dy z and f64[n] for dy, as above. 0 if
-   * the batch has no more rows than one stripe.
+   * the batch has no more rows than one stripe. By channel: two f64 for each channel of all groups, over all samples.
    */
   totals: usize;
   /**
-   * The number of the block's row 0 in the whole batch. It must be even, because backward sums columns over pairs of rows.
+   * The number of the block's row 0 in its sample, or in the whole batch if that is one. For backward it must be even, because
+   * columns are summed over pairs of rows.
    */
   first: i32;
+  /**
+   * Where backward writes the gradients of the gain and the bias of each sample, at its last row: `size` f32 for each sample from
+   * that of row 0 on. 0 if absent. Not read without rowsPerGain: then columnSums writes the gradients.
+   */
+  dGain: usize;
+  dBias: usize;
+  /** Whether these are added to what is there. */
+  accumulate: i32;
 
   /** Forward adds this to x, f32. */
   residual: usize;
@@ -106,6 +126,39 @@ export class Call {
   }
   @inline rstdAt(row: i32): usize {
     return this.rstds + ((<usize>row) << 3);
+  }
+  /** The number of a row in its sample. */
+  @inline numberOf(row: i32): i32 {
+    const number = this.first + row;
+    return this.rowsPerGain ? number % this.rowsPerGain : number;
+  }
+  /** The number of a row's sample, counted from that of row 0. */
+  @inline sampleOf(row: i32): i32 {
+    return this.rowsPerGain ? (this.first + row) / this.rowsPerGain : 0;
+  }
+  /** Whether a row and the next have one gain and one bias. */
+  @inline isWithNext(row: i32): bool {
+    return !this.rowsPerGain || (this.first + row + 1) % this.rowsPerGain != 0;
+  }
+  /** The bytes from the gain of row 0 to that of a row. */
+  @inline paramOffset(row: i32): usize {
+    return <usize>this.sampleOf(row) * ((<usize>this.size) << 2);
+  }
+  /** The channels of one row, and the number of a row's first channel. */
+  @inline get channelsInRow(): i32 {
+    return this.size / this.spatial;
+  }
+  @inline channelOf(row: i32): i32 {
+    return ((this.first + row) % this.groups) * this.channelsInRow;
+  }
+  @inline channelSumsAt(row: i32): usize {
+    return this.columns + <usize>row * ((<usize>this.channelsInRow) << 4);
+  }
+  @inline gainAt(row: i32): usize {
+    return this.gain + this.paramOffset(row);
+  }
+  @inline biasAt(row: i32): usize {
+    return this.bias + this.paramOffset(row);
   }
   @inline mean(row: i32): f64 {
     return load<f64>(this.meanAt(row));

@@ -5,10 +5,11 @@
  */
 import { Stored, Summed, sumRows } from "./batches";
 import { Call } from "./call";
+import { writeChannels } from "./channels";
 import { Origin, Whole } from "./formulas/centring";
-import { Factors } from "./formulas/forward";
+import { Factors, Forward, GainBias } from "./formulas/forward";
 import { AHEAD, mapAndSumRow, writeRows } from "./pairs";
-import { areOrdinary, factorsFitSingle } from "./precision";
+import { areOrdinary, factorsFitSingle, needsSplit, precisionOf, rowFitsSingle } from "./precision";
 import {
   mean,
   moments,
@@ -27,6 +28,8 @@ import { LONG } from "./sums";
  * switching passes throws prefetched data away.
  */
 const CACHED_BYTES: usize = 1 << 20;
+/** The same for rows by channel, whose loops read nothing but x, so that the next cache is near enough: but two rows at least. */
+const CHANNELS_BYTES: usize = 1 << 15;
 
 /**
  * Writes y = F(x - mean), mean and rstd for `rows` rows of the block, starting at row `from`. With a residual, writes
@@ -95,14 +98,39 @@ function forwardInBlocks<F>(call: Call, from: i32, end: i32, factorsFit: bool): 
   let allFit = true;
   for (let start = from; start < end; ) {
     const stop = min(start + cached, end);
-    if (call.size >= SHORT) {
-      sumInputs<F>(call, start, stop);
-      settleRows(call, start, stop);
-    } else {
-      if (call.residual) sumRows<Summed, Whole>(call, start, stop);
-      for (let row = start; row < stop; row++) findStatistics(call, row, call.inputAt(row));
-    }
+    findBlock<F>(call, start, stop);
     allFit = writeRows<F>(call, start, stop, factorsFit) && allFit;
+    start = stop;
+  }
+  return allFit;
+}
+
+/** Finds mean and rstd of the rows of a block. */
+function findBlock<F>(call: Call, from: i32, end: i32): void {
+  if (call.size >= SHORT) {
+    sumInputs<F>(call, from, end);
+    settleRows(call, from, end);
+  } else {
+    if (call.residual) sumRows<Summed, Whole>(call, from, end);
+    for (let row = from; row < end; row++) findStatistics(call, row, call.inputAt(row));
+  }
+}
+
+/** Forward of rows whose gain and bias are by channel. Returns the same. */
+export function forwardByChannel(call: Call, from: i32, rows: i32): bool {
+  const end = from + rows;
+  const cached = max(<i32>(CHANNELS_BYTES / (<usize>call.size * sizeof<f32>())), 2);
+  let allFit = !call.residual;
+  for (let start = from; start < end; ) {
+    const stop = min(start + cached, end);
+    findBlock<GainBias>(call, start, stop);
+    for (let row = start; row < stop; row++) {
+      const rstd = call.rstd(row);
+      const fits = rowFitsSingle(rstd);
+      allFit = allFit && fits;
+      const precision = precisionOf(fits, needsSplit(call.mean(row), rstd));
+      writeChannels<Forward<GainBias>>(call, row, precision, rstd, 0, 0);
+    }
     start = stop;
   }
   return allFit;

@@ -7,18 +7,19 @@
  * The module checks no argument. The caller must pass correct ones.
  */
 
-import { backward as backwardRows } from "./backward";
+import { backwardByChannel, backward as backwardRows } from "./backward";
 import { Call } from "./call";
+import { addChannels, giveChannels } from "./channel-sums";
 import { add, narrow, widen } from "./copies";
 import { Magnitude, Value } from "./formulas/elements";
 import { Ada, Bias, Gain, GainBias, GainOfX, Plain } from "./formulas/forward";
 import { AdaGradient, GainGradient, PlainGradient } from "./formulas/gradients";
-import { forward as forwardRows, statistics as rowStatistics } from "./forward";
+import { forwardByChannel, forward as forwardRows, statistics as rowStatistics } from "./forward";
 import { Larger, Smaller } from "./lanes";
 import { integers, signs } from "./quantize";
 import { extremes, sumSquares, sums, variances } from "./reductions";
 import { BF16, F16 } from "./storage";
-import { addStripe, giveColumns } from "./totals";
+import { addStripe, giveBatch, giveSample } from "./totals";
 import { Transfer } from "./transfer";
 
 /** Whether this is the build with fused multiply-add. Its results differ between engines. */
@@ -48,6 +49,7 @@ export function clear(pointer: usize, bytes: usize): void {
  */
 export function forward(call: Call, from: i32, rows: i32): bool {
   if (call.isAda) return forwardRows<Ada>(call, from, rows);
+  if (call.spatial && (call.gain || call.bias)) return forwardByChannel(call, from, rows);
   if (call.gain && call.bias) return forwardRows<GainBias>(call, from, rows);
   if (call.gain) return call.centred ? forwardRows<Gain>(call, from, rows) : forwardRows<GainOfX>(call, from, rows);
   if (call.bias) return forwardRows<Bias>(call, from, rows);
@@ -59,9 +61,13 @@ export function statistics(call: Call, from: i32, rows: i32): void {
   rowStatistics(call, from, rows);
 }
 
-/** Writes dx from dy, x, means and rstds. If the call has columns, adds dy z and dy to the sums there. */
+/**
+ * Writes dx from dy, x, means and rstds. If the call has columns, adds dy z and dy to the sums there, and at the last row of each
+ * sample writes the gradients of its gain and bias.
+ */
 export function backward(call: Call, from: i32, rows: i32): void {
-  if (call.isAda) backwardRows<AdaGradient>(call, from, rows);
+  if (call.spatial) backwardByChannel(call, from, rows);
+  else if (call.isAda && call.k != 0) backwardRows<AdaGradient>(call, from, rows);
   else if (call.gain) backwardRows<GainGradient>(call, from, rows);
   else backwardRows<PlainGradient>(call, from, rows);
 }
@@ -71,7 +77,21 @@ export function backward(call: Call, from: i32, rows: i32): void {
  * once.
  */
 export function columnSums(call: Call, ofBias: bool, out: usize, accumulate: bool): void {
-  giveColumns(call, ofBias, out, accumulate);
+  if (call.spatial) giveChannels(call, ofBias, out, accumulate);
+  else giveBatch(call, ofBias, out, accumulate);
+}
+
+/**
+ * Adds the sums that backward has left for each row's channels to the totals of these channels. The caller sets the totals to zero
+ * before the first row.
+ */
+export function channelSums(call: Call, from: i32, rows: i32): void {
+  addChannels(call, from, rows);
+}
+
+/** Writes the gradients of one sample's gain and bias, if its last row is not among those that backward has had. */
+export function sampleSums(call: Call, sample: i32): void {
+  giveSample(call, sample);
 }
 
 /** Adds the sums of one stripe of rows, which another call has made, to the totals of this one, for the same size. */

@@ -6,7 +6,7 @@
  */
 
 import { Call } from "./call";
-import { Origin, Split, Whole } from "./formulas/centring";
+import { Split, Whole } from "./formulas/centring";
 import { Double, Single } from "./lanes";
 import { Precision } from "./precision";
 
@@ -45,8 +45,7 @@ class Mapped<L, C, M> {
 
 /**
  * Writes the columns of a row from `column` on by the map M, where t = x - mean: y by a formula of forward, dx by one of a
- * gradient, to which viaMean and viaStd belong. About the origin t is x, and viaMean has viaStd mean taken from it. What is
- * written may lie where x, the residual or dy does.
+ * gradient, to which viaMean and viaStd belong. What is written may lie where x, the residual or dy does.
  */
 export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, viaMean: f64, viaStd: f64): void {
   const lanes = changetype<L>(0);
@@ -57,9 +56,8 @@ export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, vi
   const none = f64x2.splat(0);
 
   const mean = call.mean(row);
-  const rowSlope = map.slope(call, rstd, map.factor(call, rstd));
-  // About the origin factor - slope t is written in terms of x.
-  const rowFactor = map.factor(call, rstd) + (centre.isCentred() ? 0 : rowSlope * mean);
+  const rowFactor = map.factor(call, rstd);
+  const rowSlope = map.slope(call, rstd, rowFactor);
   const high = lanes.splat(mean);
   const low = lanes.splat(mean - <f64>(<f32>mean));
   const factor = lanes.splat(rowFactor);
@@ -71,8 +69,8 @@ export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, vi
   const size = call.size - column;
   let x = (map.usesUpstream() ? call.xAt(row) : call.inputAt(row)) + offset;
   let dy: usize = map.usesUpstream() ? call.dyAt(row) + offset : 0;
-  let gain: usize = map.usesGain() ? call.gain + offset : 0;
-  let bias: usize = map.usesBias() ? call.bias + offset : 0;
+  let gain: usize = map.usesGain() ? call.gainAt(row) + offset : 0;
+  let bias: usize = map.usesBias() ? call.biasAt(row) + offset : 0;
   let out = (map.usesUpstream() ? call.dxAt(row) : call.yAt(row)) + offset;
   const end = out + <usize>size * lanes.bytes();
   // Double has no loop over groups: it serves rare rows, and the module stays smaller.
@@ -156,14 +154,21 @@ export function mapRow<L, C, M>(call: Call, row: i32, column: i32, rstd: f64, vi
 
 /** Writes a whole row by the map M, in the given precision. */
 export function writeRow<M>(call: Call, row: i32, precision: Precision, rstd: f64, viaMean: f64, viaStd: f64): void {
-  if (precision == Precision.Single) {
-    if (changetype<M>(0).usesUpstream()) mapRow<Single, Origin, M>(call, row, 0, rstd, viaMean, viaStd);
-    else mapRow<Single, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
-  } else if (precision == Precision.Split) {
-    mapRow<Single, Split, M>(call, row, 0, rstd, viaMean, viaStd);
-  } else {
-    mapRow<Double, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
-  }
+  if (precision == Precision.Single) mapRow<Single, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
+  else writeHardRow<M>(call, row, precision, rstd, viaMean, viaStd);
+}
+
+/** The same for a row that is not Single. */
+export function writeHardRow<M>(
+  call: Call,
+  row: i32,
+  precision: Precision,
+  rstd: f64,
+  viaMean: f64,
+  viaStd: f64,
+): void {
+  if (precision == Precision.Split) mapRow<Single, Split, M>(call, row, 0, rstd, viaMean, viaStd);
+  else mapRow<Double, Whole, M>(call, row, 0, rstd, viaMean, viaStd);
 }
 
 /** The step of out = x + addend for one vector. */

@@ -20,8 +20,8 @@ const GROUP_BYTES: usize = STEP * GROUP;
 export const AHEAD: i32 = 2;
 
 /**
- * Writes y of rows from `from` to `end`, whose means and rstds are known. Short rows go two at a time if both are ordinary: a pair
- * loads gain and bias once, and shares the work outside the loop. Long rows go one at a time, because two would only be more
+ * Writes y of rows from `from` to `end`, whose means and rstds are known. Short rows go two at a time if both are ordinary and of
+ * one sample: a pair loads gain and bias once, and shares the work outside the loop. Long rows go one at a time, because two would only be more
  * streams to fetch; and those that fill no group do. `factorsFit`: f32 is exact enough for scale and k. Returns whether f32 was exact enough for every row.
  */
 export function writeRows<F>(call: Call, from: i32, end: i32, factorsFit: bool): bool {
@@ -29,7 +29,7 @@ export function writeRows<F>(call: Call, from: i32, end: i32, factorsFit: bool):
   let allFit = factorsFit;
   let row = from;
   while (row < end) {
-    if (factorsFit && call.size > REST && call.size < LONG && end - row > 1) {
+    if (factorsFit && call.size > REST && call.size < LONG && end - row > 1 && call.isWithNext(row)) {
       const means = v128.load(call.meanAt(row));
       const rstds = v128.load(call.rstdAt(row));
       if (areOrdinary(means, rstds)) {
@@ -131,8 +131,8 @@ function writeTwoRows<F>(call: Call, row: i32, means: v128, rstds: v128): void {
   const next = call.inputAt(row + 1);
   const y = call.yAt(row);
   const yNext = call.yAt(row + 1);
-  const gain = call.gain;
-  const bias = call.bias;
+  const gain: usize = formula.usesGain() ? call.gainAt(row) : 0;
+  const bias: usize = formula.usesBias() ? call.biasAt(row) : 0;
   const rest = call.size & REST;
   const groups = <usize>(call.size - rest) * sizeof<f32>();
   let i: usize = 0;
@@ -207,8 +207,8 @@ export function mapAndSumRow<F>(call: Call, row: i32, mean: v128, factor: v128, 
   const formula = changetype<F>(0);
   const none = f64x2.splat(0);
   let x = call.xAt(row);
-  let gain: usize = map.usesGain() ? call.gain : 0;
-  let bias: usize = map.usesBias() ? call.bias : 0;
+  let gain: usize = map.usesGain() ? call.gainAt(row) : 0;
+  let bias: usize = map.usesBias() ? call.biasAt(row) : 0;
   let y = call.yAt(row);
   let ahead = call.xAt(row + AHEAD);
   let sums = none;

@@ -57,6 +57,19 @@ function isModerate(factor: f64): bool {
   return factor >= 1.52587890625e-5 && factor <= 65536; // 2^-16, 2^16
 }
 
+/** The square of the largest k z. */
+const LARGEST_KZ: f64 = 0.81;
+
+/** How many exponents of f64 there are from 2^-100 up to 2^100, and the first, as it is encoded. */
+const EXPONENTS: u32 = 200;
+const FIRST_EXPONENT: u32 = 923;
+
+/** Whether a number is 0, or between 2^-100 and 2^100. */
+function fitsScalar(scalar: f64): bool {
+  const magnitude = abs(scalar);
+  return magnitude == 0 || (magnitude >= 7.888609052210118e-31 && magnitude <= 1.2676506002282294e30);
+}
+
 /** Checks for a row of backward. They are methods, so that they are inlined: a short row notices the calls. */
 @unmanaged
 @final
@@ -65,23 +78,32 @@ export class GradientFits {
   @inline row(rstd: f64): bool {
     return rstd >= 1.52587890625e-5 && rstd <= 65536; // 2^-16, 2^16
   }
-  /** Whether f32 holds a scalar made from the sums of a row, and leaves room for products with it. */
-  @inline scalar(scalar: f64): bool {
-    const magnitude = abs(scalar);
-    return magnitude == 0 || (magnitude >= 7.888609052210118e-31 && magnitude <= 1.2676506002282294e30); // 2^-100, 2^100
+  /** Whether f32 holds h of adaNorm, which is dy times 1 / (k rstd) or so. */
+  @inline kRstd(kRstd: f64): bool {
+    return isModerate(kRstd);
+  }
+  /** 1 if a number's exponent is that of one from 2^-100 up to 2^100. */
+  @inline isBetween(scalar: f64): i32 {
+    const exponent = <u32>(reinterpret<u64>(scalar) >> 52) & 0x7ff;
+    return <i32>(exponent - FIRST_EXPONENT < EXPONENTS);
+  }
+  /** Whether f32 holds four scalars made from the sums of a row, and leaves room for products with them. */
+  @inline scalars(a: f64, b: f64, c: f64, d: f64): bool {
+    // Nearly always, and one branch for all four.
+    const areModerate = this.isBetween(a) & this.isBetween(b) & this.isBetween(c) & this.isBetween(d);
+    return areModerate != 0 || (fitsScalar(a) && fitsScalar(b) && fitsScalar(c) && fitsScalar(d));
   }
   /**
-   * Whether f32 can take a row in which the largest |z| is this. Where one element makes up more than a quarter of the
+   * The largest z^2 of rows that f32 can take. Where one element makes up more than a quarter of the
    * variance, dx is the small difference of rstd dz and viaStd t there; where its z is large, it magnifies what rounding
    * x - mean alike in all of a binade has put into viaStd; and where k z is near 1, 1 - k z is a small difference too.
    */
-  @inline outlier(z: f64, k: f64, size: i32): bool {
-    const largest = z * z;
-    return largest <= 36 && 4 * largest <= <f64>size && this.slope(k, largest);
+  @inline largest(k: f64, size: i32): f64 {
+    return min(min(36, <f64>size / 4), LARGEST_KZ / (k * k));
   }
   /** Whether f32 computes 1 - k z exactly enough, for the square of the largest |z|. */
   @inline slope(k: f64, largest: f64): bool {
-    return k * k * largest <= 0.81;
+    return k * k * largest <= LARGEST_KZ;
   }
 }
 

@@ -77,7 +77,7 @@ function sumRow<L, C, T>(x: usize, size: i32, mean: f64, call: Call, row: i32, r
   const factor = term.usesUpstream() ? lanes.splat(rowFactor) : none;
   const slope = term.usesUpstream() ? lanes.splat(rowSlope) : none;
   let dy: usize = term.usesUpstream() ? call.dyAt(row) : 0;
-  let gain: usize = term.usesGain() ? call.gain : 0;
+  let gain: usize = term.usesGain() ? call.gainAt(row) : 0;
 
   let sums = none;
   let products = none;

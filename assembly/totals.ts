@@ -2,6 +2,7 @@
 
 import { Call } from "./call";
 import { biasSumsOf, columnsLength, flushColumns } from "./columns";
+import { Double } from "./lanes";
 
 /**
  * Adds the sums of the stripe that another call has summed to the totals of this one, and sets them to 0. A batch is summed by stripes
@@ -24,15 +25,42 @@ export function closeStripe(call: Call): void {
   if (call.totals) addStripe(call, call);
 }
 
-/** Writes to out the sums of dy z or, if ofBias, of dy. `accumulate` adds to what out holds. Rounds to f32 once. */
-export function giveColumns(call: Call, ofBias: bool, out: usize, accumulate: bool): void {
+/**
+ * Writes the gradients of the gain and the bias of a sample, counted from that of row 0, where the call wants them. Sets the sums to 0
+ * for the next sample.
+ */
+export function giveSample(call: Call, sample: i32): void {
   flushColumns(call);
-  const sums = ofBias ? biasSumsOf(call) : call.columns;
-  const totals = call.totals + (sums - call.columns);
-  for (let i: usize = 0; i < <usize>call.size; i++) {
-    const before = accumulate ? <f64>load<f32>(out + (i << 2)) : 0;
-    let sum = load<f64>(sums + (i << 3));
-    if (call.totals) sum = load<f64>(totals + (i << 3)) + sum;
-    store<f32>(out + (i << 2), <f32>(before + sum));
+  const offset = <usize>sample * ((<usize>call.size) << 2);
+  const accumulate = call.accumulate != 0;
+  if (call.dGain) giveColumns(call, false, call.dGain + offset, accumulate);
+  if (call.dBias) giveColumns(call, true, call.dBias + offset, accumulate);
+  const bytes: usize = 2 * columnsLength(call) * sizeof<f64>();
+  memory.fill(call.columns, 0, bytes);
+  if (call.totals) memory.fill(call.totals, 0, bytes);
+}
+
+/** As giveSample, for a call in which all rows share a gain: writes the gradient of the gain or, if ofBias, of the bias to out. */
+export function giveBatch(call: Call, ofBias: bool, out: usize, accumulate: bool): void {
+  flushColumns(call);
+  giveColumns(call, ofBias, out, accumulate);
+}
+
+/** Writes to out the f64 sums of dy z or, if ofBias, of dy. `accumulate` adds to what out holds. Rounds to f32 once. */
+function giveColumns(call: Call, ofBias: bool, out: usize, accumulate: bool): void {
+  const lanes = changetype<Double>(0);
+  let sums = ofBias ? biasSumsOf(call) : call.columns;
+  let totals: usize = call.totals ? call.totals + (sums - call.columns) : 0;
+  const end = out + ((<usize>call.size) << 2);
+  while (out < end) {
+    let sum = v128.load(sums);
+    if (totals) sum = f64x2.add(v128.load(totals), sum);
+    const isPair = end - out >= 8;
+    if (accumulate) sum = f64x2.add(isPair ? lanes.load(out) : lanes.loadPart(out, 1), sum);
+    if (isPair) lanes.store(out, sum);
+    else lanes.storePart(out, sum, 1);
+    out += 8;
+    sums += sizeof<v128>();
+    if (totals) totals += sizeof<v128>();
   }
 }

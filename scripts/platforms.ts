@@ -2,7 +2,7 @@
  * The table of the platforms that the portable suite last ran on.
  *
  *   tsx scripts/platforms.ts              prints it
- *   tsx scripts/platforms.ts --write      puts it into the README
+ *   tsx scripts/platforms.ts --write      puts it into docs/hosts.md
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,7 @@ import type { Platform } from "../test/portable/project.ts";
 import { markdownTable, replacePart } from "./markdown.ts";
 
 const results = fileURLToPath(new URL("../test/portable/out/", import.meta.url));
-const readme = fileURLToPath(new URL("../README.md", import.meta.url));
+const page = fileURLToPath(new URL("../docs/hosts.md", import.meta.url));
 
 const yes = (value: boolean) => (value ? "yes" : "no");
 
@@ -35,8 +35,8 @@ const table = markdownTable(
 );
 
 if (process.argv.includes("--write")) {
-  writeFileSync(readme, replacePart(readFileSync(readme, "utf8"), "platforms", table));
-  console.log(`${platforms.length} platforms written to README.md`);
+  writeFileSync(page, replacePart(readFileSync(page, "utf8"), "platforms", table));
+  console.log(`${platforms.length} platforms written to docs/hosts.md`);
 } else {
   console.log(table);
 }

@@ -1,13 +1,13 @@
 /**
  * Packs the package as it would be published, checks its files, installs it in an empty project, and uses it there: by
- * import, by require, and by every JavaScript example of the README. publint and attw (in test/package) check the
+ * import, by require, and by every JavaScript example of the README, the guide and the page on threads. publint and attw (in test/package) check the
  * tarball.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, posix, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import ts from "typescript";
@@ -23,16 +23,25 @@ const EXPECTED = [
   "build/adanorm.shared.wasm",
   "build/adanorm.wasm",
   "build/half.d.ts",
+  "build/half.js",
   "build/index.d.ts",
   "build/index.js",
+  "build/index.js.map",
+  "build/reference-options.d.ts",
+  "build/reference-options.js",
   "build/reference-rows.d.ts",
+  "build/reference-rows.js",
   "build/reference.d.ts",
   "build/reference.js",
   "build/relaxed.js",
+  "build/relaxed.js.map",
   "build/shared-relaxed.js",
+  "build/shared-relaxed.js.map",
   "build/shared.js",
+  "build/shared.js.map",
   "build/tfjs.d.ts",
   "build/tfjs.js",
+  "build/tfjs.js.map",
   "build/tfjs/affine-layers.d.ts",
   "build/tfjs/layer.d.ts",
   "build/tfjs/ops.d.ts",
@@ -40,7 +49,9 @@ const EXPECTED = [
   "build/tfjs/plain-layers.d.ts",
   "build/thread.d.ts",
   "build/thread.js",
+  "build/thread.js.map",
   "build/threads.js",
+  "build/threads.js.map",
   "build/types.d.ts",
   "build/types/calls.d.ts",
   "build/types/elements.d.ts",
@@ -52,9 +63,16 @@ const EXPECTED = [
   "build/types/storage.d.ts",
   "build/url.d.ts",
   "build/url.js",
+  "build/url.js.map",
   "build/workerd.js",
+  "build/workerd.js.map",
   "package.json",
 ];
+
+/** What the source maps lead to. */
+const SOURCES = readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) => relative(root, join(entry.parentPath, entry.name)));
 
 const { exports: entries, peerDependencies: peers } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
@@ -80,11 +98,11 @@ function tool(script, ...args) {
   }
 }
 
-/** Writes a file into the empty project and runs it with Node, which forbids code from strings. */
-function runFile(name, source) {
+/** Writes a file into the empty project and runs it with Node, which forbids code from strings. `flags` are for Node. */
+function runFile(name, source, ...flags) {
   const file = join(folder, name);
   writeFileSync(file, source);
-  return run(process.execPath, ["--disallow-code-generation-from-strings", file], folder);
+  return run(process.execPath, ["--disallow-code-generation-from-strings", ...flags, file], folder);
 }
 
 let passed = 0;
@@ -151,9 +169,12 @@ try {
   const [pack] = JSON.parse(output.slice(output.indexOf("[\n")));
   const tarball = join(folder, pack.filename);
   const files = pack.files.map((file) => file.path).sort();
-  check("the tarball holds the modules, the bundles, the declarations, README and LICENSE, and nothing else", () => {
-    assert.deepEqual(files, EXPECTED);
-  });
+  check(
+    "the tarball holds the modules, the bundles, the sources, the declarations, README and LICENSE, and nothing else",
+    () => {
+      assert.deepEqual(files, [...EXPECTED, ...SOURCES].sort());
+    },
+  );
 
   check("publint finds nothing to say of it", () => {
     assert.match(tool("publint/src/cli.js", "run", tarball, "--strict"), /All good!/);
@@ -186,6 +207,37 @@ try {
       },
     );
   }
+  check("every bundle has a source map, which leads to files of the package", () => {
+    const maps = files.filter((name) => name.endsWith(".map"));
+    assert.ok(maps.length > 0);
+    for (const name of maps) {
+      assert.match(
+        readFileSync(join(installed, name.slice(0, -".map".length)), "utf8"),
+        /\n\/\/# sourceMappingURL=\S+\n$/,
+      );
+      const { sources } = JSON.parse(readFileSync(join(installed, name), "utf8"));
+      assert.ok(sources.length > 0, name);
+      for (const source of sources) assert.ok(files.includes(posix.join("build", source)), `${name}: ${source}`);
+    }
+  });
+  check("the trace of an error leads through the sources, line by line", () => {
+    const program = `import { loadSync } from "adanorm";
+       try { loadSync().layerNorm({ size: 4 }).forward(new Float32Array(6)); } catch (error) { console.log(error.stack); }`;
+    const trace = runFile("trace.js", program, "--enable-source-maps");
+    const frames = [...trace.matchAll(/^ +at (new \S+|\S*?(\w+)) \(\S*\/adanorm\/(src\/\S+\.ts):(\d+):\d+\)$/gm)].map(
+      ([, , name, file, line]) => ({
+        // A constructor keeps the short name of its class.
+        call: name ? `${name}(` : "new ",
+        place: `${file}:${line}`,
+        text: readFileSync(join(installed, file), "utf8").split("\n")[line - 1],
+      }),
+    );
+    assert.deepEqual([frames.at(0)?.call, frames.at(-1)?.call], ["rangeError(", "forward("], trace);
+    // Each line calls the function of the frame before it.
+    frames.slice(1).forEach(({ place, text }, i) => {
+      assert.ok(text.includes(frames[i].call), `${place}: ${text}, not ${frames[i].call}`);
+    });
+  });
   const gzipped = gzipSync(readFileSync(join(installed, "build/index.js")), { level: 9 }).length;
   check(`the main bundle is ${gzipped} bytes gzipped, ${MOST_GZIPPED_BYTES} at most`, () => {
     assert.ok(gzipped <= MOST_GZIPPED_BYTES, `${gzipped - MOST_GZIPPED_BYTES} bytes too many`);
@@ -238,26 +290,20 @@ try {
     assert.equal(printed, "3\n3\n");
   });
 
-  const readme = readFileSync(join(installed, "README.md"), "utf8");
-  const examples = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1]);
-  check("the README has examples", () => assert.ok(examples.length > 0));
-  examples.forEach((example, index) => {
-    check(`example ${index + 1} of the README runs`, () => {
-      const printed = runFile(`example-${index + 1}.js`, example);
-      console.log(printed.trimEnd().replace(/^/gm, "    "));
+  /** The pages whose JavaScript runs with nothing but the package. */
+  const pages = ["README.md", "docs/guide.md", "docs/threads.md"];
+  for (const page of pages) {
+    const examples = [...readFileSync(join(root, page), "utf8").matchAll(/^```js\n(.*?)^```$/gms)];
+    check(`${page} has examples`, () => assert.ok(examples.length > 0));
+    examples.forEach(([, example], index) => {
+      check(`example ${index + 1} of ${page} runs`, () => {
+        const printed = runFile(`example-${index + 1}.js`, example);
+        console.log(printed.trimEnd().replace(/^/gm, "    "));
+      });
     });
-  });
+  }
 
   const page = readFileSync(join(root, "docs/threads.md"), "utf8");
-  [...page.matchAll(/^```js\n(.*?)^```$/gms)].forEach(([, example], index) => {
-    check(`example ${index + 1} of docs/threads.md runs`, () => {
-      console.log(
-        runFile(`threads-${index + 1}.js`, example)
-          .trimEnd()
-          .replace(/^/gm, "    "),
-      );
-    });
-  });
   check("docs/threads.md tells users of esbuild and rollup what the tests of bundlers do", () => {
     const [createWorker] = page.match(/^const createWorker = .*$/m);
     const [input] = page.match(/input: \{.*\}/);

@@ -18,6 +18,10 @@ export interface Abi {
   backward(call: number, from: number, rows: number): void;
   /** Writes the sums that backward has made down the columns: the gradient of the gain or, if `ofBias`, of the bias. */
   columnSums(call: number, ofBias: number, out: number, accumulate: number): void;
+  /** Adds the sums that backward has left for each row's channels to the totals of these channels. */
+  channelSums(call: number, from: number, rows: number): void;
+  /** Writes the gradients of one sample's gain and bias, if its last row is not among those that backward has had. */
+  sampleSums(call: number, sample: number): void;
   /** Adds the sums of one stripe of rows, which another call has made, to the totals of this one. */
   mergeStripe(call: number, stripe: number): void;
   widenRows(transfer: number, from: number, rows: number): void;

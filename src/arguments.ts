@@ -1,21 +1,23 @@
 /** Checks the arguments of a norm's calls and makes operands of them. Makes results that the caller gave no place for. */
 import { bufferOf, kindOf, makeArray } from "./arrays.js";
 import type { Constants } from "./call.js";
-import { checkStat, typeError } from "./checks.js";
+import { checkStat, rangeError, typeError } from "./checks.js";
 import type { CallContext } from "./context.js";
 import { holds } from "./dtypes.js";
 import { LinearMatrix, placeOf } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
 import { checkLike, Operand } from "./operand.js";
-import { type GivenStats, hasParams } from "./options.js";
-import type { NormName, RowStats } from "./types.js";
+import { type AnyName, type Channels, type GivenStats, hasParams } from "./options.js";
+import type { DType, RowStats } from "./types.js";
 
 /** What all calls of a norm need to know about it. */
 export interface NormContext extends CallContext {
-  readonly name: NormName;
+  readonly name: AnyName;
   readonly constants: Constants;
+  /** Undefined if gain and bias have an element for each column. */
+  readonly channels: Channels | undefined;
   /** The same for calls on arrays, if these have a memory of their own. */
-  readonly forArrays?: NormContext | undefined;
+  readonly forArrays: NormContext | undefined;
 }
 
 /** The context of a call on this batch. Views of matrices are used where they lie, as matrices are. */
@@ -44,19 +46,48 @@ export function takeLike(
   return operand;
 }
 
-/** Takes an optional gain or bias: elements of the norm's dtype or f32. */
-export function takeParam(context: NormContext, argument: string, value: unknown): Operand | undefined {
+/** Takes an optional gain or bias for a batch of these rows: elements of the norm's dtype or f32. */
+export function takeParam(context: NormContext, argument: string, value: unknown, rows: number): Operand | undefined {
   if (value === undefined) return undefined;
   checkHasParams(context, argument, value);
   const isSingle = context.dtype !== "f32" && isFloat(value);
-  return Operand.column(isSingle ? single(context) : context, argument, value);
+  return Operand.param(
+    paramContext(context, isSingle ? "f32" : context.dtype),
+    argument,
+    value,
+    sharing(context, rows),
+  );
+}
+
+/** The rows among which samples may have gains of their own: all of them, unless gains are by channel. */
+function sharing({ channels }: NormContext, rows: number): number {
+  return channels ? 1 : rows;
 }
 
 /** Takes an optional place for the gradient of gain or bias, which is f32. */
-export function takeParamGradient(context: NormContext, argument: string, value: unknown): Operand | undefined {
+export function takeParamGradient(
+  context: NormContext,
+  argument: string,
+  value: unknown,
+  rows: number,
+): Operand | undefined {
   if (value === undefined) return undefined;
   checkHasParams(context, argument, value);
-  return Operand.column(single(context), argument, value);
+  return Operand.param(paramContext(context, "f32"), argument, value, sharing(context, rows));
+}
+
+/**
+ * How many samples have a gain and a bias of their own: as many as each of these has room for. Throws if they disagree.
+ */
+export function samplesOf(call: string, ...params: (Operand | undefined)[]): number {
+  const [first, ...others] = params.filter((param) => param !== undefined);
+  if (first === undefined) return 1;
+  for (const { argument, rows, size } of others) {
+    if (rows === first.rows) continue;
+    const expected = `${first.rows * size} elements, as many as ${first.argument}`;
+    throw rangeError(call, argument, expected, `${rows * size}`);
+  }
+  return first.rows;
 }
 
 function checkHasParams({ call, name }: NormContext, argument: string, value: unknown): void {
@@ -69,10 +100,17 @@ function isFloat(value: unknown): boolean {
   return place ? place.dtype === "f32" : holds(value, "f32");
 }
 
-/** The same context for an argument that is f32, even if the batches of the norm are not. */
-function single(context: CallContext): CallContext {
-  const { call, memory, dtype, size } = context;
-  return dtype === "f32" ? context : { call, memory, dtype: "f32", size };
+/** The context of a gain, a bias or a gradient of one. */
+function paramContext({ call, memory, size, channels }: NormContext, dtype: DType): CallContext {
+  return { call, memory, dtype, size: channels ? channels.channels : size };
+}
+
+/** Throws unless the batch is whole samples, for norms whose rows are groups of channels. */
+export function checkSamples({ call, channels, size }: NormContext, { argument, rows }: Operand): void {
+  if (channels === undefined || rows % channels.groups === 0) return;
+  const { channels: count, groups, spatial } = channels;
+  const expected = `whole samples of channels x spatial, ${count} x ${spatial}, which are ${groups} rows of ${size}`;
+  throw rangeError(call, argument, expected, `${rows} rows`);
 }
 
 /** Takes statistics. Copies those that lie in linear memory, because its growth would detach them. */
@@ -96,16 +134,19 @@ export function makeBatch(context: CallContext, argument: string, model: Operand
   return new Operand(context, argument, matrix);
 }
 
-/** Makes a place for the gradient of gain or bias: an array or a matrix, as `model` is. */
+/** Makes a place for the gradient of a gain or bias that `samples` samples have: an array or a matrix, as `model` is. */
 export function makeParamGradient(
-  context: CallContext,
+  context: NormContext,
   argument: string,
   model: Operand,
+  samples: number,
   made: LinearMatrix[],
 ): Operand {
-  const { call, memory, size } = context;
-  if (!model.isMatrix) return Operand.column(single(context), argument, new Float32Array(size));
-  const matrix = new LinearMatrix(call, memory, 1, size, "f32");
+  const own = paramContext(context, "f32");
+  const { call, memory, size } = own;
+  const rows = sharing(context, model.rows);
+  if (!model.isMatrix) return Operand.param(own, argument, new Float32Array(samples * size), rows);
+  const matrix = new LinearMatrix(call, memory, samples, size, "f32");
   made.push(matrix);
-  return Operand.column(single(context), argument, matrix);
+  return Operand.param(own, argument, matrix, rows);
 }

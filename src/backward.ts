@@ -1,23 +1,38 @@
 /** Backward: checks the arguments, makes the results, then runs the kernel, in one call or tile by tile. */
-import { columnsBytes, totalsBytes } from "./abi.js";
 import {
+  checkSamples,
   contextFor,
   makeBatch,
   makeParamGradient,
   type NormContext,
+  samplesOf,
   takeLike,
   takeParam,
   takeParamGradient,
   takeStats,
 } from "./arguments.js";
-import { writeBackwardRows, writeBackwardStrides, writeConstants, writeStatistics } from "./call.js";
+import {
+  writeBackwardRows,
+  writeBackwardStrides,
+  writeConstants,
+  writeSampleGradients,
+  writeStatistics,
+} from "./call.js";
 import { typeError } from "./checks.js";
 import type { LinearMatrix } from "./matrix.js";
-import type { LinearMemory } from "./memory.js";
 import { addressOf, checkLike, Operand } from "./operand.js";
 import { type GivenBackward, type GivenStats, readBackward, readStats, strideOf } from "./options.js";
 import { checkApart, occupantOf } from "./overlap.js";
-import { type BackwardFrame, type BackwardOperands, hasSums, TiledBackward, totalsOf } from "./tiled-backward.js";
+import {
+  type BackwardFrame,
+  type BackwardOperands,
+  clearUnreached,
+  runRows,
+  type Sums,
+  sumsAt,
+  sumsOf,
+  TiledBackward,
+} from "./tiled-backward.js";
 import { TILE_ROWS } from "./tiles.js";
 import type { Backward, RowStats } from "./types.js";
 
@@ -37,9 +52,9 @@ export function backward(
   try {
     const operands = takeBackward(context, dy, x, givenStats, given, made);
     const { rows } = operands.input;
-    if (rows <= TILE_ROWS && isDirect(operands)) {
-      const sumsBytes = hasSums(operands) ? columnsBytes(size) + totalsBytes(size, rows) : 0;
-      const means = memory.scratch(call, rows * 16 + sumsBytes);
+    const sums = sumsOf(context, operands);
+    if (rows <= TILE_ROWS && isDirect(operands, sums)) {
+      const means = memory.scratch(call, rows * 16 + sums.columns + sums.totals);
       const rstds = means + rows * 8;
       const { stats: found } = operands;
       if (found) {
@@ -47,8 +62,8 @@ export function backward(
         memory.place(found.rstd, 0, rstds, rows);
       }
       const frame = { call: memory.call, means, rstds, columns: rstds + rows * 8, hasStats: found !== undefined };
-      writeBackward(context, operands, frame);
-      runBackward(memory, operands, frame, rows);
+      writeBackward(context, operands, frame, sums);
+      runBackward(context, operands, frame, sums, rows);
     } else {
       new TiledBackward(context, operands).run(rows);
     }
@@ -83,13 +98,16 @@ export function takeBackward(
   const upstream = new Operand(context, "dy", dy, strideOf(strides, "dy"));
   const input = new Operand(context, "x", x, strideOf(strides, "x"));
   checkLike(context, input, upstream);
-  const stats = givenStats && takeStats(context, givenStats, upstream.rows);
-  const gain = takeParam(context, "gain", given.gain);
-  const bias = takeParam(context, "bias", given.bias);
+  checkSamples(context, upstream);
+  const { rows } = upstream;
+  const stats = givenStats && takeStats(context, givenStats, rows);
+  const gain = takeParam(context, "gain", given.gain, rows);
+  const bias = takeParam(context, "bias", given.bias, rows);
   const dSum = takeLike(context, "dSum", given.dSum, upstream, strideOf(strides, "dSum"));
   const dx = takeLike(context, "out.dx", given.dx, upstream, strideOf(strides, "dx"));
-  const dGain = takeParamGradient(context, "out.dGain", given.dGain);
-  const dBias = takeParamGradient(context, "out.dBias", given.dBias);
+  const dGain = takeParamGradient(context, "out.dGain", given.dGain, rows);
+  const dBias = takeParamGradient(context, "out.dBias", given.dBias, rows);
+  const samples = samplesOf(call, gain, bias, dGain, dBias);
   if (accumulate && gain && !dGain) throw typeError(call, "out.dGain", "an array to add onto", undefined);
   if (accumulate && bias && !dBias) throw typeError(call, "out.dBias", "an array to add onto", undefined);
   const inputs = { upstream, input, dSum, gain, bias, stats };
@@ -104,10 +122,12 @@ export function takeBackward(
     input,
     stats,
     gain,
+    samples,
+    rowsPerGain: samples > 1 ? rows / samples : 0,
     dSum,
     dx: dx ?? (given.wantsDx ? makeBatch(context, "dx", upstream, made) : undefined),
-    dGain: dGain ?? (gain && makeParamGradient(context, "dGain", upstream, made)),
-    dBias: dBias ?? (bias && makeParamGradient(context, "dBias", upstream, made)),
+    dGain: dGain ?? (gain && makeParamGradient(context, "dGain", upstream, samples, made)),
+    dBias: dBias ?? (bias && makeParamGradient(context, "dBias", upstream, samples, made)),
     accumulate,
   };
 }
@@ -153,8 +173,9 @@ function checkApartFromStats(call: string, result: Operand, stats: RowStats | un
 /**
  * Whether one call of the kernel is enough: all operands are f32 in linear memory, there is a place for dx, and no dSum to add.
  */
-export function isDirect({ upstream, input, gain, dSum, dx, dGain, dBias }: BackwardOperands): boolean {
+export function isDirect({ upstream, input, gain, dSum, dx, dGain, dBias }: BackwardOperands, sums: Sums): boolean {
   return (
+    upstream.rows <= sums.rows &&
     upstream.isInPlace &&
     input.isInPlace &&
     dx?.isInPlace === true &&
@@ -170,36 +191,47 @@ export function writeBackward(
   { memory, constants }: NormContext,
   operands: BackwardOperands,
   { call, means, rstds, columns }: BackwardFrame,
+  sums: Sums,
 ): void {
-  const { upstream, input, gain, dx } = operands;
+  const { upstream, input, gain, rowsPerGain, accumulate, dx, dGain, dBias } = operands;
   writeConstants(memory, call, constants);
   writeStatistics(memory, call, means, rstds);
   writeBackwardStrides(memory, call, {
     gain: addressOf(gain),
-    columns: hasSums(operands) ? columns : 0,
-    totals: totalsOf(operands, columns),
+    rowsPerGain,
+    accumulate,
+    ...sumsAt(sums, columns),
     dy: upstream.kernelStride,
     x: input.kernelStride,
     dx: (dx as Operand).kernelStride,
   });
+  writeSampleGradients(memory, call, addressOf(dGain), addressOf(dBias));
   writeBackwardRows(memory, call, addressOf(upstream), addressOf(input), addressOf(dx), 0);
 }
 
 /** Runs the kernels on the block that {@link writeBackward} has written. */
 export function runBackward(
-  memory: LinearMemory,
-  { input, dGain, dBias, accumulate }: BackwardOperands,
+  context: NormContext,
+  operands: BackwardOperands,
   { call, columns, hasStats }: BackwardFrame,
+  sums: Sums,
   rows: number,
 ): void {
+  const { memory } = context;
   const { abi } = memory;
+  const { samples, rowsPerGain, dGain, dBias, accumulate } = operands;
   if (!hasStats) abi.statistics(call, 0, rows);
   if (dGain === undefined && dBias === undefined) {
     abi.backward(call, 0, rows);
     return;
   }
-  memory.clear(columns, columnsBytes(input.size) + totalsBytes(input.size, input.rows));
-  abi.backward(call, 0, rows);
+  memory.clear(columns, sums.columns + sums.totals);
+  runRows(context, call, rows, sums);
+  if (samples !== 1) {
+    if (rows > 0 && rows % rowsPerGain > 0) abi.sampleSums(call, Math.floor(rows / rowsPerGain));
+    clearUnreached(memory, operands, rows);
+    return;
+  }
   const onto = accumulate ? 1 : 0;
   if (dGain) abi.columnSums(call, 0, addressOf(dGain), onto);
   if (dBias) abi.columnSums(call, 1, addressOf(dBias), onto);

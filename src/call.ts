@@ -3,7 +3,7 @@
  * a kernel set all fields that it reads, so that no value of an earlier call remains.
  */
 import { CALL, TRANSFER } from "./layout.js";
-import { isCentred, type Settings } from "./options.js";
+import { type AnyName, type Channels, isCentred, type Settings } from "./options.js";
 
 /** Views of the linear memory as integers and as doubles. */
 export interface Views {
@@ -32,9 +32,11 @@ export interface Constants {
   readonly detachMean: number;
   readonly detachStd: number;
   readonly detachScale: number;
+  readonly spatial: number;
+  readonly groups: number;
 }
 
-export function constantsOf(settings: Settings, size: number): Constants {
+export function constantsOf(settings: Settings<AnyName>, size: number, channels?: Channels): Constants {
   const { name, eps, epsAt, ddof, detachMean, detachStd, scale, k, detachScale } = settings;
   const isL2 = name === "l2Norm";
   const centred = isCentred(name);
@@ -54,6 +56,8 @@ export function constantsOf(settings: Settings, size: number): Constants {
     detachMean: flag(detachMean || !centred),
     detachStd: flag(detachStd),
     detachScale: flag(detachScale),
+    spatial: channels ? channels.spatial : 0,
+    groups: channels ? channels.groups : 0,
   };
 }
 
@@ -77,6 +81,8 @@ export function writeConstants({ u32, f64 }: Views, call: number, constants: Con
   u32[word + CALL.detachMean / 4] = constants.detachMean;
   u32[word + CALL.detachStd / 4] = constants.detachStd;
   u32[word + CALL.detachScale / 4] = constants.detachScale;
+  u32[word + CALL.spatial / 4] = constants.spatial;
+  u32[word + CALL.groups / 4] = constants.groups;
 }
 
 /** Writes the addresses of the statistics of the block's rows. */
@@ -86,10 +92,12 @@ export function writeStatistics({ u32 }: Views, call: number, means: number, rst
   u32[word + CALL.rstds / 4] = rstds;
 }
 
-/** The addresses of gain and bias, 0 if absent, and the strides of a forward pass, in bytes. */
+/** The addresses of gain and bias, 0 if absent, the rows that share them, and the strides of a forward pass, in bytes. */
 export interface ForwardStrides {
   gain: number;
   bias: number;
+  /** 0 if all rows share them. */
+  rowsPerGain: number;
   x: number;
   residual: number;
   sum: number;
@@ -100,10 +108,20 @@ export function writeForwardStrides({ u32 }: Views, call: number, strides: Forwa
   const word = call >>> 2;
   u32[word + CALL.gain / 4] = strides.gain;
   u32[word + CALL.bias / 4] = strides.bias;
+  u32[word + CALL.rowsPerGain / 4] = strides.rowsPerGain;
+  u32[word + CALL.first / 4] = 0;
   u32[word + CALL.xStride / 4] = strides.x;
   u32[word + CALL.residualStride / 4] = strides.residual;
   u32[word + CALL.sumStride / 4] = strides.sum;
   u32[word + CALL.yStride / 4] = strides.y;
+}
+
+/** Writes the number of the block's row 0 in its sample, and the addresses of gain and bias of that sample. */
+export function writeSample({ u32 }: Views, call: number, first: number, gain: number, bias: number): void {
+  const word = call >>> 2;
+  u32[word + CALL.first / 4] = first;
+  u32[word + CALL.gain / 4] = gain;
+  u32[word + CALL.bias / 4] = bias;
 }
 
 /** Writes the addresses of the batches of a forward pass; residual and sum are 0 if absent. */
@@ -122,9 +140,15 @@ export function writeForwardRows(
   u32[word + CALL.y / 4] = y;
 }
 
-/** The addresses of the gain, the column sums and their totals, 0 if absent, and the strides of a backward pass, in bytes. */
+/**
+ * The addresses of the gain, the column sums and their totals, 0 if absent, the rows that share a gain, and the strides of a backward
+ * pass, in bytes.
+ */
 export interface BackwardStrides {
   gain: number;
+  /** 0 if all rows share one. */
+  rowsPerGain: number;
+  accumulate: boolean;
   columns: number;
   totals: number;
   dy: number;
@@ -135,6 +159,8 @@ export interface BackwardStrides {
 export function writeBackwardStrides({ u32 }: Views, call: number, strides: BackwardStrides): void {
   const word = call >>> 2;
   u32[word + CALL.gain / 4] = strides.gain;
+  u32[word + CALL.rowsPerGain / 4] = strides.rowsPerGain;
+  u32[word + CALL.accumulate / 4] = flag(strides.accumulate);
   u32[word + CALL.columns / 4] = strides.columns;
   u32[word + CALL.totals / 4] = strides.totals;
   u32[word + CALL.dyStride / 4] = strides.dy;
@@ -144,9 +170,14 @@ export function writeBackwardStrides({ u32 }: Views, call: number, strides: Back
   u32[word + CALL.residual / 4] = 0;
 }
 
-/**
- * Writes the addresses of the batches of a backward pass. `first` is the number of the block's row 0 in the whole batch.
- */
+/** Writes the addresses of the gradients of gain and bias, those of the sample of the block's row 0. 0 if absent. */
+export function writeSampleGradients({ u32 }: Views, call: number, dGain: number, dBias: number): void {
+  const word = call >>> 2;
+  u32[word + CALL.dGain / 4] = dGain;
+  u32[word + CALL.dBias / 4] = dBias;
+}
+
+/** Writes the addresses of the batches of a backward pass. `first` is the number of the block's row 0 in its sample. */
 export function writeBackwardRows(
   { u32 }: Views,
   call: number,

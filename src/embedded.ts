@@ -1,7 +1,8 @@
 /**
  * WebAssembly modules as text in the bundles. Here a frequent byte is one character and any other byte is two, so equal
  * bytes are equal text, which gzip can compress. In base64 the text of a byte depends on its position modulo 3, which hides
- * repetitions. Gzipped, a module takes a third less room than in base64.
+ * repetitions. Gzipped, a module takes a third less room than in base64. asconfig.json has functions ordered by name: instances of
+ * one generic function, which are much alike, follow each other then, where gzip sees them at once.
  */
 
 /** All characters of the text. They are printable, and safe inside double quotes, template strings and HTML. */

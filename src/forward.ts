@@ -1,5 +1,5 @@
 /** Forward: checks the arguments, makes the results, then runs the kernel, in one call or tile by tile. */
-import { contextFor, makeBatch, type NormContext, takeLike, takeParam } from "./arguments.js";
+import { checkSamples, contextFor, makeBatch, type NormContext, samplesOf, takeLike, takeParam } from "./arguments.js";
 import { type CallFrame, writeConstants, writeForwardRows, writeForwardStrides, writeStatistics } from "./call.js";
 import { typeError } from "./checks.js";
 import type { LinearMatrix } from "./matrix.js";
@@ -58,8 +58,11 @@ export function takeForward(
 ): ForwardOperands {
   const { strides } = given;
   const input = new Operand(context, "x", x, strideOf(strides, "x"));
-  const gain = takeParam(context, "gain", given.gain);
-  const bias = takeParam(context, "bias", given.bias);
+  const { rows } = input;
+  checkSamples(context, input);
+  const gain = takeParam(context, "gain", given.gain, rows);
+  const bias = takeParam(context, "bias", given.bias, rows);
+  const samples = samplesOf(context.call, gain, bias);
   const residual = takeLike(context, "residual", given.residual, input, strideOf(strides, "residual"));
   const sum = takeLike(context, "sum", given.sum, input, strideOf(strides, "sum"));
   const output = takeLike(context, "out", given.out, input, strideOf(strides, "out"));
@@ -74,6 +77,7 @@ export function takeForward(
     input,
     gain,
     bias,
+    rowsPerGain: samples > 1 ? rows / samples : 0,
     residual,
     output: output ?? makeBatch(context, "y", input, made),
     sum: residual && (sum ?? makeBatch(context, "sum", input, made)),
@@ -110,7 +114,7 @@ export function isDirect({ input, gain, bias, residual, sum, output }: ForwardOp
 /** Writes the block of a call for which {@link isDirect} holds. */
 export function writeForward(
   { memory, constants }: NormContext,
-  { input, gain, bias, residual, sum, output }: ForwardOperands,
+  { input, gain, bias, rowsPerGain, residual, sum, output }: ForwardOperands,
   { call, means, rstds }: CallFrame,
 ): void {
   writeConstants(memory, call, constants);
@@ -118,6 +122,7 @@ export function writeForward(
   writeForwardStrides(memory, call, {
     gain: addressOf(gain),
     bias: addressOf(bias),
+    rowsPerGain,
     x: input.kernelStride,
     residual: residual === undefined ? 0 : residual.kernelStride,
     sum: sum === undefined ? 0 : sum.kernelStride,

@@ -1,28 +1,32 @@
 import type { Abi } from "./abi.js";
 import { checkBoolean, checkInteger, checkNumber, notItself, typeError } from "./checks.js";
 import { createMatrix } from "./convert.js";
+import { showAs } from "./inspect.js";
 import { LinearMemory } from "./memory.js";
 import { checkOptions } from "./names.js";
 import { LinearNorm } from "./norm.js";
+import type { AnyName } from "./options.js";
 import { LinearRows } from "./rows.js";
+import { MOST_PAGES, makeSharedMemory } from "./shared-memory.js";
+import { MOST_THREADS } from "./threads/control.js";
+import type { Crew } from "./threads.js";
 import type {
   AdaNormOptions,
   DType,
+  GroupNormOptions,
   HostArray,
+  InstanceNormOptions,
   Kernels,
   L2NormOptions,
   LoadOptions,
   Matrix,
   Norm,
-  NormName,
   Rows,
   StatsOptions,
 } from "./types.js";
 
 const PAGE_BYTES = 65536;
 const MOST_BYTES = 2 ** 32;
-/** Programs that ask for more threads get as many as this. */
-const MOST_THREADS = 128;
 
 /** The threads of an instance. */
 export interface Threads {
@@ -33,6 +37,10 @@ export interface Threads {
 class LinearKernels implements Kernels {
   readonly #memory: LinearMemory;
   readonly #team: Threads | undefined;
+
+  static {
+    showAs(LinearKernels, "Kernels", ({ simd, threads, memory }) => ({ simd, threads, memory }));
+  }
 
   constructor(memory: LinearMemory, team?: Threads) {
     this.#memory = memory;
@@ -61,6 +69,14 @@ class LinearKernels implements Kernels {
 
   l2Norm<D extends DType = "f32">(options: L2NormOptions<D>): Norm<D, false> {
     return LinearKernels.#norm(this, "l2Norm", options);
+  }
+
+  groupNorm<D extends DType = "f32">(options: GroupNormOptions<D>): Norm<D, true> {
+    return LinearKernels.#norm(this, "groupNorm", options);
+  }
+
+  instanceNorm<D extends DType = "f32">(options: InstanceNormOptions<D>): Norm<D, true> {
+    return LinearKernels.#norm(this, "instanceNorm", options);
   }
 
   rows(size: number, options?: { dtype?: DType | undefined }): Rows {
@@ -93,7 +109,7 @@ class LinearKernels implements Kernels {
     this.#team?.close();
   }
 
-  static #norm<D extends DType, P extends boolean>(self: LinearKernels, name: NormName, options: unknown): Norm<D, P> {
+  static #norm<D extends DType, P extends boolean>(self: LinearKernels, name: AnyName, options: unknown): Norm<D, P> {
     // The type says what the checks of LinearNorm's calls refuse.
     return new LinearNorm(LinearKernels.#memoryOf(self, name), name, options) as Norm as Norm<D, P>;
   }
@@ -121,6 +137,8 @@ export interface LoadSettings {
   threads: number;
   createWorker: (() => unknown) | undefined;
   module: WebAssembly.Module | Uint8Array<ArrayBuffer> | undefined;
+  /** The option that gives the module, for error messages. */
+  source: "module" | "url";
 }
 
 /** Reads and checks the options that load and loadSync share. */
@@ -139,6 +157,7 @@ export function readLoadOptions(call: string, options: unknown, known = LOAD_OPT
     threads: Math.min(checkInteger(call, "threads", threads, 1), MOST_THREADS),
     createWorker: createWorker as (() => unknown) | undefined,
     module: module === undefined ? undefined : checkModule(call, module),
+    source: "module",
   };
 }
 
@@ -169,50 +188,65 @@ export function pagesOf({ maximumBytes }: LoadSettings): number | undefined {
   return maximumBytes === undefined ? undefined : Math.floor(Math.min(maximumBytes, MOST_BYTES) / PAGE_BYTES);
 }
 
-/** The imports of one instance: only a memory of its own. */
-function importsFor(maximum: number | undefined) {
-  const limit = maximum === undefined ? {} : { maximum };
-  return { env: { memory: new WebAssembly.Memory({ initial: 1, ...limit }) } };
-}
-
 /** Throws if a module that the caller supplies is not adanorm's. A foreign module that imports only a memory instantiates too. */
-export function checkExports(call: string, module: WebAssembly.Module): void {
+export function checkExports(call: string, { source }: LoadSettings, module: WebAssembly.Module): void {
   const names = WebAssembly.Module.exports(module).map(({ name }) => name);
   if (names.includes("columnSums") && names.includes("isRelaxed")) return;
   throw new TypeError(
-    `${call}: module: expected adanorm's module, got one that exports ${names.join(", ") || "nothing"}`,
+    `${call}: ${source}: expected adanorm's module, got one that exports ${names.join(", ") || "nothing"}`,
   );
 }
 
-/** Makes an instance of the module on a memory of its own, with a limit in pages. */
-async function createMemory(module: WebAssembly.Module, pages: number | undefined): Promise<LinearMemory> {
-  const imports = importsFor(pages);
-  const { exports } = await WebAssembly.instantiate(module, imports);
-  return new LinearMemory(imports.env.memory, exports as unknown as Abi);
+/** A memory of one thread, with a limit in pages. */
+function makeMemory(pages: number | undefined): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: 1, ...(pages === undefined ? {} : { maximum: pages }) });
 }
 
 /**
- * Makes the kernels of a module.
+ * The memory for a module that has failed with this error on memory of one thread: a build for shared memory. Only that failure
+ * tells the builds apart. Throws if the host has no shared memory, or if it was another error.
+ */
+function makeOtherMemory(call: string, settings: LoadSettings, error: unknown): WebAssembly.Memory {
+  if (!(error instanceof WebAssembly.LinkError)) throw error;
+  const memory = makeSharedMemory(pagesOf(settings) ?? MOST_PAGES);
+  if (memory) return memory;
+  throw new TypeError(
+    `${call}: ${settings.source}: expected a build for memory of one thread, as this host gives no shared memory, ` +
+      "got a build for shared memory",
+  );
+}
+
+async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<LinearMemory> {
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+  return new LinearMemory(memory, exports as unknown as Abi);
+}
+
+function instantiateSync(module: WebAssembly.Module, memory: WebAssembly.Memory): LinearMemory {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return new LinearMemory(memory, exports as unknown as Abi);
+}
+
+/**
+ * Makes the kernels of a module, on a memory of their own.
  *
  * It calls the functions of WebAssembly, not AssemblyScript's loader. That has nothing that a module of plain numbers
  * needs, and it touches `Response`, for which Node loads all of fetch: 20 to 30 ms in a fresh process.
  */
 export async function createKernels(module: WebAssembly.Module, settings: LoadSettings): Promise<Kernels> {
-  return new LinearKernels(await createMemory(module, pagesOf(settings)));
+  try {
+    return new LinearKernels(await instantiate(module, makeMemory(pagesOf(settings))));
+  } catch (error) {
+    return new LinearKernels(await instantiate(module, makeOtherMemory("load", settings, error)));
+  }
 }
 
 /** The same as {@link createKernels}, synchronously, if the host allows that. */
 export function createKernelsSync(module: WebAssembly.Module, settings: LoadSettings): Kernels {
-  const imports = importsFor(pagesOf(settings));
-  const { exports } = new WebAssembly.Instance(module, imports);
-  return new LinearKernels(new LinearMemory(imports.env.memory, exports as unknown as Abi));
-}
-
-/** An instance on shared memory, and the threads that work on it. */
-export interface Crew {
-  readonly memory: WebAssembly.Memory;
-  readonly abi: Abi;
-  readonly team: Threads;
+  try {
+    return new LinearKernels(instantiateSync(module, makeMemory(pagesOf(settings))));
+  } catch (error) {
+    return new LinearKernels(instantiateSync(module, makeOtherMemory("loadSync", settings, error)));
+  }
 }
 
 /**
@@ -227,6 +261,6 @@ export async function createSharedKernels(
   module: WebAssembly.Module | undefined,
   pages: number | undefined,
 ): Promise<Kernels> {
-  const forArrays = module && (await createMemory(module, pages));
+  const forArrays = module && (await instantiate(module, makeMemory(pages)));
   return new LinearKernels(new LinearMemory(crew.memory, crew.abi, forArrays), crew.team);
 }

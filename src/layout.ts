@@ -5,7 +5,7 @@
 
 /** A call of a norm. */
 export enum CALL {
-  bytes = 136,
+  bytes = 160,
   eps = 0, // f64
   scale = 8, // f64
   k = 16, // f64
@@ -18,25 +18,31 @@ export enum CALL {
   rstds = 48, // usize
   gain = 52, // usize
   bias = 56, // usize
-  dy = 60, // usize
-  dyStride = 64, // usize
-  dx = 68, // usize
-  dxStride = 72, // usize
-  columns = 76, // usize
-  totals = 80, // usize
-  first = 84, // i32
-  residual = 88, // usize
-  residualStride = 92, // usize
-  sum = 96, // usize
-  sumStride = 100, // usize
-  ddof = 104, // i32
-  isAda = 108, // i32
-  centred = 112, // i32
-  epsAtStd = 116, // i32
-  epsIsLeast = 120, // i32
-  detachMean = 124, // i32
-  detachStd = 128, // i32
-  detachScale = 132, // i32
+  spatial = 60, // i32
+  groups = 64, // i32
+  rowsPerGain = 68, // i32
+  dy = 72, // usize
+  dyStride = 76, // usize
+  dx = 80, // usize
+  dxStride = 84, // usize
+  columns = 88, // usize
+  totals = 92, // usize
+  first = 96, // i32
+  dGain = 100, // usize
+  dBias = 104, // usize
+  accumulate = 108, // i32
+  residual = 112, // usize
+  residualStride = 116, // usize
+  sum = 120, // usize
+  sumStride = 124, // usize
+  ddof = 128, // i32
+  isAda = 132, // i32
+  centred = 136, // i32
+  epsAtStd = 140, // i32
+  epsIsLeast = 144, // i32
+  detachMean = 148, // i32
+  detachStd = 152, // i32
+  detachScale = 156, // i32
 }
 
 /** Rows to be copied or added. */

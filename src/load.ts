@@ -1,6 +1,5 @@
 /** The common part of load and loadSync of all entries, which differ in how they get the modules. */
 import {
-  type Crew,
   checkExports,
   createKernels,
   createKernelsSync,
@@ -10,6 +9,7 @@ import {
   readLoadOptions,
 } from "./kernels.js";
 import { hasRelaxedSimd } from "./relaxed-probe.js";
+import { MOST_PAGES } from "./shared-memory.js";
 import type { Kernels } from "./types.js";
 
 /** How an entry gets its modules. */
@@ -26,8 +26,6 @@ export interface Modules {
   };
 }
 
-/** The pages of a memory without a limit. */
-const MOST_PAGES = 65536;
 /** The part of a limit that is set aside for calls on arrays. */
 const FOR_ARRAYS = 1 / 4;
 
@@ -35,7 +33,7 @@ export async function loadFrom(modules: Modules, settings: LoadSettings): Promis
   const { module, relaxedSimd } = settings;
   const isRelaxed = relaxedSimd && hasRelaxedSimd();
   const given = module instanceof Uint8Array ? await WebAssembly.compile(module) : module;
-  if (given) checkExports("load", given);
+  if (given) checkExports("load", settings, given);
   const kernels = await loadThreads(modules, settings, given, isRelaxed);
   if (kernels) return kernels;
   if (given !== undefined) return createKernels(given, settings);
@@ -55,7 +53,7 @@ async function loadThreads(
   const { portable, relaxed } = modules.threads;
   const pages = pagesOf(settings);
   const forArrays = pages === undefined || given ? 0 : Math.floor(pages * FOR_ARRAYS);
-  const crew: Crew | undefined = await gather(async () => given ?? (isRelaxed ? relaxed() : portable()), {
+  const crew = await gather(async () => given ?? (isRelaxed ? relaxed() : portable()), {
     threads,
     createWorker,
     pages: (pages ?? MOST_PAGES) - forArrays,
@@ -71,6 +69,6 @@ export function loadSyncFrom(portable: () => WebAssembly.Module, options: unknow
   const { module } = settings;
   if (module === undefined) return createKernelsSync(portable(), settings);
   const given = module instanceof Uint8Array ? new WebAssembly.Module(module) : module;
-  checkExports("loadSync", given);
+  checkExports("loadSync", settings, given);
   return createKernelsSync(given, settings);
 }

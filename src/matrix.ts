@@ -3,6 +3,7 @@ import { writeTransfer } from "./call.js";
 import { notItself } from "./checks.js";
 import type { CallContext } from "./context.js";
 import { BYTES, CODES, type Elements } from "./dtypes.js";
+import { showAs } from "./inspect.js";
 import type { LinearMemory } from "./memory.js";
 import { tileRows } from "./tiles.js";
 import type { DType, Matrix } from "./types.js";
@@ -76,6 +77,10 @@ export class LinearMatrix implements Matrix {
         return undefined;
       }
     };
+    showAs(LinearMatrix, "Matrix", (matrix) => {
+      const { rows, cols, dtype, isLive } = matrix.#place;
+      return { rows, cols, dtype, ...(isLive ? { data: matrix.#place.view() } : { freed: true }) };
+    });
   }
 
   /** Leaves the elements uninitialized. */
@@ -137,11 +142,6 @@ export class LinearMatrix implements Matrix {
     const place = ownPlace("Matrix.free", this);
     place.free();
     abandoned?.unregister(this);
-  }
-
-  /** Its name in error messages, which stays even if a bundler renames the class. */
-  get [Symbol.toStringTag](): string {
-    return "Matrix";
   }
 }
 

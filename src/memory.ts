@@ -3,6 +3,7 @@ import { bufferOf, byteOffsetOf, lengthOf } from "./arrays.js";
 import { type Block, Blocks } from "./blocks.js";
 import { BYTES, type Elements } from "./dtypes.js";
 import { CALL, TRANSFER } from "./layout.js";
+import { isSharedBuffer } from "./shared-memory.js";
 import type { DType } from "./types.js";
 
 /** The largest block that the allocator can give, in bytes. */
@@ -70,7 +71,7 @@ export class LinearMemory {
   constructor(memory: WebAssembly.Memory, abi: Abi, forArrays?: LinearMemory) {
     this.#memory = memory;
     this.#buffer = memory.buffer;
-    this.#isShared = typeof SharedArrayBuffer === "function" && (memory.buffer as object) instanceof SharedArrayBuffer;
+    this.#isShared = isSharedBuffer(memory.buffer);
     this.abi = abi;
     this.forMatrices = this;
     this.forArrays = forArrays ?? this;
@@ -94,7 +95,9 @@ export class LinearMemory {
 
   /** Whether an array's buffer is that of this memory, now or before it grew. */
   owns(buffer: ArrayBufferLike): boolean {
-    return buffer === this.buffer || (this.#isShared && this.#earlier.has(buffer));
+    if (!this.#isShared) return buffer === this.#memory.buffer;
+    // The set is asked last, because engines are slow at it. Callers have no buffer that was never the present one.
+    return buffer === this.#buffer || (isSharedBuffer(buffer) && this.#earlier.has(buffer));
   }
 
   /** The buffer by which to compare places: the present one of the memory that has this buffer, or else the buffer itself. */

@@ -3,8 +3,9 @@ import { backward } from "./backward.js";
 import { constantsOf } from "./call.js";
 import { notItself } from "./checks.js";
 import { forward } from "./forward.js";
+import { showAs } from "./inspect.js";
 import type { LinearMemory } from "./memory.js";
-import { readNormOptions } from "./options.js";
+import { type AnyName, effective, readNormOptions, type Settings } from "./options.js";
 import { prepareBackward, prepareForward } from "./prepared.js";
 import type {
   Backward,
@@ -14,7 +15,6 @@ import type {
   HostArray,
   Matrix,
   Norm,
-  NormName,
   Prepared,
   RowStats,
   SummedForward,
@@ -28,15 +28,29 @@ type Method = "forward" | "backward" | "prepareForward" | "prepareBackward";
  */
 export class LinearNorm implements Norm {
   readonly #contexts: { readonly [Name in Method]: NormContext };
+  readonly #settings: Settings<AnyName>;
 
-  constructor(memory: LinearMemory, name: NormName, options: unknown) {
-    const { settings, size, dtype } = readNormOptions(name, options);
-    const constants = constantsOf(settings, size);
+  static {
+    showAs(LinearNorm, "Norm", (norm) => {
+      const { size, dtype, channels } = norm.#contexts.forward;
+      const { name, ...settings } = effective(norm.#settings);
+      return { name, size, dtype, ...channels, ...settings };
+    });
+  }
+
+  constructor(memory: LinearMemory, name: AnyName, options: unknown) {
+    const { settings, size, dtype, channels } = readNormOptions(name, options);
+    const constants = constantsOf(settings, size, channels);
     const { forArrays } = memory;
-    const contextOf = (method: Method) => {
-      const context = { call: `${name}.${method}`, memory, dtype, size, name, constants };
-      return forArrays === memory ? context : { ...context, forArrays: { ...context, memory: forArrays } };
-    };
+    function contextOf(method: Method): NormContext {
+      const call = `${name}.${method}`;
+      // One literal makes all: engines are slow at objects whose shapes differ, and copies by `...` may have any.
+      const on = (its: LinearMemory, forArrays: NormContext | undefined): NormContext => {
+        return { call, memory: its, dtype, size, name, constants, channels, forArrays };
+      };
+      return on(memory, forArrays === memory ? undefined : on(forArrays, undefined));
+    }
+    this.#settings = settings;
     this.#contexts = {
       forward: contextOf("forward"),
       backward: contextOf("backward"),

@@ -6,6 +6,7 @@ import { arraysOf, BYTES, CODES, type Elements, elementsOf, holds } from "./dtyp
 import { checkPlace, inheritOwner, isDisguised, type LinearMatrix, placeOf } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
 import type { Occupant, Span } from "./overlap.js";
+import { checkCount, rowsIn } from "./shapes.js";
 import type { Passing, Tile } from "./tiles.js";
 import type { DType, HostArray } from "./types.js";
 
@@ -35,11 +36,12 @@ export class Operand implements Occupant, Passing {
 
   /**
    * @param stride elements from row to row. Default: the length of a row.
-   * @param isColumn whether it is a gain, a bias or a gradient of one: `size` elements, in a matrix of any shape.
+   * @param sharing for a gain, a bias or a gradient of one, which a matrix of any shape may hold: the rows of the batch. If `size`
+   * elements are all there may be, 1.
    * @throws TypeError if the value is neither an array of the dtype nor a live Matrix of this dtype and memory; RangeError
    * if its shape does not fit.
    */
-  constructor(context: CallContext, argument: string, value: unknown, stride = context.size, isColumn = false) {
+  constructor(context: CallContext, argument: string, value: unknown, stride = context.size, sharing?: number) {
     const { call, memory, dtype, size } = context;
     this.argument = argument;
     this.size = size;
@@ -55,12 +57,14 @@ export class Operand implements Occupant, Passing {
       // A gain of a call on arrays may be a matrix in the memory that threads share.
       const isHere = place.memory === memory;
       this.pointer = isHere ? place.pointer : undefined;
-      this.rows = isColumn ? (rows * cols) / size : rows;
+      this.rows = sharing === undefined ? rows : (rows * cols) / size;
       this.#elements = isHere ? undefined : place.view();
       this.buffer = isHere ? undefined : memory.identityOf(place.memory.buffer);
       this.#length = isHere ? 0 : rows * cols;
-      if (isColumn ? this.rows !== 1 : cols !== stride) {
-        const expected = isColumn ? `${size} elements` : `rows of ${stride === size ? "size" : "rowStride"} ${stride}`;
+      if (sharing !== undefined) {
+        checkCount(context, argument, this.rows, sharing, `${rows} x ${cols}`);
+      } else if (cols !== stride) {
+        const expected = `rows of ${stride === size ? "size" : "rowStride"} ${stride}`;
         throw rangeError(call, argument, expected, `${rows} x ${cols}`);
       }
     } else {
@@ -81,14 +85,14 @@ export class Operand implements Occupant, Passing {
       }
       this.#elements = elements;
       this.#length = length;
-      if (isColumn && length !== size) throw rangeError(call, argument, `${size} elements`, `${length}`);
+      if (sharing !== undefined) checkCount(context, argument, length / size, sharing, `${length}`);
       this.rows = rowsIn(context, argument, length, stride);
     }
   }
 
-  /** An operand for gain or bias, or for the gradient of one: `size` elements. */
-  static column(context: CallContext, argument: string, value: unknown): Operand {
-    return new Operand(context, argument, value, context.size, true);
+  /** An operand for gain or bias, or for the gradient of one: a row for each sample. `sharing` is as above. */
+  static param(context: CallContext, argument: string, value: unknown, sharing: number): Operand {
+    return new Operand(context, argument, value, context.size, sharing);
   }
 
   /** Whether kernels use the elements in place. */
@@ -265,19 +269,6 @@ function arrayOf({ call, dtype }: CallContext, argument: string, value: unknown)
     );
   }
   return elementsOf(call, argument, value, dtype);
-}
-
-/** The number of rows in an array of this length. The array may end with its last row, before a whole stride. */
-function rowsIn({ call, size }: CallContext, argument: string, length: number, stride: number): number {
-  const rest = length % stride;
-  if (rest !== 0 && rest < size) {
-    const expected =
-      stride === size
-        ? `a length that is a multiple of size ${size}`
-        : `a length of whole rows of size ${size}, rowStride ${stride} apart`;
-    throw rangeError(call, argument, expected, `${length}`);
-  }
-  return Math.ceil(length / stride);
 }
 
 /** Throws unless the batch has the same kind (array or matrix) and the same number of rows as the model. */

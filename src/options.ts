@@ -2,11 +2,14 @@
 import { checkBoolean, checkInteger, checkNumber, checkObject, checkOneOf, rangeError, typeError } from "./checks.js";
 import { checkDType } from "./dtypes.js";
 import { checkOptions } from "./names.js";
-import type { DType, NormName } from "./types.js";
+import type { ChannelNormName, DType, NormName } from "./types.js";
+
+/** The names of all norms. */
+export type AnyName = NormName | ChannelNormName;
 
 /** The options that say what a norm computes, with all defaults filled in. */
-export interface Settings {
-  name: NormName;
+export interface Settings<Name extends AnyName = NormName> {
+  name: Name;
   eps: number;
   epsAt: "variance" | "std";
   ddof: 0 | 1;
@@ -23,19 +26,26 @@ export interface Settings {
 export const SETTINGS = ["eps", "epsAt", "ddof", "detachMean", "detachStd", "scale", "k", "detachScale"] as const;
 
 const NORM_OPTIONS: ReadonlySet<string> = new Set(["size", "dtype", ...SETTINGS]);
+const INSTANCE_OPTIONS: ReadonlySet<string> = new Set(["channels", "spatial", "dtype", ...SETTINGS]);
+const GROUP_OPTIONS: ReadonlySet<string> = new Set(["channels", "groups", "spatial", "dtype", ...SETTINGS]);
+
+/** Whether gain and bias of a norm are by channel. */
+function isByChannel(name: AnyName): boolean {
+  return name === "groupNorm" || name === "instanceNorm";
+}
 
 /** Whether a norm takes gain and bias. */
-export function hasParams(name: NormName): boolean {
-  return name === "layerNorm" || name === "rmsNorm";
+export function hasParams(name: AnyName): boolean {
+  return name === "layerNorm" || name === "rmsNorm" || isByChannel(name);
 }
 
 /** Whether a norm subtracts the mean. */
-export function isCentred(name: NormName): boolean {
+export function isCentred(name: AnyName): boolean {
   return name !== "rmsNorm" && name !== "l2Norm";
 }
 
 /** The default of eps. That of l2Norm is the smallest norm, not something that is added. */
-function epsOf(name: NormName): number {
+function epsOf(name: AnyName): number {
   return name === "l2Norm" ? 1e-12 : 1e-5;
 }
 
@@ -43,7 +53,12 @@ function epsOf(name: NormName): number {
 export type Given = { readonly [Name in (typeof SETTINGS)[number]]?: unknown };
 
 /** Checks the options that say what a norm computes. `epsName` is the name of eps in error messages. */
-export function settingsOf(call: string, name: NormName, given: Given, epsName = "eps"): Settings {
+export function settingsOf<Name extends AnyName>(
+  call: string,
+  name: Name,
+  given: Given,
+  epsName = "eps",
+): Settings<Name> {
   const detached = name === "detachNorm";
   const { eps = epsOf(name), epsAt = "variance", ddof = 0, detachMean = detached, detachStd = detached } = given;
   const { scale = 1, k = 1 / 10, detachScale = true } = given;
@@ -60,15 +75,56 @@ export function settingsOf(call: string, name: NormName, given: Given, epsName =
   };
 }
 
-/** Reads the options of a norm: what it computes, the length of its rows, and how they are stored. */
-export function readNormOptions(name: NormName, options: unknown): { settings: Settings; size: number; dtype: DType } {
-  checkOptions(name, "options", options, NORM_OPTIONS);
-  const { size, dtype = "f32" } = options as { size?: unknown; dtype?: unknown };
+/** The settings without those that the norm does not use. */
+export function effective(settings: Settings<AnyName>) {
+  const { name, eps, epsAt, ddof, detachMean, detachStd, scale, k, detachScale } = settings;
   return {
-    size: checkInteger(name, "size", size, 1),
-    settings: settingsOf(name, name, options),
-    dtype: checkDType(name, dtype),
+    name,
+    eps,
+    ...(name !== "l2Norm" && { epsAt }),
+    ...(isCentred(name) && { ddof, detachMean }),
+    detachStd,
+    ...(name === "adaNorm" && { scale, k, detachScale }),
   };
+}
+
+/** The shape of samples whose channels come first and have a gain each. A row is one group. */
+export interface Channels {
+  readonly channels: number;
+  readonly groups: number;
+  readonly spatial: number;
+}
+
+/** The options of a norm, checked: what it computes, the length of its rows, and how they are stored. */
+export interface NormOptions {
+  settings: Settings<AnyName>;
+  size: number;
+  dtype: DType;
+  /** Undefined if gain and bias have an element for each column. */
+  channels: Channels | undefined;
+}
+
+export function readNormOptions(name: AnyName, options: unknown): NormOptions {
+  const known = name === "groupNorm" ? GROUP_OPTIONS : name === "instanceNorm" ? INSTANCE_OPTIONS : NORM_OPTIONS;
+  checkOptions(name, "options", options, known);
+  const given = options as Record<string, unknown>;
+  const { dtype = "f32" } = given;
+  const channels = isByChannel(name) ? readChannels(name, given) : undefined;
+  return {
+    size: channels
+      ? (channels.channels / channels.groups) * channels.spatial
+      : checkInteger(name, "size", given.size, 1),
+    settings: settingsOf(name, name, given),
+    dtype: checkDType(name, dtype),
+    channels,
+  };
+}
+
+function readChannels(name: AnyName, given: Record<string, unknown>): Channels {
+  const channels = checkInteger(name, "channels", given.channels, 1);
+  const groups = name === "instanceNorm" ? channels : checkInteger(name, "groups", given.groups, 1);
+  if (channels % groups !== 0) throw rangeError(name, "groups", `a divisor of channels ${channels}`, groups);
+  return { channels, groups, spatial: checkInteger(name, "spatial", given.spatial, 1) };
 }
 
 /** The strides of the batches of a call, in elements: one number for all, or one for each name. */

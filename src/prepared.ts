@@ -2,18 +2,18 @@
  * Prepared calls on matrices: arguments are checked and memory is allocated only once, so a run does little more than the
  * kernel.
  */
-import { columnsBytes, totalsBytes } from "./abi.js";
 import type { NormContext } from "./arguments.js";
 import { fillWith } from "./arrays.js";
 import { isDirect as isDirectBackward, resultsOf, runBackward, takeBackward, writeBackward } from "./backward.js";
 import { notItself, rangeError, typeError } from "./checks.js";
 import { isDirect as isDirectForward, takeForward, writeForward } from "./forward.js";
+import { showAs } from "./inspect.js";
 import { CALL } from "./layout.js";
 import { dispose, isDisguised, type LinearMatrix, type Place, placeOf } from "./matrix.js";
 import { aligned, type LinearMemory } from "./memory.js";
 import type { Operand } from "./operand.js";
 import { readBackward, readForward, readStats } from "./options.js";
-import { type BackwardOperands, hasSums, TiledBackward } from "./tiled-backward.js";
+import { type BackwardOperands, sumsOf, TiledBackward } from "./tiled-backward.js";
 import { TiledForward } from "./tiled-forward.js";
 import type { Backward, Matrix, Prepared, SummedForward } from "./types.js";
 
@@ -77,6 +77,8 @@ interface Used {
 
 /** The parts of a prepared call. */
 interface Parts<R> {
+  /** The name of the method that prepared it. */
+  readonly call: string;
   readonly frame: Frame;
   /** Runs the kernel on the first `rows` rows. */
   readonly execute: (rows: number) => void;
@@ -104,6 +106,10 @@ class LinearPrepared<R> implements Prepared<R> {
         return undefined;
       }
     };
+    showAs(LinearPrepared, "Prepared", (prepared) => {
+      const { call, frame, result } = prepared.#parts;
+      return { call, rows: frame.rows, ...(frame.isLive ? { result } : { freed: true }) };
+    });
   }
 
   constructor(parts: Parts<R>) {
@@ -134,11 +140,6 @@ class LinearPrepared<R> implements Prepared<R> {
 
   [dispose](): void {
     LinearPrepared.prototype.free.call(this);
-  }
-
-  /** Its name in error messages, which stays even if a bundler renames the class. */
-  get [Symbol.toStringTag](): string {
-    return "Prepared";
   }
 
   static #ownParts<R>(method: string, self: LinearPrepared<R>): Parts<R> {
@@ -208,7 +209,7 @@ export function prepareForward(context: NormContext, x: unknown, options: unknow
     else execute = tiled(memory, new TiledForward(context, operands, frame));
     const used = usedOf(input, operands.gain, operands.bias, operands.residual, sum, output);
     const result = forwardResult(output, sum, frame);
-    const prepared = new LinearPrepared({ frame, execute, result, used, made, size });
+    const prepared = new LinearPrepared({ call, frame, execute, result, used, made, size });
     preparedOf.set(result, prepared);
     return prepared as Prepared<unknown> as Prepared<SummedForward<Matrix>>;
   } catch (error) {
@@ -237,7 +238,8 @@ export function prepareBackward(
     const { upstream, input, stats: found } = taken;
     const { rows } = upstream;
     const origin = source && checkSource(context, source, upstream);
-    const own = new Frame(context, rows, hasSums(taken) ? columnsBytes(size) + totalsBytes(size, rows) : 0);
+    const sums = sumsOf(context, taken);
+    const own = new Frame(context, rows, sums.columns + sums.totals);
     const { means, rstds } = origin ?? own;
     if (found) {
       memory.place(found.mean, 0, means, rows);
@@ -246,12 +248,12 @@ export function prepareBackward(
     const hasStats = origin !== undefined || found !== undefined;
     const frame = { call: own.call, means, rstds, columns: own.columns, hasStats };
     const operands: BackwardOperands = { ...taken, stats: undefined };
-    let execute = (count: number): void => runBackward(memory, operands, frame, count);
-    if (isDirectBackward(operands)) writeBackward(context, operands, frame);
+    let execute = (count: number): void => runBackward(context, operands, frame, sums, count);
+    if (isDirectBackward(operands, sums)) writeBackward(context, operands, frame, sums);
     else execute = tiled(memory, new TiledBackward(context, operands, frame));
     const used = usedOf(upstream, input, taken.gain, taken.dSum, taken.dx, taken.dGain, taken.dBias);
     const result = resultsOf(operands) as Backward<Matrix>;
-    return new LinearPrepared({ frame: own, execute, result, used, made, source });
+    return new LinearPrepared({ call, frame: own, execute, result, used, made, source });
   } catch (error) {
     for (const matrix of made) matrix.free();
     throw error;

@@ -9,9 +9,11 @@
  *     sigma = sqrt(var + eps), or sqrt(var) + eps   epsAt "variance", "std"; l2Norm: max(sqrt(var), eps)
  *     z     = (x - mean) / sigma
  *
- *     y = gain z + bias                             layerNorm, rmsNorm
+ *     y = gain z + bias                             layerNorm, rmsNorm, groupNorm, instanceNorm
  *     y = z                                         layerNormSimple, detachNorm, l2Norm
  *     y = C (1 - k z) z                             adaNorm
+ *
+ * A row of groupNorm or instanceNorm is a group of channels of one sample, and gain and bias have an element for each channel.
  *
  * The paper calls the normalised row y and the result z.
  *
@@ -23,49 +25,20 @@
  */
 
 import { decode, encode } from "./half.js";
+import {
+  paramsOf,
+  type ReferenceChannelOptions,
+  type ReferenceOptions,
+  type Sized,
+  sized,
+} from "./reference-options.js";
 import { rowsOf } from "./reference-rows.js";
-import type { DType, NormName } from "./types.js";
+import type { ChannelNormName, NormName } from "./types.js";
 
+export type { ReferenceChannelOptions, ReferenceOptions } from "./reference-options.js";
 export { bits, int8, type ReferenceRowsOptions } from "./reference-rows.js";
-export type { DType, NormName } from "./types.js";
+export type { ChannelNormName, DType, NormName } from "./types.js";
 export { decode, encode };
-
-/** The options of all norms, with the same meanings and defaults as in `Kernels`, and gain, bias, residual and dSum. */
-export interface ReferenceOptions {
-  /** H, the length of one row: an integer, 1 or more. */
-  size: number;
-  /**
-   * Added to the variance, or to the standard deviation (see `epsAt`): 0 or more. Default 1e-5. In l2Norm the least norm, default
-   * 1e-12.
-   */
-  eps?: number | undefined;
-  /** Where eps is added: sigma = sqrt(var + eps), or sqrt(var) + eps. Default "variance", the first. No effect in l2Norm. */
-  epsAt?: "variance" | "std" | undefined;
-  /** Is subtracted from H in the variance: 0 or 1. Default 0. No effect in rmsNorm and l2Norm. */
-  ddof?: 0 | 1 | undefined;
-  /** Whether backward holds the mean constant. Default false; true for detachNorm. */
-  detachMean?: boolean | undefined;
-  /** Whether backward holds the standard deviation constant. Default false; true for detachNorm. */
-  detachStd?: boolean | undefined;
-  /** adaNorm's C: more than 0. Default 1. */
-  scale?: number | undefined;
-  /** adaNorm's k: 0 or more. Default 1/10. */
-  k?: number | undefined;
-  /** Whether backward holds adaNorm's C (1 - k z) constant. Default true. */
-  detachScale?: boolean | undefined;
-  /** layerNorm's and rmsNorm's gain, `size` numbers. Default: all 1. */
-  gain?: ArrayLike<number> | undefined;
-  /** layerNorm's and rmsNorm's bias, `size` numbers. Default: all 0. */
-  bias?: ArrayLike<number> | undefined;
-  /** Added to x before the norm, `rows x size` numbers. Default: none. */
-  residual?: ArrayLike<number> | undefined;
-  /** Added to dx, `rows x size` numbers. Default: none. */
-  dSum?: ArrayLike<number> | undefined;
-  /** The storage to which x + residual is rounded before it is normalised. Default `"f32"`. */
-  dtype?: DType | undefined;
-  /** Elements from row to row in x, dy, residual and dSum. Default: size. Results are always contiguous. */
-  rowStride?: number | undefined;
-}
 
 /** What {@link forward} returns. */
 export interface ReferenceForward {
@@ -83,9 +56,12 @@ export interface ReferenceForward {
 export interface ReferenceBackward {
   /** The gradient with respect to x: `rows x size`. */
   dx: Float64Array;
-  /** The gradient with respect to the gain, summed over all rows: `size` numbers, for every norm. */
+  /**
+   * The gradient with respect to the gain, summed over all that shares it: `size` numbers, or as many for each sample, or one for each
+   * channel. For every norm.
+   */
   dGain: Float64Array;
-  /** The gradient with respect to the bias, summed over all rows: `size` numbers, for every norm. */
+  /** The gradient with respect to the bias, likewise. */
   dBias: Float64Array;
 }
 
@@ -96,7 +72,7 @@ function sum(values: Float64Array): number {
 }
 
 /** x + residual, rounded to the storage, or x if there is no residual. */
-function sumOf(x: ArrayLike<number>, options: ReferenceOptions): Float64Array {
+function sumOf(x: ArrayLike<number>, options: Sized): Float64Array {
   const { residual, dtype = "f32" } = options;
   const rows = rowsOf(x, options);
   if (residual === undefined) return rows;
@@ -105,8 +81,15 @@ function sumOf(x: ArrayLike<number>, options: ReferenceOptions): Float64Array {
   return decode(encode(sums, dtype), dtype);
 }
 
+type AnyName = NormName | ChannelNormName;
+
+/** Whether a norm has gain and bias. */
+function hasParams(norm: AnyName): boolean {
+  return norm === "layerNorm" || norm === "rmsNorm" || norm === "groupNorm" || norm === "instanceNorm";
+}
+
 /** Mean and sigma of one row, and kappa of {@link backward}. */
-function statistics(norm: NormName, row: Float64Array, options: ReferenceOptions) {
+function statistics(norm: AnyName, row: Float64Array, options: Sized) {
   const { size, eps = norm === "l2Norm" ? 1e-12 : 1e-5, epsAt = "variance" } = options;
   const centred = isCentred(norm);
   const roughly = centred ? sum(row) / size : 0;
@@ -124,12 +107,12 @@ function statistics(norm: NormName, row: Float64Array, options: ReferenceOptions
 }
 
 /** Whether a norm subtracts the mean. */
-function isCentred(norm: NormName): boolean {
+function isCentred(norm: AnyName): boolean {
   return norm !== "rmsNorm" && norm !== "l2Norm";
 }
 
 /** What the sum of squares is divided by. */
-function freedom(norm: NormName, { size, ddof = 0 }: ReferenceOptions): number {
+function freedom(norm: AnyName, { size, ddof = 0 }: Sized): number {
   if (norm === "l2Norm") return 1;
   return isCentred(norm) ? size - ddof : size;
 }
@@ -139,13 +122,21 @@ function freedom(norm: NormName, { size, ddof = 0 }: ReferenceOptions): number {
  *
  * @param norm which norm.
  * @param x `rows x size` numbers, row-major.
- * @param options size, and every option that differs from its default; also gain, bias and residual.
+ * @param given size, and every option that differs from its default; also gain, bias and residual.
  * @returns y, what was normalised, and the mean and 1 / sigma of each row.
  */
-export function forward(norm: NormName, x: ArrayLike<number>, options: ReferenceOptions): ReferenceForward {
+export function forward(norm: NormName, x: ArrayLike<number>, given: ReferenceOptions): ReferenceForward;
+export function forward(norm: ChannelNormName, x: ArrayLike<number>, given: ReferenceChannelOptions): ReferenceForward;
+export function forward(
+  norm: AnyName,
+  x: ArrayLike<number>,
+  given: ReferenceOptions | ReferenceChannelOptions,
+): ReferenceForward {
+  const options = sized(norm, given);
   const { size, scale = 1, k = 1 / 10, gain, bias } = options;
   const input = sumOf(x, options);
   const rows = input.length / size;
+  const params = paramsOf(rows, options);
   const result = {
     y: new Float64Array(input.length),
     sum: input,
@@ -162,7 +153,8 @@ export function forward(norm: NormName, x: ArrayLike<number>, options: Reference
       const z = ((row[i] as number) - mean) / sigma;
       let y = z;
       if (norm === "adaNorm") y = scale * (1 - k * z) * z;
-      if (norm === "layerNorm" || norm === "rmsNorm") y = (gain?.[i] ?? 1) * z + (bias?.[i] ?? 0);
+      const param = params.at(r, i);
+      if (hasParams(norm)) y = (gain?.[param] ?? 1) * z + (bias?.[param] ?? 0);
       result.y[r * size + i] = y;
     }
   }
@@ -176,27 +168,45 @@ export function forward(norm: NormName, x: ArrayLike<number>, options: Reference
  *     a     = mean(dz)                        0 for rmsNorm, l2Norm, or if the mean is detached
  *     s     = kappa sum(dz z) / (H - ddof)    0 if the standard deviation is detached; l2Norm: kappa sum(dz z)
  *     kappa = 1, or sigma / sqrt(var)         epsAt "variance", "std" (0 for a constant row); l2Norm: 1, but 0 if |x| <= eps
- *     dGain = sum over rows of dy z,          dBias = sum over rows of dy
+ *     dGain = sum over rows of dy z,          dBias = sum over rows of dy    those that share gain and bias
  *
  * @param norm which norm.
  * @param dy dL/dy, `rows x size` numbers.
  * @param x the x of forward, `rows x size` numbers.
- * @param options the options of forward, and dSum, which is added to dx.
+ * @param given the options of forward, and dSum, which is added to dx.
  * @returns the gradients with respect to x, gain and bias.
  */
 export function backward(
   norm: NormName,
   dy: ArrayLike<number>,
   x: ArrayLike<number>,
-  options: ReferenceOptions,
+  given: ReferenceOptions,
+): ReferenceBackward;
+export function backward(
+  norm: ChannelNormName,
+  dy: ArrayLike<number>,
+  x: ArrayLike<number>,
+  given: ReferenceChannelOptions,
+): ReferenceBackward;
+export function backward(
+  norm: AnyName,
+  dy: ArrayLike<number>,
+  x: ArrayLike<number>,
+  given: ReferenceOptions | ReferenceChannelOptions,
 ): ReferenceBackward {
+  const options = sized(norm, given);
   const { size, scale = 1, k = 1 / 10, detachScale = true, gain } = options;
   const { detachMean = norm === "detachNorm", detachStd = norm === "detachNorm" } = options;
   const input = sumOf(x, options);
   const upstream = rowsOf(dy, options);
   const onto = options.dSum && rowsOf(options.dSum, options);
   const rows = input.length / size;
-  const result = { dx: new Float64Array(input.length), dGain: new Float64Array(size), dBias: new Float64Array(size) };
+  const params = paramsOf(rows, options);
+  const result = {
+    dx: new Float64Array(input.length),
+    dGain: new Float64Array(params.length),
+    dBias: new Float64Array(params.length),
+  };
   for (let r = 0; r < rows; r++) {
     const row = input.slice(r * size, (r + 1) * size);
     const dyRow = upstream.slice(r * size, (r + 1) * size);
@@ -205,7 +215,7 @@ export function backward(
 
     const dz = dyRow.map((each, i) => {
       if (norm === "adaNorm") return each * scale * (1 - (detachScale ? 1 : 2) * k * (z[i] as number));
-      if (norm === "layerNorm" || norm === "rmsNorm") return each * (gain?.[i] ?? 1);
+      if (hasParams(norm)) return each * (gain?.[params.at(r, i)] ?? 1);
       return each;
     });
 
@@ -215,8 +225,9 @@ export function backward(
     for (let i = 0; i < size; i++) {
       const dx = ((dz[i] as number) - a - s * (z[i] as number)) / sigma;
       result.dx[r * size + i] = dx + (onto?.[r * size + i] ?? 0);
-      result.dGain[i] = (result.dGain[i] as number) + (dyRow[i] as number) * (z[i] as number);
-      result.dBias[i] = (result.dBias[i] as number) + (dyRow[i] as number);
+      const param = params.at(r, i);
+      result.dGain[param] = (result.dGain[param] as number) + (dyRow[i] as number) * (z[i] as number);
+      result.dBias[param] = (result.dBias[param] as number) + (dyRow[i] as number);
     }
   }
   return result;

@@ -2,6 +2,7 @@ import type { Abi } from "./abi.js";
 import { isInMemory } from "./arguments.js";
 import { checkInteger, checkNumber, checkOneOf, notItself } from "./checks.js";
 import { checkDType } from "./dtypes.js";
+import { showAs } from "./inspect.js";
 import type { LinearMemory } from "./memory.js";
 import { checkOptions } from "./names.js";
 import { Operand } from "./operand.js";
@@ -60,6 +61,10 @@ export class LinearRows implements Rows {
   readonly #memory: LinearMemory;
   readonly #size: number;
   readonly #dtype: DType;
+
+  static {
+    showAs(LinearRows, "Rows", (rows) => ({ size: rows.#size, dtype: rows.#dtype }));
+  }
 
   constructor(memory: LinearMemory, size: unknown, options: unknown = {}) {
     checkOptions("rows", "options", options, OPTIONS);

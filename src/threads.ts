@@ -3,6 +3,7 @@
  * asked for.
  */
 import type { Abi } from "./abi.js";
+import { makeSharedMemory } from "./shared-memory.js";
 import { SharedAbi } from "./threads/abi.js";
 import type { ThreadWorker } from "./threads/host.js";
 import { callCreateWorker, makeWorker, startWorker } from "./threads/spawn.js";
@@ -36,23 +37,14 @@ function canShareMemory(): boolean {
   return typeof SharedArrayBuffer === "function" && crossOriginIsolated !== false;
 }
 
-function makeMemory(pages: number): WebAssembly.Memory | undefined {
-  try {
-    return new WebAssembly.Memory({ initial: 1, maximum: pages, shared: true });
-  } catch {
-    // The engine cannot set so many addresses aside.
-    return undefined;
-  }
-}
-
 /** The kernels on a memory. Undefined if the module cannot take a shared memory, for a caller may supply any module. */
 async function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Abi | undefined> {
   try {
     return (await WebAssembly.instantiate(module, { env: { memory } })).exports as unknown as Abi;
   } catch (error) {
-    /* v8 ignore else -- no module of adanorm's gives another error */
-    if (error instanceof WebAssembly.LinkError) return undefined;
-    throw error;
+    /* v8 ignore if -- no module of adanorm's gives another error */
+    if (!(error instanceof WebAssembly.LinkError)) throw error;
+    return undefined;
   }
 }
 
@@ -66,13 +58,14 @@ export async function gather(
   { threads, createWorker, pages }: CrewSettings,
 ): Promise<Crew | undefined> {
   if (!canShareMemory()) return undefined;
-  const memory = makeMemory(pages);
+  const memory = makeSharedMemory(pages);
+  if (!memory) return undefined;
   const module = await getModule();
-  const abi = memory && (await instantiate(module, memory));
+  const abi = await instantiate(module, memory);
   if (!abi) return undefined;
   const control = makeControl();
   const team = new Team(control, threads);
-  async function recruit(thread: number): Promise<void> {
+  const recruit = async (thread: number): Promise<void> => {
     let worker: ThreadWorker | undefined;
     try {
       worker = createWorker ? callCreateWorker(createWorker) : makeWorker();
@@ -82,14 +75,15 @@ export async function gather(
     }
     if (!worker) return;
     const recruited = worker;
-    const start = { module, memory: memory as WebAssembly.Memory, control, thread };
+    const start = { module, memory, control, thread };
     if (await startWorker(recruited, start, () => team.remove(recruited))) team.add(recruited, thread);
     else team.remove(recruited);
-  }
+  };
   try {
     await Promise.all(Array.from({ length: threads - 1 }, (_, i) => recruit(i + 1)));
   } catch (error) {
-    team.disband();
+    // Also those that have yet to start end then.
+    team.close();
     throw error;
   }
   if (team.threads === 1) return undefined;

@@ -6,10 +6,14 @@ import {
   writeBackwardRows,
   writeBackwardStrides,
   writeConstants,
+  writeSample,
+  writeSampleGradients,
   writeStatistics,
   writeTransfer,
 } from "./call.js";
+import type { LinearMemory } from "./memory.js";
 import type { Operand } from "./operand.js";
+import { areResident, clearSamples, GradientTiles, mostSamples, ParamTiles, samplesIn } from "./params.js";
 import { Layout, placed, type Tile, takeTile, tileRows } from "./tiles.js";
 import type { RowStats } from "./types.js";
 
@@ -21,6 +25,10 @@ export interface BackwardOperands {
   /** The statistics of forward. If undefined, they are found again from the input. */
   readonly stats: RowStats | undefined;
   readonly gain: Operand | undefined;
+  /** How many samples have a gain and a bias of their own. */
+  readonly samples: number;
+  /** The rows of a sample, or 0 if there is only one. */
+  readonly rowsPerGain: number;
   readonly dSum: Operand | undefined;
   /** Undefined if only the gradients of gain and bias are wanted. */
   readonly dx: Operand | undefined;
@@ -41,10 +49,47 @@ export function hasSums({ dGain, dBias }: BackwardOperands): boolean {
   return dGain !== undefined || dBias !== undefined;
 }
 
-/** The address of the totals of column sums, which follow these; 0 if none are needed. */
-export function totalsOf(operands: BackwardOperands, columns: number): number {
-  const { rows, size } = operands.input;
-  return hasSums(operands) && totalsBytes(size, rows) > 0 ? columns + columnsBytes(size) : 0;
+/** The bytes for the sums of the rows' channels: as many rows as have room go at a time, but one at least. */
+const CHANNEL_SUMS_BYTES = 2 ** 17;
+
+/** The bytes that a call needs for its sums and for their totals, which follow these, and the most rows that may go at a time. */
+export interface Sums {
+  readonly columns: number;
+  readonly totals: number;
+  readonly rows: number;
+}
+
+export function sumsOf({ channels, size }: NormContext, operands: BackwardOperands): Sums {
+  const { rows } = operands.input;
+  if (!hasSums(operands)) return { columns: 0, totals: 0, rows: Number.POSITIVE_INFINITY };
+  if (channels === undefined) {
+    return { columns: columnsBytes(size), totals: totalsBytes(size, rows), rows: Number.POSITIVE_INFINITY };
+  }
+  const rowBytes = 16 * (channels.channels / channels.groups);
+  const most = Math.max(1, Math.floor(CHANNEL_SUMS_BYTES / rowBytes));
+  return { columns: rowBytes * Math.min(rows, most), totals: 16 * channels.channels, rows: most };
+}
+
+/** The addresses of the sums and of their totals; 0 if none are needed. */
+export function sumsAt({ columns, totals }: Sums, address: number): { columns: number; totals: number } {
+  return { columns: columns > 0 ? address : 0, totals: totals > 0 ? address + columns : 0 };
+}
+
+/** Whether the sums of columns, if there are any, are made of those of each row. */
+function rowsAreApart({ channels }: NormContext, operands: BackwardOperands): boolean {
+  return channels !== undefined || !hasSums(operands);
+}
+
+/** Runs the kernel on the first `rows` rows of a block. */
+export function runRows({ memory, channels }: NormContext, call: number, rows: number, sums: Sums): void {
+  memory.abi.backward(call, 0, rows);
+  if (channels && sums.totals > 0) memory.abi.channelSums(call, 0, rows);
+}
+
+/** Sets the gradients of samples to zeros that the first `rows` rows do not reach. What is added to, they leave as it is. */
+export function clearUnreached(memory: LinearMemory, operands: BackwardOperands, rows: number): void {
+  const { rowsPerGain, dGain, dBias, accumulate } = operands;
+  if (!accumulate) clearSamples(memory, rows === 0 ? 0 : Math.ceil(rows / rowsPerGain), dGain, dBias);
 }
 
 export class TiledBackward {
@@ -58,28 +103,38 @@ export class TiledBackward {
   readonly #means: number;
   readonly #rstds: number;
   readonly #columns: number;
-  readonly #gainTile: Tile;
-  readonly #columnTile: Tile;
+  readonly #sums: Sums;
+  readonly #params: ParamTiles;
+  readonly #gradients: GradientTiles;
   readonly #inputTile: Tile;
   readonly #mainTile: Tile;
   readonly #dSumTile: Tile;
 
   /** @param frame the block, statistics and column sums of a prepared call. Default: all of them in the scratch area. */
   constructor(context: NormContext, operands: BackwardOperands, frame?: BackwardFrame) {
-    const { upstream, input, gain, dSum, dx, dGain, dBias } = operands;
-    const { size } = context;
-    const sums = hasSums(operands);
-    const isResident = upstream.isInPlace && input.isInPlace && dx?.isInPlace === true && !dSum;
+    const { upstream, input, gain, rowsPerGain, dSum, dx, dGain, dBias, accumulate } = operands;
+    const { memory, size } = context;
+    this.#sums = sumsOf(context, operands);
+    const isResident =
+      upstream.isInPlace &&
+      input.isInPlace &&
+      dx?.isInPlace === true &&
+      !dSum &&
+      areResident(rowsPerGain, gain, dGain, dBias);
     this.#context = context;
     this.#operands = operands;
     this.#frame = frame;
-    this.#step = tileRows(upstream.rows, size, isResident, sums ? ROW_BLOCK : 1);
+    const block = rowsAreApart(context, operands) ? 1 : ROW_BLOCK;
+    const step = Math.min(tileRows(upstream.rows, size, isResident, block), this.#sums.rows);
+    // Tiles of whole samples, or of one.
+    this.#step = rowsPerGain > 0 && step > rowsPerGain ? step - (step % rowsPerGain) : step;
+    const samples = mostSamples(this.#step, rowsPerGain);
     const layout = new Layout();
     this.#means = layout.take(frame ? 0 : this.#step * 8);
     this.#rstds = layout.take(frame ? 0 : this.#step * 8);
-    this.#columns = layout.take(sums && !frame ? columnsBytes(size) + totalsBytes(size, upstream.rows) : 0);
-    this.#gainTile = takeTile(layout, 1, gain);
-    this.#columnTile = takeTile(layout, 1, dGain ?? dBias, dBias);
+    this.#columns = layout.take(frame ? 0 : this.#sums.columns + this.#sums.totals);
+    this.#params = new ParamTiles(memory, { gain, bias: undefined, rowsPerGain }, layout, this.#step);
+    this.#gradients = new GradientTiles(dGain, dBias, accumulate, layout, samples);
     this.#inputTile = takeTile(layout, this.#step, input);
     // With dSum, the kernel writes dx into the tile: dx may be dSum itself, which is still to be read. Without a place for dx it
     // stays in the tile: the kernel makes it together with the sums of the columns.
@@ -91,7 +146,7 @@ export class TiledBackward {
   /** Runs the kernel on the first `rows` rows, and writes the gradients of gain and bias. */
   run(rows: number): void {
     const { call: name, memory, constants, size } = this.#context;
-    const { upstream, input, gain, dSum, dx, dGain, dBias } = this.#operands;
+    const { upstream, input, samples, rowsPerGain, dSum, dx, dGain, dBias, accumulate } = this.#operands;
     const base = memory.scratch(name, this.#bytes);
     const frame = this.#frame ?? {
       call: memory.call,
@@ -101,25 +156,39 @@ export class TiledBackward {
       hasStats: false,
     };
     const { call, columns } = frame;
-    const sums = hasSums(this.#operands);
+    const sums = this.#sums;
     writeConstants(memory, call, constants);
     writeBackwardStrides(memory, call, {
-      gain: gain ? gain.read(0, 1, placed(this.#gainTile, base)) : 0,
-      columns: sums ? columns : 0,
-      totals: totalsOf(this.#operands, columns),
+      gain: 0,
+      rowsPerGain,
+      accumulate,
+      ...sumsAt(sums, columns),
       dy: upstream.kernelStride,
       x: input.kernelStride,
       dx: dx && !dSum ? dx.kernelStride : size * 4,
     });
-    if (sums) memory.clear(columns, columnsBytes(size) + totalsBytes(size, upstream.rows));
-    for (let row = 0; row < rows; row += this.#step) this.#runTile(frame, base, row, Math.min(this.#step, rows - row));
-    if (dGain) this.#giveOut(call, base, 0, dGain);
-    if (dBias) this.#giveOut(call, base, 1, dBias);
+    if (sums.columns + sums.totals > 0) memory.clear(columns, sums.columns + sums.totals);
+    this.#params.begin(base);
+    const step = this.#step;
+    for (let row = 0; row < rows; ) {
+      const left = step < rowsPerGain ? rowsPerGain - (row % rowsPerGain) : step;
+      const count = Math.min(step, left, rows - row);
+      this.#runTile(frame, base, row, count, row + count === rows);
+      row += count;
+    }
+    if (samples !== 1) {
+      clearUnreached(memory, this.#operands, rows);
+      return;
+    }
+    const [dGainAt, dBiasAt] = this.#gradients.target(0, 1, base);
+    if (dGain) memory.abi.columnSums(call, 0, dGainAt, accumulate ? 1 : 0);
+    if (dBias) memory.abi.columnSums(call, 1, dBiasAt, accumulate ? 1 : 0);
+    this.#gradients.write(0, 1, base);
   }
 
-  #runTile(frame: BackwardFrame, base: number, row: number, count: number): void {
+  #runTile(frame: BackwardFrame, base: number, row: number, count: number, isLast: boolean): void {
     const { memory } = this.#context;
-    const { upstream, input, stats, dSum, dx } = this.#operands;
+    const { upstream, input, stats, rowsPerGain, dSum, dx } = this.#operands;
     const { abi } = memory;
     const tile = placed(this.#mainTile, base);
     const xAt = input.read(row, count, placed(this.#inputTile, base));
@@ -128,15 +197,19 @@ export class TiledBackward {
     // A frame holds the statistics of all rows, the scratch area those of one tile.
     const place = this.#frame ? row * 8 : 0;
     const [means, rstds] = [frame.means + place, frame.rstds + place];
+    const first = rowsPerGain === 0 ? row : row % rowsPerGain;
+    this.#params.read(row, count);
     writeStatistics(memory, frame.call, means, rstds);
-    writeBackwardRows(memory, frame.call, dyAt, xAt, dxAt, row);
+    writeSample(memory, frame.call, first, this.#params.gain, 0);
+    writeBackwardRows(memory, frame.call, dyAt, xAt, dxAt, first);
     if (stats) {
       memory.place(stats.mean, row, means, count);
       memory.place(stats.rstd, row, rstds, count);
     } else if (!frame.hasStats) {
       abi.statistics(frame.call, 0, count);
     }
-    abi.backward(frame.call, 0, count);
+    if (rowsPerGain > 0) this.#runSamples(frame.call, base, row, count, isLast);
+    else runRows(this.#context, frame.call, count, this.#sums);
     if (dx && dSum) this.#addSum(dx, dSum.read(row, count, placed(this.#dSumTile, base)), tile, row, count);
     dx?.write(row, count, tile);
   }
@@ -151,13 +224,17 @@ export class TiledBackward {
     memory.abi.addRows(memory.transfer, 0, count);
   }
 
-  /** Writes the column sums, rounded, to the gradient of gain or bias, or adds them to it. */
-  #giveOut(call: number, base: number, ofBias: 0 | 1, to: Operand): void {
+  /** Runs the kernel on a tile, which writes the gradients of the samples that end in it, or with the last row of all. */
+  #runSamples(call: number, base: number, row: number, count: number, isLast: boolean): void {
     const { memory } = this.#context;
-    const { accumulate } = this.#operands;
-    const tile = placed(this.#columnTile, base);
-    const at = accumulate ? to.read(0, 1, tile) : to.target(0, tile);
-    memory.abi.columnSums(call, ofBias, at, accumulate ? 1 : 0);
-    to.write(0, 1, tile);
+    const { rowsPerGain } = this.#operands;
+    const end = row + count;
+    const [from, to] = samplesIn(row, count, rowsPerGain);
+    const ended = isLast ? to : Math.floor(end / rowsPerGain);
+    const [dGain, dBias] = this.#gradients.target(from, ended, base);
+    writeSampleGradients(memory, call, dGain, dBias);
+    memory.abi.backward(call, 0, count);
+    if (isLast && end % rowsPerGain > 0) memory.abi.sampleSums(call, ended - 1 - from);
+    this.#gradients.write(from, ended, base);
   }
 }

@@ -8,18 +8,18 @@ import {
   writeConstants,
   writeForwardRows,
   writeForwardStrides,
+  writeSample,
   writeStatistics,
   writeTransfer,
 } from "./call.js";
 import type { Operand } from "./operand.js";
+import { areResident, type Params, ParamTiles } from "./params.js";
 import { Layout, placed, type Tile, takeTile, tileRows } from "./tiles.js";
 import type { RowStats } from "./types.js";
 
 /** The operands of a forward pass. */
-export interface ForwardOperands {
+export interface ForwardOperands extends Params {
   readonly input: Operand;
-  readonly gain: Operand | undefined;
-  readonly bias: Operand | undefined;
   readonly residual: Operand | undefined;
   readonly sum: Operand | undefined;
   readonly output: Operand;
@@ -37,17 +37,21 @@ export class TiledForward {
   readonly #bytes: number;
   readonly #means: number;
   readonly #rstds: number;
-  readonly #gainTile: Tile;
-  readonly #biasTile: Tile;
+  readonly #params: ParamTiles;
   readonly #mainTile: Tile;
   readonly #residualTile: Tile;
 
   /** @param frame the block and statistics of a prepared call. Default: both in the scratch area. */
   constructor(context: NormContext, operands: ForwardOperands, frame?: CallFrame) {
-    const { input, gain, bias, residual, sum, output } = operands;
+    const { input, gain, bias, rowsPerGain, residual, sum, output } = operands;
     const { rows } = input;
-    const { size } = context;
-    const isResident = input.isInPlace && output.isInPlace && (residual?.isInPlace ?? true) && (sum?.isInPlace ?? true);
+    const { memory, size } = context;
+    const isResident =
+      input.isInPlace &&
+      output.isInPlace &&
+      (residual?.isInPlace ?? true) &&
+      (sum?.isInPlace ?? true) &&
+      areResident(rowsPerGain, gain, bias);
     this.#context = context;
     this.#operands = operands;
     this.#frame = frame;
@@ -56,8 +60,7 @@ export class TiledForward {
     const layout = new Layout();
     this.#means = layout.take(frame ? 0 : this.#held * 8);
     this.#rstds = layout.take(frame ? 0 : this.#held * 8);
-    this.#gainTile = takeTile(layout, 1, gain);
-    this.#biasTile = takeTile(layout, 1, bias);
+    this.#params = new ParamTiles(memory, operands, layout, this.#step);
     this.#mainTile = takeTile(layout, this.#step, input, output, sum);
     this.#residualTile = takeTile(layout, this.#step, residual, output);
     this.#bytes = layout.bytes;
@@ -66,7 +69,8 @@ export class TiledForward {
   /** Runs the kernel on the first `rows` rows, and copies their statistics to `stats` if it is given. */
   run(rows: number, stats?: RowStats): void {
     const { call: name, memory } = this.#context;
-    const { input, output, residual, sum } = this.#operands;
+    const { input, output, rowsPerGain, residual, sum } = this.#operands;
+    const params = this.#params;
     const held = this.#held;
     const base = memory.scratch(name, this.#bytes);
     const { call, means, rstds } = this.#frame ?? {
@@ -74,7 +78,9 @@ export class TiledForward {
       means: base + this.#means,
       rstds: base + this.#rstds,
     };
-    const areFinite = this.#begin(base, call, means) && output.isRounded;
+    this.#begin(base, call);
+    // Rounding is faster if y is known to hold no NaN, and the kernel can tell that only if gain and bias are finite.
+    let areFinite = false;
     const tile = placed(this.#mainTile, base);
     const residualTile = residual ? placed(this.#residualTile, base) : tile;
     // An f32 sum stays in x's tile until it is copied out, so y goes to the residual's tile.
@@ -94,6 +100,8 @@ export class TiledForward {
         }
       }
       const place = (row % held) * 8;
+      if (params.read(row, count)) areFinite = output.isRounded && params.areFinite(means + place);
+      writeSample(memory, call, rowsPerGain === 0 ? row : row % rowsPerGain, params.gain, params.bias);
       writeStatistics(memory, call, means + place, rstds + place);
       writeForwardRows(memory, call, at, residualAt, sumAt, output.target(row, outputTile));
       const areNumbers = memory.abi.forward(call, 0, count);
@@ -108,26 +116,21 @@ export class TiledForward {
     }
   }
 
-  /**
-   * Writes the fields of the block that are the same for all tiles. Returns true only if the output is rounded, and gain
-   * and bias are finite. `at` is the address of one f64 to use as scratch.
-   */
-  #begin(base: number, call: number, at: number): boolean {
+  /** Writes the fields of the block that are the same for all tiles. */
+  #begin(base: number, call: number): void {
     const { memory, constants } = this.#context;
-    const { input, gain, bias, residual, sum, output } = this.#operands;
-    const gainAt = gain ? gain.read(0, 1, placed(this.#gainTile, base)) : 0;
-    const biasAt = bias ? bias.read(0, 1, placed(this.#biasTile, base)) : 0;
+    const { input, rowsPerGain, residual, sum, output } = this.#operands;
+    this.#params.begin(base);
     writeConstants(memory, call, constants);
     writeForwardStrides(memory, call, {
-      gain: gainAt,
-      bias: biasAt,
+      gain: 0,
+      bias: 0,
+      rowsPerGain,
       x: input.kernelStride,
       residual: residual?.kernelStride ?? 0,
       sum: sum?.kernelStride ?? 0,
       y: output.kernelStride,
     });
-    // Rounding is faster if y is known to hold no NaN, and the kernel can tell that only if gain and bias are finite.
-    return output.isRounded && input.rows > 0 && this.#isFinite(gainAt, at) && this.#isFinite(biasAt, at);
   }
 
   /**
@@ -144,13 +147,5 @@ export class TiledForward {
     memory.abi.addRows(memory.transfer, 0, count);
     sum.write(row, count, tile);
     sum.read(row, count, tile);
-  }
-
-  /** Whether the sum of gain or bias is finite: then so are all elements. `param` is 0 if absent. */
-  #isFinite(param: number, at: number): boolean {
-    const { memory, size } = this.#context;
-    if (param === 0) return true;
-    memory.abi.rowSum(param, at, 1, size);
-    return Number.isFinite(memory.f64[at / 8]);
   }
 }

@@ -6,7 +6,7 @@
  */
 import { typeError } from "./checks.js";
 import { LOAD_OPTIONS, readLoadOptions } from "./kernels.js";
-import { loadFrom } from "./load.js";
+import { loadFrom, type Modules } from "./load.js";
 import type { Kernels, LoadOptions } from "./types.js";
 
 export type {
@@ -38,8 +38,8 @@ export interface UrlLoadOptions extends LoadOptions {
   /**
    * The URL of the module, absolute or relative to the page. Default: adanorm.wasm beside this file, or
    * adanorm.relaxed.wasm if `relaxedSimd` is set and the engine has it; for threads also adanorm.shared.wasm or
-   * adanorm.shared.relaxed.wasm. If a URL is given, it is used for all builds: for threads it must be that of a build for shared
-   * memory. If `module` is given, nothing is fetched.
+   * adanorm.shared.relaxed.wasm. If a URL is given, there is no other module: for threads it must be that of a build for shared
+   * memory, and with another there is one thread. If `module` is given, nothing is fetched.
    */
   url?: string | URL | undefined;
 }
@@ -58,7 +58,8 @@ async function fetchModule(url: string): Promise<WebAssembly.Module> {
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
-function compile(url: string): Promise<WebAssembly.Module> {
+function compile(from: string | URL): Promise<WebAssembly.Module> {
+  const url = String(from);
   const known = compiled.get(url);
   if (known) return known;
   const promise = fetchModule(url);
@@ -66,6 +67,16 @@ function compile(url: string): Promise<WebAssembly.Module> {
   promise.catch(() => compiled.delete(url));
   return promise;
 }
+
+const modules: Modules = {
+  portable: () => compile(new URL("./adanorm.wasm", import.meta.url)),
+  relaxed: () => compile(new URL("./adanorm.relaxed.wasm", import.meta.url)),
+  threads: {
+    code: () => import("./threads.js"),
+    portable: () => compile(new URL("./adanorm.shared.wasm", import.meta.url)),
+    relaxed: () => compile(new URL("./adanorm.shared.relaxed.wasm", import.meta.url)),
+  },
+};
 
 /**
  * Loads the kernels from a URL. Compiles only once in a page for each URL. Each call gives an instance with a linear memory
@@ -82,20 +93,9 @@ export async function load(options: UrlLoadOptions = {}): Promise<Kernels> {
   if (url !== undefined && typeof url !== "string" && !(url instanceof URL)) {
     throw typeError("load", "url", "a string or a URL", url);
   }
-  const at = (beside: () => URL) => compile(String(url ?? beside()));
-  // Threads take the module of the URL as they take one that is given: there is no second one for arrays.
-  const isAll = url !== undefined && settings.threads > 1;
-  const module = settings.module ?? (isAll ? await compile(String(url)) : undefined);
-  return loadFrom(
-    {
-      portable: () => at(() => new URL("./adanorm.wasm", import.meta.url)),
-      relaxed: () => at(() => new URL("./adanorm.relaxed.wasm", import.meta.url)),
-      threads: {
-        code: () => import("./threads.js"),
-        portable: () => at(() => new URL("./adanorm.shared.wasm", import.meta.url)),
-        relaxed: () => at(() => new URL("./adanorm.shared.relaxed.wasm", import.meta.url)),
-      },
-    },
-    { ...settings, module },
-  );
+  // The module of the URL is taken as one that is given is: there is none besides it.
+  if (settings.module === undefined && url !== undefined) {
+    return loadFrom(modules, { ...settings, module: await compile(url), source: "url" });
+  }
+  return loadFrom(modules, settings);
 }

@@ -1,4 +1,4 @@
-/** ONNX's own test vectors: LayerNormalization, RMSNormalization, LpNormalization, and the reductions over trailing axes. */
+/** ONNX's own test vectors: Layer-, RMS-, Group-, Instance-, MeanVariance- and LpNormalization, and the reductions over trailing axes. */
 import { readFileSync } from "node:fs";
 import { loadSync, type Rows } from "adanorm";
 import { describe, expect, it } from "vitest";
@@ -15,7 +15,14 @@ interface Tensor {
 interface Case {
   name: string;
   op: string;
-  attrs: { axis?: number; epsilon?: number; keepdims?: number; p?: number; noop_with_empty_axes?: number };
+  attrs: {
+    axis?: number;
+    epsilon?: number;
+    keepdims?: number;
+    p?: number;
+    num_groups?: number;
+    noop_with_empty_axes?: number;
+  };
   inputs: Tensor[];
   outputs: Tensor[];
 }
@@ -67,6 +74,51 @@ describe("RMSNormalization", () => {
     const size = product(X.shape.slice(attrs.axis ?? -1));
     const norm = kernels.rmsNorm({ size, eps: attrs.epsilon ?? 1e-5 });
     expectClose(norm.forward(floats(X), { gain: floats(W) }).y, floats(outputs[0]), "Y");
+  });
+});
+
+describe("GroupNormalization", () => {
+  it("has all of ONNX's cases", () => expect(ofOp("GroupNormalization").length).toBe(2));
+
+  it.each(ofOp("GroupNormalization"))("$name", ({ attrs, inputs, outputs }) => {
+    const [X, scale, B] = inputs as [Tensor, Tensor, Tensor];
+    const [, channels, ...axes] = X.shape as [number, number, ...number[]];
+    const groups = attrs.num_groups as number;
+    const norm = kernels.groupNorm({ channels, groups, spatial: product(axes), eps: attrs.epsilon ?? 1e-5 });
+    expectClose(norm.forward(floats(X), { gain: floats(scale), bias: floats(B) }).y, floats(outputs[0]), "Y");
+  });
+});
+
+describe("InstanceNormalization", () => {
+  it("has all of ONNX's cases", () => expect(ofOp("InstanceNormalization").length).toBe(2));
+
+  it.each(ofOp("InstanceNormalization"))("$name", ({ attrs, inputs, outputs }) => {
+    const [X, scale, B] = inputs as [Tensor, Tensor, Tensor];
+    const [, channels, ...axes] = X.shape as [number, number, ...number[]];
+    const norm = kernels.instanceNorm({ channels, spatial: product(axes), eps: attrs.epsilon ?? 1e-5 });
+    expectClose(norm.forward(floats(X), { gain: floats(scale), bias: floats(B) }).y, floats(outputs[0]), "Y");
+  });
+});
+
+describe("MeanVarianceNormalization", () => {
+  it("has ONNX's case", () => expect(ofOp("MeanVarianceNormalization").length).toBe(1));
+
+  /** Elements with the channels first, from those with the samples first, or back. */
+  function swapped(values: Float32Array, first: number, second: number): Float32Array {
+    const run = values.length / (first * second);
+    return values.map((_, at) => {
+      const [outer, inner] = [Math.floor(at / run / first), Math.floor(at / run) % first];
+      return values[(inner * second + outer) * run + (at % run)] as number;
+    });
+  }
+
+  it.each(ofOp("MeanVarianceNormalization"))("$name: over a channel of all samples", ({ inputs, outputs }) => {
+    const [X] = inputs as [Tensor];
+    const [samples, channels] = X.shape as [number, number];
+    // Its formula divides by sqrt(E[x^2] - E[x]^2) + 1e-9.
+    const norm = kernels.instanceNorm({ channels, spatial: X.length / channels, eps: 1e-9, epsAt: "std" });
+    const { y } = norm.forward(swapped(floats(X), samples, channels));
+    expectClose(swapped(y, channels, samples), floats(outputs[0]), "Y");
   });
 });
 

@@ -22,6 +22,10 @@ export interface Digests {
   stored: string;
   storedColumns: string;
   bytes: string;
+  /** Gain and bias for each sample. */
+  samples: string;
+  /** Norms over groups of channels. */
+  channels: string;
 }
 
 /** The elements of a batch, as the kernels take them in arrays that every engine has. */
@@ -356,6 +360,64 @@ function converted(kernels: Kernels, values: Float32Array, dtype: DType): Elemen
   return elements;
 }
 
+/** Batches whose samples have gains and biases of their own, from a row each to more than a stripe of rows. */
+async function addSamples(kernels: Kernels, route: Route, samples: Hash): Promise<void> {
+  for (const [index, size] of [3, 17, 64, 257].entries()) {
+    const kinds = Array.from({ length: 10 }, () => FINITE_KINDS).flat();
+    const rows = kinds.flatMap((kind, row) => Array.from(bellShaped(size, 8000 + index * 1000 + row), kind));
+    const [x, dy] = [Float32Array.from(rows), bellShaped(rows.length, 9000 + index)];
+    for (const count of [2, 3, 30, 210]) {
+      const gain = bellShaped(size * count, 9100 + index).map((value) => 1 + value / 8);
+      const bias = bellShaped(size * count, 9200 + index);
+      for (const name of ["layerNorm", "rmsNorm"] as const) {
+        for (const dtype of ["f32", "bf16"] as const) {
+          const batches =
+            dtype === "f32" ? { x, dy } : { x: converted(kernels, x, dtype), dy: converted(kernels, dy, dtype) };
+          const outcome = run(kernels, kernels[name]({ size, dtype }), batches, { gain, bias }, route, dtype);
+          const { y, mean, rstd, dx, dGain, dBias } = outcome;
+          for (const result of [y, mean, rstd, dx, dGain, dBias]) await samples.add(result);
+        }
+      }
+    }
+  }
+}
+
+/** Norms over groups of channels, with rows of every kind; all options, and all storages. */
+async function addChannels(kernels: Kernels, route: Route, channels: Hash): Promise<void> {
+  const shapes = [
+    { channels: 14, groups: 7, spatial: 1 },
+    { channels: 6, groups: 3, spatial: 5 },
+    { channels: 7, groups: 7, spatial: 17 },
+    { channels: 21, groups: 3, spatial: 64 },
+    { channels: 2, groups: 1, spatial: 515 },
+    { channels: 300, groups: 3, spatial: 1 },
+  ];
+  for (const [index, shape] of shapes.entries()) {
+    const size = (shape.channels / shape.groups) * shape.spatial;
+    const rows = FINITE_KINDS.flatMap((kind, row) => Array.from(bellShaped(size, 10000 + index * 100 + row), kind));
+    const [x, dy] = [Float32Array.from(rows), bellShaped(rows.length, 11000 + index)];
+    const gain = bellShaped(shape.channels, 11100 + index).map((value) => 1 + value / 8);
+    const bias = bellShaped(shape.channels, 11200 + index);
+    const all = index === 1 || index === 5 ? optionsOf("layerNorm") : [{}];
+    for (const options of all) {
+      for (const params of [{}, { gain }, { bias }, { gain, bias }]) {
+        const { y, mean, rstd, dx, dGain, dBias } = run(
+          kernels,
+          kernels.groupNorm({ ...shape, ...options }),
+          { x, dy },
+          params,
+          route,
+        );
+        for (const result of [y, mean, rstd, dx, dGain, dBias]) await channels.add(result);
+      }
+    }
+    const batches = { x: converted(kernels, x, "bf16"), dy: converted(kernels, dy, "bf16") };
+    const norm = kernels.groupNorm({ ...shape, dtype: "bf16" });
+    const outcome = run(kernels, norm, batches, { gain, bias }, route, "bf16");
+    for (const result of [outcome.y, outcome.mean, outcome.dx, outcome.dGain]) await channels.add(result);
+  }
+}
+
 /** The bits of infinity. */
 const INFINITY = { f16: 0x7c00, bf16: 0x7f80 };
 
@@ -467,6 +529,11 @@ export async function digest(kernels: Kernels, route: Route): Promise<Digests> {
     await addBytes(reductions, batch, bytes);
     if (!ArrayBuffer.isView(batch)) batch.free();
   }
+  const samples = new Hash();
+  // Calls of a few rows each have other samples.
+  if (typeof route === "string") await addSamples(kernels, route, samples);
+  const channels = new Hash();
+  if (typeof route === "string") await addChannels(kernels, route, channels);
   const stored = new Hash();
   const storedColumns = new Hash();
   await addStored(kernels, route, stored, storedColumns, bytes);
@@ -476,5 +543,7 @@ export async function digest(kernels: Kernels, route: Route): Promise<Digests> {
     stored: await stored.hex(),
     storedColumns: await storedColumns.hex(),
     bytes: await bytes.hex(),
+    samples: await samples.hex(),
+    channels: await channels.hex(),
   };
 }

@@ -68,6 +68,12 @@ describe("adanorm/url", () => {
     expect(fetched).toEqual([text, String(url)]);
   });
 
+  test("says of a module that is not adanorm's that it came from the URL", async () => {
+    give(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+    const message = "load: url: expected adanorm's module, got one that exports nothing";
+    await expect(byUrl.load({ url: freshUrl() })).rejects.toThrow(new TypeError(message));
+  });
+
   test("fetches nothing where it is given a module", async () => {
     works(await byUrl.load({ module: portable }));
     expect(fetched).toEqual([]);

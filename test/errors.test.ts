@@ -211,8 +211,13 @@ describe("a shape that disagrees", () => {
     "layerNorm.forward: x: expected a length that is a multiple of size 4, got 6": () => norm.forward(six),
     "layerNorm.forward: x: expected rows of size 4, got 1 x 8": () => norm.forward(wider),
     "layerNorm.forward: x: expected rows of size 4, got 4 x 2": () => norm.forward(narrow),
-    "layerNorm.forward: gain: expected 4 elements, got 8": () => norm.forward(x, { gain: dy }),
-    "layerNorm.forward: bias: expected 4 elements, got 2 x 4": () => norm.forward(x, { bias: mx }),
+    "layerNorm.forward: gain: expected 4 elements, or m times as many where m divides 2 rows, got 12": () =>
+      norm.forward(x, { gain: twelve }),
+    "layerNorm.forward: bias: expected 4 elements, or m times as many where m divides 2 rows, got 3 x 4": () =>
+      norm.forward(x, { bias: taller }),
+    "layerNorm.forward: bias: expected 8 elements, as many as gain, got 4": () =>
+      norm.forward(x, { gain: dy, bias: dy.subarray(0, 4) }),
+    "layerNorm.forward: gain: expected 4 elements, got 8": () => norm.forward(dy.subarray(0, 4), { gain: dy }),
     "layerNorm.forward: out: expected the shape of x, 8, got 12": () => norm.forward(x, { out: twelve }),
     "layerNorm.forward: out: expected the shape of x, 2 x 4, got 3 x 4": () => norm.forward(mx, { out: taller }),
     "layerNorm.forward: out: expected rows of size 4, got 1 x 8": () => norm.forward(mx, { out: wider }),
@@ -220,11 +225,17 @@ describe("a shape that disagrees", () => {
     "layerNorm.backward: x: expected rows of size 4, got 4 x 2": () => norm.backward(mx, narrow),
     "layerNorm.backward: x: expected the shape of dy, 8, got 12": () => norm.backward(dy, twelve),
     "layerNorm.backward: x: expected the shape of dy, 2 x 4, got 3 x 4": () => norm.backward(mx, taller),
-    "layerNorm.backward: gain: expected 4 elements, got 8": () => back({ gain: out }),
-    "layerNorm.backward: bias: expected 4 elements, got 6": () => back({ bias: six }),
+    "layerNorm.backward: gain: expected 4 elements, or m times as many where m divides 2 rows, got 0": () =>
+      back({ gain: out.subarray(0, 0) }),
+    "layerNorm.backward: bias: expected 4 elements, or m times as many where m divides 2 rows, got 6": () =>
+      back({ bias: six }),
     "layerNorm.backward: out.dx: expected the shape of dy, 8, got 12": () => back({ out: { dx: twelve } }),
-    "layerNorm.backward: out.dGain: expected 4 elements, got 8": () => back({ out: { dGain: out } }),
-    "layerNorm.backward: out.dBias: expected 4 elements, got 6": () => back({ out: { dBias: six } }),
+    "layerNorm.backward: out.dGain: expected 4 elements, or m times as many where m divides 2 rows, got 12": () =>
+      back({ out: { dGain: twelve } }),
+    "layerNorm.backward: out.dGain: expected 4 elements, as many as gain, got 8": () =>
+      back({ gain: six.subarray(0, 4), out: { dGain: out } }),
+    "layerNorm.backward: out.dBias: expected 4 elements, or m times as many where m divides 2 rows, got 6": () =>
+      back({ out: { dBias: six } }),
     "rows.max: x: expected a length that is a multiple of size 4, got 6": () => rows.max(six),
     "rows.moments: x: expected rows of size 4, got 1 x 8": () => rows.moments(wider),
   });

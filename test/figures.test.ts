@@ -30,10 +30,11 @@ const numberSaid = (document: string, pattern: RegExp) => Number(said(document, 
 describe("sizes", () => {
   const gzipped = (path: string) => gzipSync(readFileSync(new URL(`../${path}`, import.meta.url)), { level: 9 }).length;
 
-  it("the README says how large the bundles are", () => {
-    const sizes = [/One file of (\d+) KB gzipped/, /(\d+) KB gzipped, and a module/].map((one) =>
-      numberSaid("README.md", one),
-    );
+  it("the README and docs/hosts.md say how large the bundles are", () => {
+    const sizes = [
+      numberSaid("README.md", /One file of (\d+) KB gzipped/),
+      numberSaid("docs/hosts.md", /(\d+) KB gzipped, and a module/),
+    ];
     expect(sizes).toEqual(["build/index.js", "build/url.js"].map((path) => Math.ceil(gzipped(path) / KIB)));
   });
 
@@ -59,16 +60,16 @@ describe("defaults", () => {
   const dy = normal(5 * 8, 2);
   const OPTIONS = ["eps", "epsAt", "ddof", "detachMean", "detachStd", "scale", "k", "detachScale"] as const;
 
-  it("are those in the README's table of options", () => {
-    const inReadme = OPTIONS.map((option) => {
-      const cell = said("README.md", new RegExp(`^\\|[^|]*\`${option}\`[^|]*\\|[^|]*\\| ([^ |]+)`));
+  it("are those in the guide's table of options", () => {
+    const inGuide = OPTIONS.map((option) => {
+      const cell = said("docs/guide.md", new RegExp(`^\\|[^|]*\`${option}\`[^|]*\\|[^|]*\\| ([^ |]+)`));
       return [option, JSON.parse(cell.replaceAll("`", ""))];
     });
     const resultsWith = (options: Partial<AdaNormOptions>) => {
       const norm = loadSync().adaNorm({ size: 8, ...options });
       return { ...norm.forward(x), ...norm.backward(dy, x) };
     };
-    const given = Object.fromEntries(inReadme);
+    const given = Object.fromEntries(inGuide);
     expect(resultsWith(given)).toEqual(resultsWith({}));
     // Each of them shows in the results.
     const others = {
@@ -96,7 +97,7 @@ describe("defaults", () => {
   });
 });
 
-describe("errors that the README quotes", () => {
+describe("errors that the guide quotes", () => {
   const messageOf = (call: () => unknown) => {
     try {
       call();
@@ -107,9 +108,8 @@ describe("errors that the README quotes", () => {
   };
 
   it("are those that are thrown", () => {
-    const readme = read("README.md");
-    expect(readme).toContain(messageOf(() => loadSync().layerNorm({ size: 4 }).forward(normal(6, 1))));
-    const [beginning, end] = said("README.md", /`(layerNorm: options: [^`]+)`/).split("...");
+    expect(read("docs/guide.md")).toContain(messageOf(() => loadSync().layerNorm({ size: 4 }).forward(normal(6, 1))));
+    const [beginning, end] = said("docs/guide.md", /`(layerNorm: options: [^`]+)`/).split("...");
     const message = messageOf(() => loadSync().layerNorm({ size: 4, epsilon: 1e-5 } as StatsOptions));
     expect([message.slice(0, beginning?.length), message.slice(-(end as string).length)]).toEqual([beginning, end]);
   });
@@ -156,6 +156,10 @@ describe("docs/numerics.md", () => {
     // The unit of both is 2^-22.
     expect(promiseOf("dGain")).toMatch(`2^${Math.log2(boundOf("dGain", 768)) - 22} of`);
     expect(promiseOf("dBias")).toMatch(`2^${Math.log2(boundOf("dBias", 768)) - 22} of`);
+  });
+
+  it("is what the README promises", () => {
+    expect(numberSaid("README.md", /z is within (\d+) x 2\^-23 of max\(1, \|z\|\)/)).toBe(boundOf("z", 768));
   });
 
   it("compares with the versions that are measured", () => {

@@ -110,6 +110,20 @@ it("an error of the module other than a lack of memory passes through as it is",
   expect(kernels.memory.used).toBe(0);
 });
 
+it("an error of the module's imports passes through as it is", async () => {
+  // Asks for a global in place of the memory, and exports it under the names that are looked for.
+  const name = (text: string) => [text.length, ...Array.from(text, (letter) => letter.charCodeAt(0))];
+  const exported = ["columnSums", "isRelaxed"].flatMap((text) => [...name(text), 3, 0]);
+  const imported = [...name("env"), ...name("memory"), 3, 127, 0];
+  const module = Uint8Array.from([
+    ...[0, 97, 115, 109, 1, 0, 0, 0], // magic, version
+    ...[2, imported.length + 1, 1, ...imported], // imports: an i32
+    ...[7, exported.length + 1, 2, ...exported], // exports
+  ]);
+  await expect(load({ module })).rejects.toThrow(WebAssembly.LinkError);
+  expect(() => loadSync({ module })).toThrow(WebAssembly.LinkError);
+});
+
 describe("relaxedSimd", () => {
   it("falls back on the portable build where the engine lacks it", async () => {
     const { validate } = WebAssembly;

@@ -203,6 +203,14 @@ describe("dx is computed in", () => {
       expect(precisionOfGradient(normal(size, 2), rowOf(0, 1.3), { detached, scale })).toBe(precision);
     });
 
+    it.each([
+      [0.99 * 2 ** -16, "f64"],
+      [1.01 * 2 ** -16, "f32"],
+    ] as const)(`adaNorm, k / sigma %d: %s${held}`, (kPerSigma, precision) => {
+      const x = rowOf(0, 2 ** 8);
+      expect(precisionOfGradient(normal(size, 2), x, { detached, k: kPerSigma * 2 ** 8 })).toBe(precision);
+    });
+
     it(`f64 where k |z| is beyond 0.9, wherever that is${held}`, () => {
       const dy = normal(length, 2);
       for (const { at, sign } of combinations({ at: PLACES, sign: [1, -1] })) {

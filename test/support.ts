@@ -74,6 +74,12 @@ export function combinations<T extends Record<string, readonly unknown[]>>(
   return result as { [K in keyof T]: T[K][number] }[];
 }
 
+/** The index of an element's gain among those of all samples. */
+function paramAt(elements: number, index: number, { size, gain }: ReferenceOptions): number {
+  const perSample = (elements * size) / (gain?.length ?? size);
+  return Math.floor(index / perSample) * size + (index % size);
+}
+
 /** The bounds of the errors of forward: one for each element of y. */
 export function forwardBounds(name: NormName, x: Float32Array, options: ReferenceOptions): Float64Array {
   const { size, scale = 1, k = 0.1, gain } = options;
@@ -85,7 +91,7 @@ export function forwardBounds(name: NormName, x: Float32Array, options: Referenc
     const unit = name === "l2Norm" ? Math.max(ULP * z, 2 ** -149) : ULP * Math.max(1, z);
     if (name === "adaNorm") return 4 * unit * scale * (1 + 2 * k * z);
     // The gain's product and the bias's sum are rounded once each.
-    const factor = Math.abs(gain?.[index % size] ?? 1);
+    const factor = Math.abs(gain?.[paramAt(x.length, index, options)] ?? 1);
     const rounding = hasParams(name) ? ULP * (factor * z + Math.abs(y[index] as number)) : 0;
     return 3 * unit * factor + rounding;
   });
@@ -96,19 +102,20 @@ export function backwardBounds(name: NormName, dy: Float32Array, x: Float32Array
   const { size, scale = 1, k = 0.1, detachScale = true, gain } = options;
   const { mean, rstd } = reference.forward(name, x, options);
   const dx = new Float64Array(x.length);
-  const dGain = new Float64Array(size);
-  const dBias = new Float64Array(size);
+  const dGain = new Float64Array(gain?.length ?? size);
+  const dBias = new Float64Array(gain?.length ?? size);
   for (let row = 0; row < x.length / size; row++) {
     let largest = 0;
     for (let i = 0; i < size; i++) {
       const at = row * size + i;
       const dyi = Math.abs(dy[at] as number);
       const z = ((x[at] as number) - (mean[row] as number)) * (rstd[row] as number);
-      let dzi = dyi * Math.abs(gain?.[i] ?? 1);
+      const param = paramAt(x.length, at, options);
+      let dzi = dyi * Math.abs(gain?.[param] ?? 1);
       if (name === "adaNorm") dzi = Math.abs(dyi * scale * (1 - (detachScale ? 1 : 2) * k * z));
       largest = Math.max(largest, dzi);
-      dGain[i] = (dGain[i] as number) + 2 * ULP * dyi * Math.max(1, Math.abs(z));
-      dBias[i] = (dBias[i] as number) + 2 * ULP * dyi;
+      dGain[param] = (dGain[param] as number) + 2 * ULP * dyi * Math.max(1, Math.abs(z));
+      dBias[param] = (dBias[param] as number) + 2 * ULP * dyi;
     }
     dx.fill((size > 65536 ? 4 : 3) * ULP * (rstd[row] as number) * largest, row * size, (row + 1) * size);
   }

@@ -14,12 +14,19 @@
  *
  * This form takes two operations less for each element. factor and slope are C rstd and C k rstd^2 in rstdDz; they are C
  * and C k rstd in dz.
+ *
+ * Near the origin both passes of a row work on h, which is dz but for a factor, and on x itself:
+ *
+ *   dz = unit h                  h = dy, gain dy or, for adaNorm, (root - x) dy
+ *   dx = unit rstd h - (viaMean - viaStd mean) - viaStd x
+ *
+ * unit is C k rstd for adaNorm, and C if its k is 0; otherwise it is 1. root is the x at which 1 - k z is 0.
  */
 
 import { Call } from "../call";
 import { isConstant } from "../precision";
 
-/** y = z: dz = dy */
+/** y = z: dz = dy. Or y = C z, for adaNorm with a k of 0: dz = C dy, where C is the unit of h. */
 @unmanaged
 @final
 export class PlainGradient {
@@ -29,10 +36,16 @@ export class PlainGradient {
   @inline usesGain(): bool {
     return false;
   }
+  @inline isByChannel(): bool {
+    return false;
+  }
   @inline isAda(): bool {
     return false;
   }
   @inline dz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
+    return upstream;
+  }
+  @inline h<L>(x: v128, upstream: v128, gain: v128, root: v128): v128 {
     return upstream;
   }
   @inline rstdDz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
@@ -50,14 +63,47 @@ export class GainGradient {
   @inline usesGain(): bool {
     return true;
   }
+  @inline isByChannel(): bool {
+    return false;
+  }
   @inline isAda(): bool {
     return false;
   }
   @inline dz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
     return changetype<L>(0).mul(upstream, gain);
   }
+  @inline h<L>(x: v128, upstream: v128, gain: v128, root: v128): v128 {
+    return changetype<L>(0).mul(upstream, gain);
+  }
   @inline rstdDz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
     return changetype<L>(0).mul(changetype<L>(0).mul(upstream, factor), gain);
+  }
+}
+
+/** As GainGradient, with a gain for each channel: then sums over the row are made of those of its channels. */
+@unmanaged
+@final
+export class ChannelGradient {
+  @inline usesX(): bool {
+    return false;
+  }
+  @inline usesGain(): bool {
+    return true;
+  }
+  @inline isByChannel(): bool {
+    return true;
+  }
+  @inline isAda(): bool {
+    return false;
+  }
+  @inline dz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
+    return changetype<GainGradient>(0).dz<L>(t, upstream, gain, factor, slope);
+  }
+  @inline h<L>(x: v128, upstream: v128, gain: v128, root: v128): v128 {
+    return changetype<GainGradient>(0).h<L>(x, upstream, gain, root);
+  }
+  @inline rstdDz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
+    return changetype<GainGradient>(0).rstdDz<L>(t, upstream, gain, factor, slope);
   }
 }
 
@@ -71,11 +117,17 @@ export class AdaGradient {
   @inline usesGain(): bool {
     return false;
   }
+  @inline isByChannel(): bool {
+    return false;
+  }
   @inline isAda(): bool {
     return true;
   }
   @inline dz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
     return changetype<L>(0).mul(changetype<L>(0).nmadd(slope, t, factor), upstream);
+  }
+  @inline h<L>(x: v128, upstream: v128, gain: v128, root: v128): v128 {
+    return changetype<L>(0).mul(changetype<L>(0).sub(root, x), upstream);
   }
   @inline rstdDz<L>(t: v128, upstream: v128, gain: v128, factor: v128, slope: v128): v128 {
     return this.dz<L>(t, upstream, gain, factor, slope);
@@ -87,7 +139,7 @@ export class AdaGradient {
 @final
 export class GradientFactors<G> {
   @inline scale(call: Call): f64 {
-    return changetype<G>(0).isAda() ? call.scale : 1;
+    return !changetype<G>(0).usesGain() && call.isAda ? call.scale : 1;
   }
   @inline k(call: Call): f64 {
     if (!changetype<G>(0).isAda()) return 0;
@@ -96,6 +148,12 @@ export class GradientFactors<G> {
   /** factor k rstd, but 0 for a constant row: its t are 0, and an infinite slope would make them NaN. */
   @inline slope(call: Call, rstd: f64, factor: f64): f64 {
     return isConstant(rstd) ? 0 : factor * this.k(call) * rstd;
+  }
+  @inline unit(call: Call, rstd: f64): f64 {
+    return changetype<G>(0).isAda() ? this.scale(call) * (this.k(call) * rstd) : this.scale(call);
+  }
+  @inline root(call: Call, mean: f64, rstd: f64): f64 {
+    return changetype<G>(0).isAda() ? mean + 1 / (this.k(call) * rstd) : 0;
   }
 }
 

@@ -49,7 +49,8 @@ export class ResidentRoute implements Route {
     const yAt = this.#addressOf(y);
     const stats = this.#withCall(batch, 0, ({ views, call, means, rstds }) => {
       const stride = size * 4;
-      writeForwardStrides(views, call, { gain: gainAt, bias: biasAt, x: stride, residual: 0, sum: 0, y: stride });
+      const params = { gain: gainAt, bias: biasAt, rowsPerGain: 0 };
+      writeForwardStrides(views, call, { ...params, x: stride, residual: 0, sum: 0, y: stride });
       writeForwardRows(views, call, xAt, 0, 0, yAt);
       this.#abi.forward(call, 0, rows);
       return taped
@@ -83,6 +84,8 @@ export class ResidentRoute implements Route {
       numbers(views, columns, sumsBytes / 8).fill(0);
       writeBackwardStrides(views, call, {
         gain: gainAt,
+        rowsPerGain: 0,
+        accumulate: false,
         columns: sumsBytes ? columns : 0,
         totals: sumsBytes && totalsBytes(size, rows) ? columns + columnsBytes(size) : 0,
         dy: stride,

@@ -2,35 +2,18 @@
 import { type Abi, columnsBytes, STRIPE_ROWS } from "../abi.js";
 import { CALL, TRANSFER } from "../layout.js";
 import { KIND, WORD } from "./control.js";
-import { LIMITS } from "./limits.js";
+import { COSTS, LIMITS, MOST_COST } from "./limits.js";
+import {
+  NONE,
+  type Overwritten,
+  overwrittenByAddition,
+  overwrittenByBackward,
+  overwrittenByForward,
+} from "./overwritten.js";
 import { Room } from "./room.js";
+import { stripeAt, wholeStripes } from "./stripes.js";
 import { TaskRunner } from "./tasks.js";
 import { blocksOf, type Team } from "./team.js";
-
-/** What an element costs, beside one of a forward pass. */
-const COSTS: Readonly<Record<KIND, number>> = {
-  [KIND.forward]: 1,
-  [KIND.statistics]: 0.5,
-  [KIND.backward]: 2,
-  [KIND.stripes]: 3,
-  [KIND.widenRows]: 0.5,
-  [KIND.narrowRows]: 0.5,
-  [KIND.addRows]: 0.5,
-  [KIND.rowSum]: 0.5,
-  [KIND.rowL1]: 0.5,
-  [KIND.rowSumSquare]: 0.5,
-  [KIND.rowMin]: 0.3,
-  [KIND.rowMax]: 0.3,
-  [KIND.rowMoments]: 1,
-  [KIND.rowInt8]: 1,
-  [KIND.rowBits]: 0.3,
-};
-
-/** A batch that a kernel overwrites while it reads it. */
-interface Overwritten {
-  readonly address: number;
-  readonly stride: number;
-}
 
 export class SharedAbi implements Abi {
   readonly #abi: Abi;
@@ -75,43 +58,31 @@ export class SharedAbi implements Abi {
   }
 
   forward(call: number, from: number, rows: number): number {
-    if (rows > 1) {
-      const size = this.#field(call, CALL.size);
-      if (this.#isWorthwhile(KIND.forward, rows * size)) {
-        const overwritten = this.#overwrittenByForward(call);
-        if (this.#share(KIND.forward, from, rows, size, overwritten, call)) return this.#control[WORD.holdsNaN] ? 0 : 1;
-      }
+    if (!this.#isSmall(call, rows)) {
+      const holdsNaN = this.#shareForward(call, from, rows);
+      if (holdsNaN !== undefined) return holdsNaN ? 0 : 1;
     }
     return this.#abi.forward(call, from, rows);
   }
 
   statistics(call: number, from: number, rows: number): void {
-    if (rows > 1) {
-      const size = this.#field(call, CALL.size);
-      const isShared =
-        this.#isWorthwhile(KIND.statistics, rows * size) && this.#share(KIND.statistics, from, rows, size, NONE, call);
-      if (isShared) return;
-    }
-    this.#abi.statistics(call, from, rows);
+    if (this.#isSmall(call, rows) || !this.#shareStatistics(call, from, rows)) this.#abi.statistics(call, from, rows);
   }
 
   backward(call: number, from: number, rows: number): void {
-    if (rows > 1) {
-      const size = this.#field(call, CALL.size);
-      const hasSums = this.#field(call, CALL.columns) !== 0 && this.#field(call, CALL.isAda) === 0;
-      if (hasSums) {
-        if (rows >= 2 * STRIPE_ROWS && this.#isWorthwhile(KIND.stripes, rows * size)) {
-          if (this.#shareStripes(call, from, rows, size)) return;
-        }
-      } else if (this.#isWorthwhile(KIND.backward, rows * size)) {
-        if (this.#share(KIND.backward, from, rows, size, this.#overwrittenByBackward(call), call)) return;
-      }
-    }
-    this.#abi.backward(call, from, rows);
+    if (this.#isSmall(call, rows) || !this.#shareBackward(call, from, rows)) this.#abi.backward(call, from, rows);
   }
 
   columnSums(call: number, ofBias: number, out: number, accumulate: number): void {
     this.#abi.columnSums(call, ofBias, out, accumulate);
+  }
+
+  channelSums(call: number, from: number, rows: number): void {
+    this.#abi.channelSums(call, from, rows);
+  }
+
+  sampleSums(call: number, sample: number): void {
+    this.#abi.sampleSums(call, sample);
   }
 
   mergeStripe(call: number, stripe: number): void {
@@ -166,6 +137,40 @@ export class SharedAbi implements Abi {
     if (!this.#reduce(KIND.rowBits, rows, size, x, out, size)) this.#abi.rowBits(x, out, rows, size);
   }
 
+  /** Whether a call of a norm is too small to be shared. It is all that small calls run besides the kernel, so it calls nothing. */
+  #isSmall(call: number, rows: number): boolean {
+    const u32 = this.#u32;
+    const at = (call + CALL.size) >>> 2;
+    return rows < 2 || (at < u32.length && (u32[at] as number) * rows * MOST_COST < LIMITS.small);
+  }
+
+  #shareForward(call: number, from: number, rows: number): boolean | undefined {
+    const size = this.#field(call, CALL.size);
+    if (!this.#isWorthwhile(KIND.forward, rows * size)) return undefined;
+    if (!this.#share(KIND.forward, from, rows, size, overwrittenByForward(this.#field, call), call)) return undefined;
+    return this.#control[WORD.holdsNaN] === 1;
+  }
+
+  #shareStatistics(call: number, from: number, rows: number): boolean {
+    const size = this.#field(call, CALL.size);
+    return (
+      this.#isWorthwhile(KIND.statistics, rows * size) && this.#share(KIND.statistics, from, rows, size, NONE, call)
+    );
+  }
+
+  #shareBackward(call: number, from: number, rows: number): boolean {
+    const size = this.#field(call, CALL.size);
+    // The sums of channels are each row's own.
+    const isApart = this.#field(call, CALL.isAda) !== 0 || this.#field(call, CALL.spatial) !== 0;
+    const hasSums = this.#field(call, CALL.columns) !== 0 && !isApart;
+    if (!hasSums) {
+      if (!this.#isWorthwhile(KIND.backward, rows * size)) return false;
+      return this.#share(KIND.backward, from, rows, size, overwrittenByBackward(this.#field, call), call);
+    }
+    if (rows < 2 * STRIPE_ROWS || !this.#isWorthwhile(KIND.stripes, rows * size)) return false;
+    return this.#shareStripes(call, from, rows, size);
+  }
+
   #isWorthwhile(kind: KIND, elements: number): boolean {
     const cost = elements * COSTS[kind];
     return cost >= LIMITS.small && this.#team.isReady(cost);
@@ -179,13 +184,7 @@ export class SharedAbi implements Abi {
     if (rows < 2) return false;
     const size = this.#field(transfer, TRANSFER.size);
     if (!this.#isWorthwhile(kind, rows * size)) return false;
-    const overwritten: Overwritten[] = [];
-    if (kind === KIND.addRows) {
-      const to = this.#field(transfer, TRANSFER.to);
-      const stride = this.#field(transfer, TRANSFER.toStride);
-      const isOne = [TRANSFER.from, TRANSFER.addend].some((field) => this.#field(transfer, field) === to);
-      if (isOne) overwritten.push({ address: to, stride });
-    }
+    const overwritten = kind === KIND.addRows ? overwrittenByAddition(this.#field, transfer) : NONE;
     return this.#share(kind, from, rows, size, overwritten, transfer, ...values);
   }
 
@@ -219,11 +218,12 @@ export class SharedAbi implements Abi {
    */
   #shareStripes(call: number, from: number, rows: number, size: number): boolean {
     const team = this.#team;
-    const first = this.#field(call, CALL.first) + from;
-    const head = (STRIPE_ROWS - (first % STRIPE_ROWS)) % STRIPE_ROWS;
-    const stripes = Math.floor((rows - head) / STRIPE_ROWS);
+    const rowsPerGain = this.#field(call, CALL.rowsPerGain);
+    const numbering = { first: this.#field(call, CALL.first), rowsPerGain };
+    if (rowsPerGain > 0 && rowsPerGain < SMALL_SAMPLE) return false;
+    const { count: stripes, head, tail } = wholeStripes(numbering, from, rows);
     if (stripes < 2) return false;
-    const overwritten = this.#overwrittenByBackward(call);
+    const overwritten = overwrittenByBackward(this.#field, call);
     const most = Math.min(stripes, STRIPES_A_THREAD * team.threads);
     const sumsBytes = columnsBytes(size);
     const copiesBytes = overwritten.length * STRIPE_ROWS * size * 4;
@@ -232,19 +232,29 @@ export class SharedAbi implements Abi {
     if (sums === undefined) return false;
     const calls = sums + most * sumsBytes;
     const copies = calls + most * CALL.bytes;
-    let row = from + head;
+    const start = from + head;
+    const runTail = () => {
+      if (tail > 0) this.#abi.backward(call, from + rows - tail, tail);
+    };
     for (let done = 0; done < stripes; done += most) {
       const count = Math.min(most, stripes - done);
-      this.#describe(KIND.stripes, row, count * STRIPE_ROWS, STRIPE_ROWS, call, sums, calls, size);
+      const { row } = stripeAt(numbering, start, done);
+      const last = stripeAt(numbering, start, done + count - 1);
+      this.#describe(KIND.stripes, row, last.row + last.rows - row, STRIPE_ROWS, call, sums, calls, size);
       this.#describeCopies(overwritten, size, copies, copiesBytes);
       team.open(count);
-      row += count * STRIPE_ROWS;
       // Their sums are apart from the totals until these rows close a stripe, which only the first ones can do.
       if (done === 0 && head > 0) this.#abi.backward(call, from, head);
-      if (done + count === stripes && row < from + rows) this.#abi.backward(call, row, from + rows - row);
+      // With samples the last ones may belong to another than the stripes, whose sums must be given out first.
+      if (done + count === stripes && rowsPerGain === 0) runTail();
       team.finish(this.#runner, STRIPE_ROWS * size);
-      for (let stripe = 0; stripe < count; stripe++) this.#abi.mergeStripe(call, calls + stripe * CALL.bytes);
+      for (let i = 0; i < count; i++) {
+        this.#abi.mergeStripe(call, calls + i * CALL.bytes);
+        const stripe = stripeAt(numbering, start, done + i);
+        if (stripe.number + stripe.rows === rowsPerGain) this.#abi.sampleSums(call, stripe.sample);
+      }
     }
+    if (rowsPerGain > 0) runTail();
     this.#room.release();
     return true;
   }
@@ -270,31 +280,15 @@ export class SharedAbi implements Abi {
     });
   }
 
-  #overwrittenByForward(call: number): readonly Overwritten[] {
-    const residual = this.#field(call, CALL.residual);
-    const x = { address: this.#field(call, CALL.x), stride: this.#field(call, CALL.xStride) };
-    const outputs = [this.#field(call, CALL.y)];
-    if (residual === 0) return outputs.includes(x.address) ? [x] : NONE;
-    outputs.push(this.#field(call, CALL.sum));
-    const added = { address: residual, stride: this.#field(call, CALL.residualStride) };
-    return [x, added].filter(({ address }) => outputs.includes(address));
-  }
-
-  #overwrittenByBackward(call: number): readonly Overwritten[] {
-    const dx = this.#field(call, CALL.dx);
-    const dy = { address: this.#field(call, CALL.dy), stride: this.#field(call, CALL.dyStride) };
-    const x = { address: this.#field(call, CALL.x), stride: this.#field(call, CALL.xStride) };
-    return [dy, x].filter(({ address }) => address === dx).slice(0, 1);
-  }
-
   /** A field of 32 bits of a block. */
-  #field(block: number, offset: number): number {
+  readonly #field = (block: number, offset: number): number => {
     const index = (block + offset) >>> 2;
     if (index >= this.#u32.length) this.#u32 = new Uint32Array(this.#memory.buffer);
     return this.#u32[index] as number;
-  }
+  };
 }
 
-const NONE: readonly Overwritten[] = [];
+/** Samples of fewer rows than this are not shared where their gains have gradients: a stripe of few rows costs more than it saves. */
+const SMALL_SAMPLE = 16;
 /** As many stripes at a time for each thread: their sums stay in the caches. */
 const STRIPES_A_THREAD = 8;

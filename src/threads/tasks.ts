@@ -1,7 +1,8 @@
 /** How a thread works on a task: it takes blocks of rows and runs the kernel on each, until none are left. */
-import { type Abi, columnsBytes, STRIPE_ROWS } from "../abi.js";
+import { type Abi, columnsBytes } from "../abi.js";
 import { CALL } from "../layout.js";
 import { KIND, STATE, STATE_BITS, WORD } from "./control.js";
+import { type Stripe, stripeAt } from "./stripes.js";
 
 export class TaskRunner {
   readonly #abi: Abi;
@@ -58,12 +59,32 @@ export class TaskRunner {
     return this.#word(WORD.arguments + index);
   }
 
+  /** A block's first row, and how many rows it has. */
+  #rowsOf(block: number): { from: number; rows: number } {
+    const first = this.#word(WORD.from);
+    if (this.#word(WORD.kind) === KIND.stripes) {
+      const { row, rows } = this.#stripe(block);
+      return { from: row, rows };
+    }
+    const blockRows = this.#word(WORD.blockRows);
+    const from = first + block * blockRows;
+    return { from, rows: Math.min(blockRows, first + this.#word(WORD.rows) - from) };
+  }
+
+  /** The stripe that a block is. */
+  #stripe(block: number): Stripe {
+    const call = this.#argument(0);
+    const u32 = this.#views(call + CALL.bytes);
+    const numbering = {
+      first: u32[(call + CALL.first) >>> 2] as number,
+      rowsPerGain: u32[(call + CALL.rowsPerGain) >>> 2] as number,
+    };
+    return stripeAt(numbering, this.#word(WORD.from), block);
+  }
+
   #runKernel(block: number): void {
     const abi = this.#abi;
-    const blockRows = this.#word(WORD.blockRows);
-    const first = this.#word(WORD.from);
-    const from = first + block * blockRows;
-    const rows = Math.min(blockRows, first + this.#word(WORD.rows) - from);
+    const { from, rows } = this.#rowsOf(block);
     const at = this.#argument(0);
     const kind: KIND = this.#word(WORD.kind);
     switch (kind) {
@@ -77,7 +98,7 @@ export class TaskRunner {
         abi.backward(at, from, rows);
         return;
       case KIND.stripes:
-        this.#runStripe(block, at, from);
+        this.#runStripe(block, at);
         return;
       case KIND.widenRows:
         abi.widenRows(at, from, rows);
@@ -115,31 +136,35 @@ export class TaskRunner {
   }
 
   /** Runs backward on one stripe of rows, with column sums and a block of its own. */
-  #runStripe(stripe: number, call: number, from: number): void {
+  #runStripe(block: number, call: number): void {
+    const { row, rows, sample, number } = this.#stripe(block);
     const [sums, blocks, size] = [this.#argument(1), this.#argument(2), this.#argument(3)];
     const bytes = columnsBytes(size);
-    const columns = sums + stripe * bytes;
-    const own = blocks + stripe * CALL.bytes;
+    const columns = sums + block * bytes;
+    const own = blocks + block * CALL.bytes;
     const u32 = this.#views(Math.max(columns + bytes, own + CALL.bytes, call + CALL.bytes));
     u32.copyWithin(own >>> 2, call >>> 2, (call + CALL.bytes) >>> 2);
     u32[(own + CALL.columns) >>> 2] = columns;
     u32[(own + CALL.totals) >>> 2] = 0;
+    // To its kernel the stripe is one of a batch that has one gain.
+    const gain = u32[(call + CALL.gain) >>> 2] as number;
+    u32[(own + CALL.gain) >>> 2] = gain === 0 ? 0 : gain + sample * size * 4;
+    u32[(own + CALL.rowsPerGain) >>> 2] = 0;
+    u32[(own + CALL.first) >>> 2] = number - row;
     this.#abi.clear(columns, bytes);
-    this.#abi.backward(own, from, STRIPE_ROWS);
+    this.#abi.backward(own, row, rows);
   }
 
   /** Copies the rows of a block that the kernel overwrites to the room of a thread, or `back`. */
   #copyRows(block: number, thread: number, back: boolean): void {
-    const blockRows = this.#word(WORD.blockRows);
     const rowWords = this.#word(WORD.rowBytes) >>> 2;
-    const first = this.#word(WORD.from);
-    const from = first + block * blockRows;
-    const end = Math.min(from + blockRows, first + this.#word(WORD.rows));
+    const { from, rows } = this.#rowsOf(block);
+    const end = from + rows;
     let copy = (this.#word(WORD.copies) + thread * this.#word(WORD.copiesBytes)) >>> 2;
     for (let batch = 0; batch < this.#word(WORD.overwritten); batch++) {
       const address = this.#word(WORD.batches + 2 * batch);
       const stride = this.#word(WORD.batches + 2 * batch + 1);
-      const u32 = this.#views(Math.max(address + end * stride, (copy + blockRows * rowWords) << 2));
+      const u32 = this.#views(Math.max(address + end * stride, (copy + rows * rowWords) << 2));
       for (let row = from; row < end; row++) {
         const at = (address + row * stride) >>> 2;
         /* v8 ignore else -- as above */

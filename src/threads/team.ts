@@ -8,6 +8,10 @@ import type { TaskRunner } from "./tasks.js";
 const AWAKE = 0.05;
 /** How often it looks before it looks at the time. */
 const SPINS = 200;
+/** How long it sleeps at most before it looks at the time, in ms. */
+const NAP = 50;
+/** More than this does not pass between two looks at the time, in ms, unless the process or the machine is suspended. */
+const JUMP = 2 * NAP;
 /** What a thread that is held up by others may take for an element of a block, in ms. */
 const PER_ELEMENT = 2e-4;
 /** How long a thread that was told to end may take to stop, in ms: it stops at the next turn of a loop. */
@@ -130,16 +134,20 @@ export class Team {
   /** Waits until no other thread is inside. Returns false if one has not left in time. */
   #waitForOthers(limit: number): boolean {
     const { control } = this;
-    const start = performance.now();
+    let last = performance.now();
+    let time = 0;
     for (;;) {
       for (let i = 0; i < SPINS; i++) if (Atomics.load(control, WORD.gate) === 0) return true;
-      const time = performance.now() - start;
+      const now = performance.now();
+      // Where the clock jumps, the other threads stood still too.
+      time += Math.min(now - last, JUMP);
+      last = now;
       if (time > limit) return false;
       if (!this.#maySleep || time < AWAKE) continue;
       Atomics.store(control, WORD.callerSleeps, 1);
       const inside = Atomics.load(control, WORD.gate);
       /* v8 ignore else -- the last one has left since: seldom */
-      if (inside > 0) Atomics.wait(control, WORD.gate, inside, 50);
+      if (inside > 0) Atomics.wait(control, WORD.gate, inside, NAP);
       Atomics.store(control, WORD.callerSleeps, 0);
     }
   }

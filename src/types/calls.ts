@@ -19,6 +19,10 @@ export interface RowStats {
  * The parameters of a norm that has them, `size` elements each. Either may be left out. Each may be an array or a matrix,
  * for batches of both kinds.
  *
+ * Samples may have parameters of their own: `m size` elements, where m divides the number of rows. The first rows / m rows take the
+ * first `size` elements, and so on. If both are given, they are as many. In a prepared call that runs on fewer rows, a sample has as many
+ * rows as when all of them run.
+ *
  * @typeParam _T has no effect.
  */
 export interface Params<_T extends HostArray | Matrix = HostArray | Matrix> {
@@ -92,13 +96,13 @@ export interface Backward<T> {
   /** The gradient with respect to x, `rows x size`, of the kind and shape of x. */
   dx: T;
   /**
-   * The gradient with respect to the gain: the sum over all rows, `size` elements. Present if the gain or `out.dGain` was
-   * given.
+   * The gradient with respect to the gain: the sum over the rows that share it, as many elements as the gain. Present if the gain or
+   * `out.dGain` was given.
    */
   dGain?: Float32Array | Matrix;
   /**
-   * The gradient with respect to the bias: the sum over all rows, `size` elements. Present if the bias or `out.dBias` was
-   * given.
+   * The gradient with respect to the bias: the sum over the rows that share it, as many elements as the bias. Present if the bias or
+   * `out.dBias` was given.
    */
   dBias?: Float32Array | Matrix;
 }

@@ -1,7 +1,7 @@
 import type { DType, HostArray } from "./elements.js";
 import type { Matrix } from "./matrix.js";
 import type { Norm } from "./norm.js";
-import type { AdaNormOptions, L2NormOptions, StatsOptions } from "./options.js";
+import type { AdaNormOptions, GroupNormOptions, InstanceNormOptions, L2NormOptions, StatsOptions } from "./options.js";
 import type { Rows } from "./rows.js";
 
 /**
@@ -65,6 +65,30 @@ export interface Kernels {
    * @param options see {@link L2NormOptions}; size is required.
    */
   l2Norm<D extends DType = "f32">(options: L2NormOptions<D>): Norm<D, false>;
+  /**
+   * GroupNorm: layerNorm over each group of channels of a sample, with a gain and a bias for each channel, each optional.
+   *
+   * Channels come first: x holds whole samples of `channels x spatial` elements (N, C, H, W with `spatial` = H W). A row is one group of
+   * one sample, so `size` of the norm is channels / groups x spatial, a matrix has that many `cols`, and mean and rstd have one number
+   * for each sample and group (N x groups). gain, bias, dGain and dBias have `channels` elements; the gradients are summed over
+   * `spatial` and over all samples. `torch.nn.GroupNorm` computes the same.
+   *
+   * Source: Wu and He, "Group Normalization", ECCV 2018 (arXiv 1803.08494).
+   *
+   * @typeParam D the dtype.
+   * @param options see {@link GroupNormOptions}; channels, groups and spatial are required.
+   */
+  groupNorm<D extends DType = "f32">(options: GroupNormOptions<D>): Norm<D, true>;
+  /**
+   * InstanceNorm: {@link groupNorm} with a group for each channel. It has no running statistics.
+   *
+   * Source: Ulyanov, Vedaldi and Lempitsky, "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016
+   * (arXiv 1607.08022).
+   *
+   * @typeParam D the dtype.
+   * @param options see {@link InstanceNormOptions}; channels and spatial are required.
+   */
+  instanceNorm<D extends DType = "f32">(options: InstanceNormOptions<D>): Norm<D, true>;
   /**
    * Reductions over rows of `size` elements: sums, means, norms, extremes; and rows as 8-bit integers and as bits.
    *
@@ -183,7 +207,8 @@ export interface LoadOptions {
   createWorker?: (() => ThreadWorker) | undefined;
   /**
    * The compiled module or its bytes, for hosts that must supply it. Default: the module of this package. For threads it must
-   * be the build for shared memory, `adanorm/wasm/shared`; with another there is one thread.
+   * be the build for shared memory, `adanorm/wasm/shared`; with another there is one thread. Where there are no threads, the build
+   * for shared memory runs on one, if the host has such memory.
    */
   module?: WasmModule | ArrayBuffer | ArrayBufferView | undefined;
 }

@@ -24,7 +24,7 @@ import type { Batch } from "./storage.js";
  * @typeParam P whether it has gain and bias. Default: that is checked by the call itself.
  */
 export interface Norm<D extends DType = DType, P extends boolean = boolean> {
-  /** H, the length of one row. */
+  /** H, the length of one row. For groupNorm and instanceNorm, channels / groups x spatial. */
   readonly size: number;
   /**
    * Normalises every row of x + residual.

@@ -1,7 +1,10 @@
 import type { DType } from "./elements.js";
 
-/** The names of the norms, as in Kernels. */
+/** The names of the norms over rows of `size` elements, as in Kernels. */
 export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm" | "l2Norm";
+
+/** The names of the norms over groups of channels, as in Kernels. */
+export type ChannelNormName = "groupNorm" | "instanceNorm";
 
 /**
  * Options of every norm. An option that is left out, or undefined, has the default named here.
@@ -44,6 +47,28 @@ export interface L2NormOptions<D extends DType = DType> extends Pick<StatsOption
   eps?: number | undefined;
   /** Whether backward holds the norm constant. Default false. */
   detachStd?: boolean | undefined;
+}
+
+/**
+ * Options of instanceNorm: those of every norm, and the shape of a sample in the place of `size`.
+ *
+ * @typeParam D the dtype.
+ */
+export interface InstanceNormOptions<D extends DType = DType> extends Omit<StatsOptions<D>, "size"> {
+  /** The channels of a sample: an integer, 1 or more. */
+  channels: number;
+  /** The elements of a channel, such as height x width: an integer, 1 or more. */
+  spatial: number;
+}
+
+/**
+ * Options of groupNorm: those of instanceNorm, and the number of groups.
+ *
+ * @typeParam D the dtype.
+ */
+export interface GroupNormOptions<D extends DType = DType> extends InstanceNormOptions<D> {
+  /** Into how many groups of as many channels a sample falls: a divisor of `channels`. */
+  groups: number;
 }
 
 /**

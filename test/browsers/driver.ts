@@ -1,6 +1,18 @@
 /** What the drivers of the browsers have in common. */
 import { existsSync } from "node:fs";
 
+/** What somebody at the browser does and sees. */
+export interface Hands {
+  /** Makes the page so many pixels large, in one of the themes, and with less motion if asked. */
+  arrange(options: { width: number; height: number; theme: "light" | "dark"; calm?: boolean }): Promise<void>;
+  /** Presses a key, by its name in the DOM. */
+  press(key: string): Promise<void>;
+  /** Writes a PNG of what is seen, or of the whole page. */
+  picture(file: string, isWhole: boolean): Promise<unknown>;
+  /** The value of an expression in the page; a promise is awaited. */
+  evaluate<T>(expression: string): Promise<T>;
+}
+
 /** A browser that was started, with one page. */
 export interface Browser {
   version: string;
@@ -8,6 +20,8 @@ export interface Browser {
   open(url: string): Promise<unknown>;
   /** What its page has written to the console since it was opened; undefined if the driver is not told. */
   written(): string[] | undefined;
+  /** Undefined if the driver has none. */
+  hands?: Hands;
   /** Rejects if the browser, or the process of its page, ends before it is closed. */
   gone: Promise<never>;
   close(): Promise<void>;

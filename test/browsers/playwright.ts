@@ -27,6 +27,11 @@ interface PlaywrightBrowser {
 }
 
 interface PlaywrightPage {
+  setViewportSize(size: { width: number; height: number }): Promise<void>;
+  emulateMedia(options: { colorScheme: "light" | "dark"; reducedMotion: "reduce" | "no-preference" }): Promise<void>;
+  keyboard: { press(key: string): Promise<void> };
+  screenshot(options: { path: string; fullPage: boolean }): Promise<unknown>;
+  evaluate(expression: string): Promise<unknown>;
   goto(url: string, options: { waitUntil: "commit"; timeout: number }): Promise<unknown>;
   on(event: "crash", listener: () => void): unknown;
   on(event: "console", listener: (message: { text(): string }) => void): unknown;
@@ -67,6 +72,15 @@ export async function startWithPlaywright(
         return page.goto(url, { waitUntil: "commit", timeout: 0 });
       },
       written: () => written,
+      hands: {
+        async arrange({ width, height, theme, calm }) {
+          await page.setViewportSize({ width, height });
+          await page.emulateMedia({ colorScheme: theme, reducedMotion: calm ? "reduce" : "no-preference" });
+        },
+        press: (key) => page.keyboard.press(key),
+        picture: (path, fullPage) => page.screenshot({ path, fullPage }),
+        evaluate: async <T>(expression: string) => (await page.evaluate(expression)) as T,
+      },
       gone: raised,
       close: () => browser.close(),
     };

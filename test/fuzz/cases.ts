@@ -92,7 +92,38 @@ export interface MatrixCase {
   place: Place;
 }
 
-export type Case = NormCase | RowsCase | MatrixCase | HostileCase;
+/** What both kinds of cases below have: gains of parts of a batch. */
+interface PartsCase {
+  dtype: DType;
+  samples: number;
+  options: Omit<AdaNormOptions, "size" | "dtype">;
+  family: Family | "mixed";
+  dyFamily: DyFamily;
+  dyExponent: number;
+  seed: number;
+  gain: ParamFamily | undefined;
+  bias: ParamFamily | undefined;
+  /** Compared with calls on matrices, or with prepared ones. */
+  prepared: boolean;
+}
+
+/** A gain for each sample. */
+export interface SamplesCase extends PartsCase {
+  kind: "samples";
+  norm: "layerNorm" | "rmsNorm";
+  size: number;
+  rowsPerGain: number;
+}
+
+/** A gain for each channel. */
+export interface ChannelsCase extends PartsCase {
+  kind: "channels";
+  groups: number;
+  inGroup: number;
+  spatial: number;
+}
+
+export type Case = NormCase | SamplesCase | ChannelsCase | RowsCase | MatrixCase | HostileCase;
 
 const dtypes = fc.constantFrom<DType[]>("f32", "f32", "f16", "bf16");
 const often = fc.boolean();
@@ -213,6 +244,46 @@ const normCases: fc.Arbitrary<NormCase> = fc
     };
   });
 
+const parts = {
+  dtype: dtypes,
+  options: fc.record(common).map(given),
+  family: fc.constantFrom(...X_FAMILIES),
+  dyFamily: fc.constantFrom(...DY_FAMILIES),
+  dyExponent: fc.constant(0),
+  seed: fc.nat(),
+  gain: option(fc.constantFrom(...PARAM_FAMILIES)),
+  bias: option(fc.constantFrom(...PARAM_FAMILIES)),
+  prepared: often,
+};
+
+const samplesCases: fc.Arbitrary<SamplesCase> = fc
+  .record({
+    ...parts,
+    norm: fc.constantFrom("layerNorm" as const, "rmsNorm" as const),
+    size: sizes,
+    samples: fc.integer({ min: 1, max: 6 }),
+    rowsPerGain: fc.oneof(
+      { weight: 9, arbitrary: fc.integer({ min: 1, max: 9 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 60, max: 140 }) },
+    ),
+  })
+  .map((each) => ({
+    ...each,
+    kind: "samples",
+    rowsPerGain: each.size > 200 ? each.rowsPerGain % 10 || 1 : each.rowsPerGain,
+  }));
+
+const channelsCases: fc.Arbitrary<ChannelsCase> = fc
+  .record({
+    ...parts,
+    samples: fc.integer({ min: 1, max: 5 }),
+    groups: fc.integer({ min: 1, max: 4 }),
+    inGroup: fc.integer({ min: 1, max: 6 }),
+    spatial: sizes,
+  })
+  // Elements of a row: of a long channel there is one.
+  .map((each) => ({ ...each, kind: "channels", inGroup: each.spatial > 300 ? 1 : each.inGroup }));
+
 const batch = { dtype: dtypes, shape: shapes, family: fc.constantFrom(...X_FAMILIES), seed: fc.nat(), place: places };
 
 /** Those of unit vectors and of integers, others that lose all or saturate, and one that is beyond f32. */
@@ -247,6 +318,8 @@ const hostileCases: fc.Arbitrary<HostileCase> = fc.record({
 
 export const cases: fc.Arbitrary<Case> = fc.oneof(
   { weight: 7, arbitrary: normCases },
+  { weight: 1, arbitrary: samplesCases },
+  { weight: 1, arbitrary: channelsCases },
   { weight: 1, arbitrary: rowsCases },
   { weight: 1, arbitrary: matrixCases },
   { weight: 3, arbitrary: hostileCases },

@@ -5,6 +5,7 @@ import type { Case } from "./cases.ts";
 import { fail, sameBytes } from "./failure.ts";
 import { checkHostile } from "./hostile/check.ts";
 import { checkNorm } from "./norm.ts";
+import { checkParts } from "./parts.ts";
 import { checkMatrix, checkRows } from "./reductions.ts";
 
 interface Guard {
@@ -67,6 +68,7 @@ export function checkCase(each: Case): [kind: Case["kind"], outcome?: string] {
   setting.beforeCase();
   try {
     if (each.kind === "norm") checkNorm(kernels, each);
+    else if (each.kind === "samples" || each.kind === "channels") checkParts(kernels, each);
     else if (each.kind === "rows") checkRows(kernels, each);
     else if (each.kind === "matrix") checkMatrix(kernels, each);
     const outcome = each.kind === "hostile" ? checkHostile(kernels, each) : undefined;

@@ -133,7 +133,7 @@ function checkSum({ dtype }: NormCase, { x, residual }: Data, { sum }: Plain): v
 }
 
 /** Compares the results of the plain calls with the bounds. */
-function checkPlain(each: NormCase, data: Data, plain: Plain): { exact: Exact; columns: Columns } {
+export function checkPlain(each: NormCase, data: Data, plain: Plain): { exact: Exact; columns: Columns } {
   const { size, rows, dtype } = each;
   checkSum(each, data, plain);
   const exact = new Exact(each, data, plain);

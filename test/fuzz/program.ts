@@ -1,9 +1,10 @@
 /** A case as a program that needs only the package. */
 import { Random } from "../accuracy/random.ts";
 import type { Elements } from "../accuracy/storage.ts";
-import type { Case, MatrixCase, NormCase, Param, Place, RowsCase } from "./cases.ts";
+import type { Case, ChannelsCase, MatrixCase, NormCase, Param, Place, RowsCase, SamplesCase } from "./cases.ts";
 import { hasParams, makeData } from "./data.ts";
 import { hostileProgram } from "./hostile/program.ts";
+import { makeParts } from "./parts.ts";
 import { makeRows } from "./values.ts";
 
 /** Arrays of more elements are written as bytes. */
@@ -208,11 +209,31 @@ function matrixProgram({ size, rows, from, to, family, seed }: MatrixCase): stri
 }
 
 /** @param why the message of the failure. */
+/** The simplest call of a case whose gains are of parts of the batch. */
+function partsProgram(each: SamplesCase | ChannelsCase): string {
+  const { x, dy, gain, bias } = makeParts(each);
+  const { norm, ...shape } =
+    each.kind === "samples"
+      ? { norm: each.norm, size: each.size }
+      : {
+          ...{ norm: "groupNorm", channels: each.groups * each.inGroup },
+          ...{ groups: each.groups, spatial: each.spatial },
+        };
+  const params = options({ gain: gain && literal(gain), bias: bias && literal(bias) });
+  return [
+    `const norm = kernels.${norm}(${JSON.stringify({ ...shape, dtype: each.dtype, ...each.options })});`,
+    `const [x, dy, params] = [${literal(x)}, ${literal(dy)}, ${params}];`,
+    "const { y, mean, rstd } = norm.forward(x, params);",
+    "console.log(y, mean, rstd, norm.backward(dy, x, { mean, rstd }, params));",
+  ].join("\n");
+}
+
 export function programOf(each: Case, why: string): string {
   const head = `// ${why}\nimport { loadSync } from "adanorm";\n\nconst kernels = loadSync();`;
   // A result beyond its bound comes from the plain call.
   const isPlain = why.includes(" within ");
   if (each.kind === "hostile") return `${head}\n${hostileProgram(each)}\n`;
+  if (each.kind === "samples" || each.kind === "channels") return `${head}\n${partsProgram(each)}\n`;
   const body =
     each.kind === "norm" ? normProgram(each, isPlain) : each.kind === "rows" ? rowsProgram(each) : matrixProgram(each);
   return `${head}\n${body}\n`;

@@ -55,7 +55,8 @@ function report({ cases, seed, threads }: Options, counts: Counts, seconds: numb
   const number = (value = 0) => value.toLocaleString("en");
   return (
     `${number(cases)} cases, seeds ${seed} to ${seed + Math.ceil(cases / CHUNK) - 1}, in ${Math.round(seconds / 60)} minutes: ` +
-    `${number(counts.norm)} of forward and backward, ${number(counts.rows)} of row reductions, ` +
+    `${number(counts.norm)} of forward and backward, ${number(counts.samples)} with a gain for each sample, ` +
+    `${number(counts.channels)} with a gain for each channel, ${number(counts.rows)} of row reductions, ` +
     `${number(counts.matrix)} of conversions, ${number(counts.hostile)} of hostile arguments ` +
     `(${number(counts.refused)} refused, ${number(counts.taken)} as good as honest ones). ` +
     (threads > 1 ? `2 to ${threads} threads, ${number(counts.ended)} of which were ended at random. ` : "") +

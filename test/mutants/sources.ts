@@ -13,7 +13,7 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const root = join(here, "../..");
 const out = join(here, "out");
 
-const tests = (...names: string[]) => names.map((name) => `test/${name}.test.ts`);
+const named = (...names: string[]) => names.map((name) => `test/${name}.test.ts`);
 
 interface Subject {
   name: string;
@@ -23,33 +23,72 @@ interface Subject {
   tests: string[];
   /** Whether the tests use the reference as it was built. */
   builtReference: boolean;
+  /**
+   * Whether each mutant is tried by the tests that reach it alone. What is reached by threads that the code starts is not seen:
+   * all tests try all of that, also what runs when a module is loaded.
+   */
+  byCoverage: boolean;
+  /** What one test may take of the processor's time, in ms, whatever the others have left. */
+  testBusyMs: number;
 }
 
 const isOfReference = (file: string) => /\/(reference|half)\b/.test(file);
 const isOfTensorFlow = (file: string) => /\/tfjs\b/.test(file);
+const isOfThreads = (file: string) => /\/threads?\b/.test(file);
+
+/** Ten times as long as the longest test takes, but for those of threads. */
+const TEST_BUSY_MS = 5000;
 
 /** Apart, for the tests of one cover much of the others and kill little of it. */
 const SUBJECTS: Subject[] = [
   {
     name: "facade",
-    mutates: (file) => !isOfReference(file) && !isOfTensorFlow(file),
-    tests: tests(
+    mutates: (file) => !isOfReference(file) && !isOfTensorFlow(file) && !isOfThreads(file),
+    tests: named(
       ...["errors", "names", "load", "entries", "norms", "aliasing", "rows", "special", "stats", "stride", "safety"],
-      ...["places", "prepared", "tiles", "memory", "residual", "storage", "embedded"],
+      ...[
+        "places",
+        "prepared",
+        "tiles",
+        "memory",
+        "residual",
+        "storage",
+        "embedded",
+        "quantize",
+        "params-only",
+        "stripes",
+      ],
+      // They start threads, which takes longer.
+      ...["threads/calling", "threads/load"],
     ),
     builtReference: true,
+    byCoverage: true,
+    testBusyMs: TEST_BUSY_MS,
   },
   {
     name: "reference",
     mutates: isOfReference,
-    tests: tests("norms", "special", "rows", "stride", "conformance", "storage", "residual", "oracle"),
+    tests: named("norms", "special", "rows", "stride", "conformance", "storage", "residual", "quantize", "oracle"),
     builtReference: false,
+    byCoverage: true,
+    testBusyMs: TEST_BUSY_MS,
   },
   {
     name: "tfjs",
     mutates: isOfTensorFlow,
     tests: ["test/tfjs/vitest.ts"],
     builtReference: true,
+    byCoverage: true,
+    testBusyMs: TEST_BUSY_MS,
+  },
+  {
+    name: "threads",
+    mutates: isOfThreads,
+    tests: named("threads/sharing", "threads/calling", "threads/load", "threads/batches", "threads/deaths"),
+    builtReference: true,
+    byCoverage: false,
+    // Eight threads look for work while they have none.
+    testBusyMs: 12 * TEST_BUSY_MS,
   },
 ];
 
@@ -105,17 +144,18 @@ function forgetUntried(file: string): void {
 
 /** Has Stryker try the mutants of a subject that are in some files. */
 function run(subject: Subject, files: string[], share: number, fresh: boolean): Made[] {
-  const report = join(out, `${subject.name}.json`);
-  const incrementalFile = join(out, `${subject.name}.incremental.json`);
+  const { name, tests, builtReference, byCoverage, testBusyMs } = subject;
+  const report = join(out, `${name}.json`);
+  const incrementalFile = join(out, `${name}.incremental.json`);
   forgetUntried(incrementalFile);
   const config = {
     plugins: [join(here, "runner/plugin.ts")],
     testRunner: "threads",
     // The plugin is TypeScript; the tests call the collector by hand.
     testRunnerNodeArgs: [...process.execArgv, "--expose-gc"],
-    mutantsOf: { tests: subject.tests, builtReference: subject.builtReference, share, tryListed: fresh },
-    coverageAnalysis: "perTest",
-    ignoreStatic: true,
+    mutantsOf: { tests, builtReference, testBusyMs, share, tryListed: fresh },
+    coverageAnalysis: byCoverage ? "perTest" : "off",
+    ignoreStatic: byCoverage,
     mutate: files,
     ignorePatterns: [
       "*",
@@ -131,6 +171,8 @@ function run(subject: Subject, files: string[], share: number, fresh: boolean): 
     disableTypeChecks: "src/**/*.ts",
     concurrency: 2,
     timeoutMS: PATIENCE_MS,
+    // On a crowded machine.
+    dryRunTimeoutMinutes: 30,
     // A process that Stryker keeps for checks cannot load the plugin, and has no use for it.
     logLevel: "error",
     warnings: { unknownOptions: false },
@@ -140,7 +182,7 @@ function run(subject: Subject, files: string[], share: number, fresh: boolean): 
     incrementalFile,
     tempDirName: join(here, ".stryker"),
   };
-  const file = join(out, `${subject.name}.config.json`);
+  const file = join(out, `${name}.config.json`);
   writeFileSync(file, JSON.stringify(config, null, 2));
   const stryker = join(here, "node_modules/@stryker-mutator/core/bin/stryker.js");
   execFileSync(process.execPath, [...process.execArgv, stryker, "run", file], { cwd: root, stdio: "inherit" });
@@ -185,7 +227,7 @@ export function trySources(only: string[], share: number, fresh: boolean): Mutan
   const wanted = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
     .map((file) => `src/${file}`)
     // Of types there is nothing to mutate.
-    .filter((file) => file.endsWith(".ts") && !/(\.d|types)\.ts$/.test(file))
+    .filter((file) => file.endsWith(".ts") && !/\.d\.ts$|\/types\b/.test(file))
     .filter((file) => only.length === 0 || only.some((part) => file.includes(part)));
   return SUBJECTS.flatMap((subject) => {
     // What was found before in other files is in the report too.

@@ -69,7 +69,7 @@ export async function writeSuite(file: string): Promise<void> {
   });
 }
 
-/** A line of the README's table of platforms. */
+/** A line of the table of platforms in docs/hosts.md. */
 export interface Platform {
   /** "Node", "Chromium, in a Web Worker". */
   name: string;

@@ -382,6 +382,30 @@ function rowStrides(kernels: Kernels, dtype: "f32" | Half): void {
   matrix.free();
 }
 
+/** What the host prints of an object, if it has a function that tells; its name where it has none, as in browsers. */
+function printed(value: object): string {
+  const { Deno, Bun, process } = globalThis as {
+    [Host in "Deno" | "Bun"]?: { inspect(value: object): string };
+  } & { process?: { getBuiltinModule?(name: string): { inspect(value: object): string } } };
+  const inspect = Deno?.inspect ?? Bun?.inspect ?? process?.getBuiltinModule?.("node:util")?.inspect;
+  return inspect ? inspect(value) : value.constructor.name;
+}
+
+function consoles(kernels: Kernels): void {
+  const matrix = kernels.matrix(2, 3);
+  const norm = kernels.layerNorm({ size: 3 });
+  const call = norm.prepareForward(matrix);
+  const kinds = { Kernels: kernels, Norm: norm, Rows: kernels.rows(3), Matrix: matrix, Prepared: call };
+  for (const [kind, value] of Object.entries(kinds)) {
+    assert(printed(value).startsWith(kind), `a ${kind} is printed as ${printed(value)}`);
+    assert(String(value) === `[object ${kind}]`, `a ${kind} is ${value} as a string`);
+  }
+  const text = printed(matrix);
+  assert(text === "Matrix" || /rows: 2,\s+cols: 3,\s+dtype: .f32./.test(text), `a Matrix is printed as ${text}`);
+  call.free();
+  matrix.free();
+}
+
 function errors(kernels: Kernels): void {
   const norm = kernels.layerNorm({ size: 4 });
   assertThrows(
@@ -442,6 +466,7 @@ export async function runSuite(host: Host = {}): Promise<Report> {
     await test(`residuals of ${dtype}`, () => residuals(loaded, dtype));
     await test(`rows apart of ${dtype}`, () => rowStrides(loaded, dtype));
   }
+  await test("consoles", () => consoles(loaded));
   await test("errors", () => errors(loaded));
   await test("out of memory", outOfMemory);
   await test("loadSync", () => {

@@ -264,7 +264,7 @@ export function refusals(define: Define): void {
     // The result has no room, then the call's block and its statistics have none.
     for (const [given, bytes] of [
       [0, x.size * 4],
-      [1, 144 + 2 * 3 * 8],
+      [1, 160 + 2 * 3 * 8],
     ] as const) {
       let left = given;
       wasm._malloc = (size) => (left-- > 0 ? malloc(size) : 0);

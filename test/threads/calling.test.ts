@@ -9,6 +9,8 @@ import { LIMITS } from "../../build/threads.js";
 import { expectSameBytes, normal } from "../support.ts";
 import { loadThreads, shareAll, THREAD, untilAlone, workerAfter } from "./support.ts";
 
+const alone = loadSync();
+
 afterEach(() => {
   vi.unstubAllGlobals();
   vi.restoreAllMocks();
@@ -79,6 +81,70 @@ describe("calls that are not shared give the same bytes:", () => {
     expectSameBytes(dx.toArray() as Float32Array, wanted[0]);
     expectSameBytes(out.dGain.toArray() as Float32Array, wanted[1]);
   });
+});
+
+describe("calls on arrays", () => {
+  it("take gain and bias in matrices, and give gradients there", async () => {
+    const kernels = await loadThreads(2);
+    const [size, rows] = [33, 7];
+    const [x, dy] = [normal(rows * size, 1), normal(rows * size, 2)];
+    const results = [alone, kernels].map((one) => {
+      const params = { gain: one.matrix(normal(size, 3), size), bias: one.matrix(normal(size, 4), size) };
+      const norm = one.layerNorm({ size });
+      const forward = norm.forward(x, params);
+      const out = { dGain: one.matrix(1, size), dBias: one.matrix(1, size) };
+      const { dx } = norm.backward(dy, x, forward, { ...params, out });
+      const all = [forward.y, forward.mean, dx, out.dGain.toArray(), out.dBias.toArray()];
+      for (const matrix of [params.gain, params.bias, out.dGain, out.dBias]) matrix.free();
+      return all;
+    });
+    const [wanted, got] = results as [Float32Array[], Float32Array[]];
+    for (const [i, values] of wanted.entries()) expectSameBytes(got[i] as Float32Array, values);
+  });
+
+  it("work in place on views of matrices, also on views from before the memory grew", async () => {
+    const kernels = await loadThreads(2);
+    const size = 100;
+    const matrix = kernels.matrix(normal(20 * size, 1), size);
+    const early = matrix.data as Float32Array;
+    const wanted = alone.adaNorm({ size }).forward(normal(20 * size, 1)).y;
+    kernels.matrix(1000, 1000).free();
+    expect(early.buffer).not.toBe(matrix.data.buffer);
+    const { y } = kernels.adaNorm({ size }).forward(early, { out: early });
+    expect(y).toBe(early);
+    expectSameBytes(matrix.toArray() as Float32Array, wanted);
+    // The two views are of one place, though their buffers are two objects.
+    const shifted = (matrix.data as Float32Array).subarray(0, 10 * size);
+    const other = early.subarray(5 * size, 15 * size);
+    expect(() => kernels.adaNorm({ size }).forward(shifted, { out: other })).toThrow(/out: expected x itself/);
+    const host = new Float32Array(10 * size);
+    const norm = kernels.layerNorm({ size });
+    const gradients = { dGain: early.subarray(0, size), dBias: (matrix.data as Float32Array).subarray(50, size + 50) };
+    expect(() =>
+      norm.backward(host, host.slice(), undefined, { gain: early.subarray(3 * size, 4 * size), out: gradients }),
+    ).toThrow(/out.dBias: expected memory apart from out.dGain/);
+    matrix.free();
+    expect(() => norm.forward(host, { gain: early.subarray(0, size) })).toThrow(/whose Matrix was freed/);
+  });
+});
+
+it("memory that tasks have kept is given up for what a call allocates", async () => {
+  const [rows, size] = [200, 256];
+  /** The bytes of matrices that the memory takes after forward, over its input or not. */
+  async function roomAfter(isOver: boolean): Promise<number> {
+    const kernels = await loadThreads(2, { maximumBytes: 4 * 2 ** 20 });
+    shareAll();
+    // Two blocks, whose rows are copied before they are overwritten.
+    LIMITS.block = (rows / 2) * size;
+    const [x, y] = [kernels.matrix(normal(rows * size, 1), size), kernels.matrix(rows, size)];
+    kernels.adaNorm({ size }).forward(x, { out: isOver ? x : y });
+    expect(() => {
+      for (;;) kernels.matrix(1, size);
+    }).toThrow(RangeError);
+    return kernels.memory.used;
+  }
+  const [before, after] = [await roomAfter(false), await roomAfter(true)];
+  expect(Math.abs(before - after)).toBeLessThan((rows * size * 4) / 4);
 });
 
 it("memory that tasks needed is given back where it is much", async () => {

@@ -1,8 +1,9 @@
 /** Threads that die: nothing is lost, wherever they were. */
 import type { Worker } from "node:worker_threads";
 import { type Kernels, loadSync } from "adanorm";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { CALL } from "../../src/layout.ts";
+import { STATE } from "../../src/threads/control.ts";
 import { expectSameBytes, normal, random } from "../support.ts";
 import { loadThreads, shareAll, untilAlone, workerAfter } from "./support.ts";
 
@@ -62,6 +63,25 @@ async function untilThreads(kernels: Kernels, threads: number): Promise<void> {
   for (let i = 0; i < 200 && kernels.threads !== threads; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(kernels.threads).toBe(threads);
 }
+
+it("a thread is not taken for dead because the clock jumps, as it does when a machine wakes up", async () => {
+  // It holds each block for a while.
+  const prelude = `
+    const { store } = Atomics;
+    Atomics.store = (words, at, value) => {
+      if (value === ${STATE.done}) for (const end = performance.now() + 5; performance.now() < end; );
+      return store(words, at, value);
+    };`;
+  const kernels = await loadThreads(2, { createWorker: () => workerAfter(prelude) });
+  shareAll();
+  let jumps = 0;
+  const now = performance.now.bind(performance);
+  vi.spyOn(performance, "now").mockImplementation(() => now() + 1e6 * jumps++);
+  for (let i = 0; i < 3; i++) expectResults(kernels);
+  vi.restoreAllMocks();
+  expect(jumps).toBeGreaterThan(10);
+  expect(kernels.threads).toBe(2);
+});
 
 describe("a thread that dies", () => {
   it.each([

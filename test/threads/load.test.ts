@@ -3,8 +3,9 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
-import { type LoadOptions, load, loadSync, type Matrix } from "adanorm";
-import { describe, expect, it, vi } from "vitest";
+import { type Kernels, type LoadOptions, load, loadSync, type Matrix } from "adanorm";
+import { load as loadByUrl } from "adanorm/url";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { LIMITS } from "../../build/threads.js";
 import { enableRelaxedSimd } from "../relaxed-flag.ts";
 import { expectSameBytes, normal } from "../support.ts";
@@ -24,6 +25,25 @@ function expectToWork(kernels: ReturnType<typeof loadSync>): void {
   expectSameBytes(y.toArray() as Float32Array, wanted);
   expectSameBytes(kernels.adaNorm({ size: SIZE }).forward(x).y, wanted);
   for (const one of [matrix, y]) one.free();
+}
+
+/** Runs a function where the host refuses memories. */
+async function withoutMemory(
+  refuses: (descriptor: WebAssembly.MemoryDescriptor) => boolean,
+  run: () => Promise<unknown>,
+): Promise<void> {
+  const { Memory } = WebAssembly;
+  WebAssembly.Memory = class extends Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      if (refuses(descriptor)) throw new RangeError("no such memory");
+      super(descriptor);
+    }
+  };
+  try {
+    await run();
+  } finally {
+    WebAssembly.Memory = Memory;
+  }
 }
 
 describe("kernels with threads", () => {
@@ -112,6 +132,15 @@ describe("options of threads", () => {
     await expect(load(options as LoadOptions)).rejects.toThrow(message);
   });
 
+  it("that are wrong for one thread end the others, which may have yet to start", async () => {
+    const worker = workerAfter("");
+    const exit = new Promise((resolve) => worker.on("exit", resolve));
+    const made: unknown[] = [worker, {}];
+    const createWorker = () => made.shift() as Worker;
+    await expect(load({ threads: 3, createWorker })).rejects.toThrow("load: createWorker");
+    await exit;
+  });
+
   it("have no effect in loadSync, but are checked there", () => {
     expect(loadSync({ threads: 4 }).threads).toBe(1);
     expect(() => loadSync({ threads: -1 })).toThrow("loadSync: threads: expected an integer >= 1, got -1");
@@ -183,6 +212,84 @@ describe("there is one thread, without an error,", () => {
     shareAll();
     expectToWork(kernels);
     kernels.close();
+  });
+});
+
+describe("a host that gives no shared memory", () => {
+  it("has one thread", async () => {
+    await withoutMemory(
+      ({ shared }) => shared === true,
+      async () => {
+        const kernels = await load({ threads: 2 });
+        expect(kernels.threads).toBe(1);
+        expectToWork(kernels);
+      },
+    );
+  });
+});
+
+describe("the build for shared memory runs on one thread", () => {
+  const module = read("adanorm.shared.wasm");
+  const byUrl = () => {
+    vi.stubGlobal("fetch", async () => new Response(module));
+    return loadByUrl({ url: `https://example.com/${Math.random()}.wasm` });
+  };
+  const ways: [string, () => Kernels | Promise<Kernels>][] = [
+    ["load", () => load({ module })],
+    ["loadSync", () => loadSync({ module })],
+    ["load of a URL", byUrl],
+  ];
+
+  afterEach(() => vi.unstubAllGlobals());
+
+  /** Also grows the memory, which gets another buffer then. */
+  function expectToGrow(kernels: Kernels): void {
+    expect(kernels.threads).toBe(1);
+    const before = kernels.matrix(x, SIZE).data;
+    const held = Array.from({ length: 30 }, () => kernels.matrix(20_000, 10));
+    expectToWork(kernels);
+    expectSameBytes(kernels.adaNorm({ size: SIZE }).forward(before).y as Float32Array, wanted);
+    for (const one of held) one.free();
+  }
+
+  it.each(ways)("where none are asked for: %s", async (_, make) => expectToGrow(await make()));
+
+  // Some browsers have shared memory, but not its class, in pages that are not isolated.
+  it.each(ways)("without SharedArrayBuffer: %s", async (_, make) => {
+    vi.stubGlobal("SharedArrayBuffer", undefined);
+    expectToGrow(await make());
+    expectToGrow(await load({ module, threads: 2 }));
+  });
+
+  it("where no worker can be made", async () => {
+    const createWorker = () => {
+      throw new Error("forbidden");
+    };
+    expectToGrow(await load({ module, threads: 2, createWorker }));
+  });
+
+  it("within the limit of its memory", async () => {
+    for (const make of [load, loadSync]) {
+      const kernels = await make({ module, maximumBytes: 20 * 65536 });
+      expect(() => kernels.matrix(21 * 65536, 1)).toThrow(RangeError);
+      expectToWork(kernels);
+    }
+  });
+
+  it.each(ways)("and is refused by a host without shared memory: %s", async (way, make) => {
+    const option = way === "load of a URL" ? "load: url" : `${way}: module`;
+    const message =
+      `${option}: expected a build for memory of one thread, as this host gives no shared memory, ` +
+      "got a build for shared memory";
+    await withoutMemory(
+      ({ shared }) => shared === true,
+      () => expect((async () => make())()).rejects.toThrow(new TypeError(message)),
+    );
+    // A host that gives no memory at all says so itself.
+    await withoutMemory(
+      () => true,
+      () => expect((async () => make())()).rejects.toThrow(new RangeError("no such memory")),
+    );
   });
 });
 

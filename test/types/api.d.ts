@@ -137,6 +137,10 @@ export interface Kernels {
   rmsNorm(options: StatsOptions): Norm;
   /** y = x / max(|x|, eps); eps: default 1e-12. */
   l2Norm(options: Pick<StatsOptions, "size" | "eps" | "dtype" | "detachStd">): Norm;
+  /** A row is one group of one sample of `channels x spatial`; gain, bias, dGain and dBias have one element a channel. */
+  groupNorm(options: Omit<StatsOptions, "size"> & { channels: number; groups: number; spatial: number }): Norm;
+  /** groupNorm with a group for every channel. */
+  instanceNorm(options: Omit<StatsOptions, "size"> & { channels: number; spatial: number }): Norm;
   rows(size: number, options?: { dtype?: DType }): Rows;
 
   /** A zero-filled batch in linear memory, or a copy of `source` there. */

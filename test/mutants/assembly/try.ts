@@ -23,7 +23,8 @@ type Stage = Pick<Order, "tests"> & { only: string[] };
 /** First what kills most, in the least time. */
 const STAGES: Stage[] = [
   { only: named("digest"), tests: [DIGEST] },
-  { only: named("precision", "norms", "special", "rows", "aliasing", "stats", "safety", "sizes", "tiles") },
+  { only: named("precision", "norms", "special", "rows", "quantize", "aliasing", "stats", "safety") },
+  { only: named("sizes", "tiles", "stripes", "params-only", "mixed", "prepared") },
   { only: named("digest", "stride", "residual", "storage", "memory", "oracle", "accuracy") },
 ];
 /** While one is compiled, the other's tests run. */

@@ -16,6 +16,10 @@ const SOURCES: Record<string, string> = {
   vitest: "test/mutants/runner/vitest.ts",
 };
 
+/** What workers run to be threads of the kernels, and where it is named: in src/ and in tests, in these words. */
+const THREAD = "src/thread.ts";
+const THREAD_NAMES = /"(\.|(\.\.\/)+build)\/thread\.js"/g;
+
 export interface Program {
   /** The file to run. */
   file: string;
@@ -62,6 +66,8 @@ export async function bundle(
       bundler.onResolve({ filter: /^(adanorm|vitest)(\/|$)/ }, ({ path }) => ({
         path: join(root, sources[path] as string),
       }));
+      // What the tests of threads import, to set limits: those that src/ has.
+      bundler.onResolve({ filter: /\/build\/threads\.js$/ }, () => ({ path: join(root, "src/threads.ts") }));
       bundler.onResolve({ filter: /^virtual:files$/ }, ({ path }) => ({ path, namespace: "files" }));
       bundler.onLoad({ filter: /.*/, namespace: "files" }, () => {
         const lines = tests.map((file) => `${JSON.stringify(file)}: () => import(${JSON.stringify(join(root, file))})`);
@@ -85,12 +91,12 @@ export async function bundle(
         contents: `module.exports = requireHere(${JSON.stringify(project.resolve(path))});`,
         resolveDir: root,
       }));
-      // Files that are named relative to a module are where the module was.
+      // Files that are named relative to a module are where the module was, but threads run what is bundled here.
+      const thread = JSON.stringify(String(pathToFileURL(join(outdir, "thread.mjs"))));
       bundler.onLoad({ filter: /\.ts$/ }, ({ path }) => ({
-        contents: readFileSync(path, "utf8").replaceAll(
-          "import.meta.url",
-          JSON.stringify(String(pathToFileURL(join(overlay, relative(root, path))))),
-        ),
+        contents: readFileSync(path, "utf8")
+          .replaceAll("import.meta.url", JSON.stringify(String(pathToFileURL(join(overlay, relative(root, path))))))
+          .replaceAll(THREAD_NAMES, thread),
         loader: "ts",
       }));
     },
@@ -98,7 +104,7 @@ export async function bundle(
   const { metafile } = await build({
     absWorkingDir: root,
     metafile: true,
-    entryPoints: ["test/mutants/runner/worker.ts"],
+    entryPoints: { worker: "test/mutants/runner/worker.ts", thread: THREAD },
     outdir,
     outExtension: { ".js": ".mjs" },
     bundle: true,

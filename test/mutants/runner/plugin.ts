@@ -19,6 +19,8 @@ interface Options {
     share: number;
     /** Whether to try those that are listed as equivalent: they take longest, for all tests pass. */
     tryListed: boolean;
+    /** What one test may take of the processor's time. */
+    testBusyMs: number;
   };
 }
 
@@ -51,8 +53,6 @@ const EARLIER_MS = 500;
  * the machine.
  */
 const BUSY_MS = 3000;
-/** What one test may take of that, whatever the others have left: ten times as long as the longest takes. */
-const TEST_BUSY_MS = 5000;
 const LOOK_MS = 50;
 
 /** Milliseconds of the processor's time that this process has taken. Beside the thread with the tests it does next to nothing. */
@@ -162,6 +162,7 @@ class Runner {
    */
   #run(order: Omit<Order, "namespace">, timeout: number, mostBusy = Infinity): Promise<Answer | undefined> {
     const workerData: Order = { namespace: NAMESPACE, ...order };
+    const { testBusyMs } = this.#options.mutantsOf;
     const start = busyMs();
     let testStart = start;
     const worker = new Worker(this.#program.file, { workerData, execArgv: [], stdout: true, stderr: true });
@@ -173,7 +174,7 @@ class Runner {
       const timer = setTimeout(() => finish(undefined), timeout);
       const look = setInterval(() => {
         const now = busyMs();
-        if (now - start > mostBusy || (mostBusy < Infinity && now - testStart > TEST_BUSY_MS)) finish(undefined);
+        if (now - start > mostBusy || (mostBusy < Infinity && now - testStart > testBusyMs)) finish(undefined);
       }, LOOK_MS);
       let isOver = false;
       function finish(answer: Answer | undefined): void {

@@ -1,9 +1,10 @@
 /**
  * The parts of Vitest that the tests use, for mutants. It lists the tests, and worker.ts runs them. Vitest itself takes
- * longer to start than most mutants take to be killed. `expect` uses Vitest's own matchers.
+ * longer to start than most mutants take to be killed. The matchers and mocks are Vitest's own.
  */
 import { format } from "node:util";
 import { chai, JestAsymmetricMatchers, JestChaiExpect, JestExtend } from "@vitest/expect";
+import { fn, restoreAllMocks, spyOn } from "@vitest/spy";
 
 chai.use(JestExtend);
 chai.use(JestChaiExpect);
@@ -12,6 +13,26 @@ chai.use(JestAsymmetricMatchers);
 export const expect = Object.assign((value: unknown, message?: string) => chai.expect(value, message), {
   fail: (message: string) => chai.expect.fail(message),
 });
+
+/** The globals that tests have replaced, as they were. */
+const replaced = new Map<string, PropertyDescriptor | undefined>();
+
+export const vi = {
+  fn,
+  spyOn,
+  restoreAllMocks,
+  stubGlobal(name: string, value: unknown): void {
+    if (!replaced.has(name)) replaced.set(name, Object.getOwnPropertyDescriptor(globalThis, name));
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: true });
+  },
+  unstubAllGlobals(): void {
+    for (const [name, before] of replaced) {
+      if (before) Object.defineProperty(globalThis, name, before);
+      else Reflect.deleteProperty(globalThis, name);
+    }
+    replaced.clear();
+  },
+};
 
 type Body = (...args: never[]) => unknown;
 

@@ -53,6 +53,16 @@ if (order.mutant !== undefined) {
 }
 const outcomes: Outcome[] = [];
 
+/** Instrumented code that finds no other word of a mutant looks for it there. */
+const ENVIRONMENT = "__STRYKER_ACTIVE_MUTANT__";
+
+/** Makes the mutant active in this thread, and in threads that start from now on: these inherit the environment. */
+function activate(mutant: string | undefined): void {
+  instruments.activeMutant = mutant;
+  if (mutant === undefined) delete process.env[ENVIRONMENT];
+  else process.env[ENVIRONMENT] = mutant;
+}
+
 /** Whether the run goes on: the first failure with a mutant ends it. */
 const goesOn = () => order.mutant === undefined || outcomes.every(({ error }) => error === undefined);
 
@@ -117,11 +127,11 @@ async function run(): Promise<Answer> {
   for (const [file, load] of Object.entries(files)) {
     if (!goesOn()) break;
     if (order.only && !order.only.includes(file)) continue;
-    instruments.activeMutant = order.fromTheStart ? order.mutant : undefined;
+    activate(order.fromTheStart ? order.mutant : undefined);
     try {
       const suite = await collect(load);
       identify(file, suite, "", new Set());
-      instruments.activeMutant = order.mutant;
+      activate(order.mutant);
       if (isWanted(suite)) await runSuite(suite, { beforeEach: [], afterEach: [] });
     } catch (error) {
       outcomes.push({ id: `${file}#`, name: "", ms: 0, error: String(error) });
