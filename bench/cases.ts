@@ -71,6 +71,7 @@ export const ON_24 = { adanorm: "adanorm (Node 24)", relaxed: "adanorm relaxed (
 /** The same on matrices that two threads share; and how much two threads that share nothing do here in the time of one. */
 export const ON_TWO = { adanorm: "adanorm (2 threads)", apart: "two apart" };
 export const THREADED: [rows: number, size: number][] = [
+  [8, 64],
   [1, 768],
   [8, 768],
   [32, 768],
@@ -106,8 +107,10 @@ function forwardCase(rows: number, size: number, ours: NormName[], theirs: NormN
   const derived: Derived[] = [];
   for (const norm of theirs) {
     contenders.push(contender("plain", job(norm), norm), contender("tuned", job(norm), norm));
-    contenders.push(contender("tfjs", job(norm), norm));
-    contenders.push(contender("tfjs", { ...job(norm), on: "new arrays" }, `${norm} call`));
+    for (const peer of ["tfjs", "jax-js"]) {
+      contenders.push(contender(peer, job(norm), norm));
+      contenders.push(contender(peer, { ...job(norm), on: "new arrays" }, `${norm} call`));
+    }
     if (norm !== "layerNorm" && norm !== "rmsNorm") continue;
     for (const peer of ["onnxruntime-node", "onnxruntime-web"]) {
       const one = contender(peer, job(norm), `${norm} call`);
@@ -147,6 +150,8 @@ function backwardCase(rows: number, size: number): Case {
     contenders.push(forward, whole);
     derived.push({ name: `tfjs ${what}`, of: whole.name, less: forward.name, by: 1 });
   }
+  add("jax-js", "adaNorm", false);
+  add("jax-js", "layerNorm", true);
   return { id: `backward ${rows}x${size}`, rows, size, contenders, derived };
 }
 

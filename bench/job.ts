@@ -9,6 +9,8 @@ export type Compaction = "int8" | "bits";
 interface Shape {
   rows: number;
   size: number;
+  /** The mean of x; its standard deviation is 1. Default 0. */
+  mean?: number;
 }
 
 /**
@@ -119,7 +121,7 @@ const made = new Map<string, Float32Array>();
 
 /** N(mean, std^2), the same in every process; long arrays repeat, for they would take longer to make than to measure. */
 function normal(length: number, seed: number, mean = 0, std = 1): Float32Array {
-  const key = `${length} ${seed}`;
+  const key = `${length} ${seed} ${mean}`;
   const known = made.get(key);
   if (known) return known;
   const next = random(seed);
@@ -138,7 +140,7 @@ function normal(length: number, seed: number, mean = 0, std = 1): Float32Array {
 
 /** The arrays that every peer gets, and that none may write to. */
 export const inputs = {
-  x: ({ rows, size }: Shape) => normal(rows * size, 1),
+  x: ({ rows, size, mean }: Shape) => normal(rows * size, 1, mean),
   dy: ({ rows, size }: Shape) => normal(rows * size, 2),
   gain: ({ size }: Shape) => normal(size, 3, 1, 0.1),
   bias: ({ size }: Shape) => normal(size, 4, 0, 0.1),

@@ -6,6 +6,7 @@ import { ON_24, ON_TWO, PAYS, SIZES, THREADED } from "./cases.ts";
 import { type Pays, paysFrom } from "./pays.ts";
 import { type CaseResult, median, quantile, type Result, ratio, seriesOf } from "./result.ts";
 import { isMet, TARGETS } from "./targets.ts";
+import { MEANS } from "./traits.ts";
 
 /** Three significant digits, and no exponent. */
 const digits = (value: number) =>
@@ -54,6 +55,19 @@ export function startUpTable({ startUp }: Result): string {
   return table(lines);
 }
 
+const kilobytes = (bytes: number) => `${Math.ceil(bytes / 1024).toLocaleString("en")} KB`;
+
+/** One digit, and a power of ten if that is shorter. */
+const scientific = (value: number) => (value >= 0.01 ? value.toPrecision(1) : value.toExponential(0));
+
+export function traitsTable({ traits }: Result): string {
+  const lines = [["what a page loads, and errors", "gzipped", ...MEANS.map((mean) => `mean ${mean}`)]];
+  for (const [name, { bytes, errors }] of Object.entries(traits)) {
+    lines.push([name, bytes ? kilobytes(bytes) : "-", ...MEANS.map((mean) => scientific(errors[mean] as number))]);
+  }
+  return table(lines);
+}
+
 /** The targets; how many were measured and missed. */
 export function targetTable(result: Result): { text: string; missed: number } {
   let missed = 0;
@@ -79,8 +93,9 @@ export function targetTable(result: Result): { text: string; missed: number } {
   return { text: `${table(lines)}${rest}`, missed };
 }
 
-export function about(result: Result): string {
-  const versions = Object.entries(result.versions).map(([name, version]) => `${name} ${version}`);
+/** @param names of whose versions are told. Default: of all. */
+export function about(result: Result, names = Object.keys(result.versions)): string {
+  const versions = names.flatMap((name) => (result.versions[name] ? [`${name} ${result.versions[name]}`] : []));
   const engines = `Node ${result.node}${result.node24 ? ` (and ${result.node24} where it says so)` : ""}`;
   return `${result.machine}; ${engines}; ${versions.join(", ")}; ${result.date}`;
 }
@@ -116,7 +131,7 @@ function paysLine(found: Pays[]): string {
   return `The package is faster from so many rows of ${sizes} elements on (layerNorm): ${parts.join("; ")}.`;
 }
 
-/** The columns of the README's first table: how long a call takes, by whom. */
+/** The columns of the first table of docs/benchmarks.md: how long a call takes, by whom. */
 const CALLS: [title: string, series: (what: string) => string][] = [
   ["matrices", (what) => `adanorm ${what}`],
   ["prepared", (what) => `adanorm ${what} prepared`],
@@ -134,6 +149,7 @@ const OTHERS: [title: string, series: (what: string) => string][] = [
   ["onnxruntime-node, call", (what) => `onnxruntime-node ${what.replace("adaNorm", "layerNorm")} call`],
   ["onnxruntime-web, kernel", (what) => `onnxruntime-web ${what.replace("adaNorm", "layerNorm")}`],
   ["TensorFlow.js, wasm", (what) => `tfjs ${what}`],
+  ["jax-js, wasm", (what) => `jax-js ${what}`],
 ];
 
 /** The lines of both: a case, what of it, and how that is called. */
@@ -152,11 +168,11 @@ const LINES: [id: string, what: string, title: string][] = [
 ];
 
 const MEANINGS = `The time of a call: on *matrices*, in the memory of the kernels; on the same, *prepared*; on *arrays* with \`out\`; on arrays
-without \`out\`, which makes *new arrays*. *Native C* ([bench/native](bench/native)) is the yardstick: compiled for this machine alone, and
+without \`out\`, which makes *new arrays*. *Native C* ([bench/native](../bench/native)) is the yardstick: compiled for this machine alone, and
 without care for hard rows. *Plain loops* are JavaScript as one writes it; *tuned* loops are for V8: several sums at a time, no objects.`;
 
-/** The README's part. */
-export function markdown(result: Result): string {
+/** The tables of docs/benchmarks.md. */
+function markdown(result: Result): string {
   const lines = LINES.flatMap(([id, what, title]) => {
     const of = (name: string) => seriesOf(result, id, name);
     const ours = of(`adanorm ${what}`);
@@ -195,7 +211,63 @@ export function markdown(result: Result): string {
   ].join("\n");
 }
 
-/** Puts that between the markers of a file. */
+/** The columns of the README's table: a package, and what it has, of which no figure tells. */
+const BESIDE: [title: string, name: string, call: string, what: Record<string, string>][] = [
+  ["adanorm", "adanorm", "new arrays", { norms: "eight, one call each", gradients: "one call each", threads: "yes" }],
+  ["onnxruntime-web", "onnxruntime-web", "call", { norms: "LayerNorm, RMSNorm", gradients: "no", threads: "yes" }],
+  ["TensorFlow.js, wasm", "tfjs", "call", { norms: "made of operators", gradients: "automatic", threads: "yes" }],
+  ["jax-js, wasm", "jax-js", "call", { norms: "made of operators", gradients: "automatic", threads: "in browsers" }],
+  ["loops", "plain", "", { norms: "yours", gradients: "yours", threads: "no" }],
+];
+
+/** The same for each: layerNorm of 1024 rows, with gain and bias. */
+const BESIDE_CASES = { forward: "forward 1024x768", backward: "backward 1024x768" };
+
+/** The README's table: the package beside others. */
+function besideMarkdown(result: Result): string {
+  const of = (id: string, name: string) => {
+    const ns = seriesOf(result, id, name);
+    return ns ? duration(median(ns)) : "-";
+  };
+  const { forward, backward } = BESIDE_CASES;
+  const error = (name: string, mean: number) => {
+    const value = result.traits[name]?.errors[mean];
+    return value === undefined ? "-" : scientific(value);
+  };
+  const bytes = (name: string) => result.traits[name]?.bytes;
+  const line = (title: string, cell: (column: (typeof BESIDE)[number]) => string) => [title, ...BESIDE.map(cell)];
+  const lines = [
+    line("norms", ([, , , { norms }]) => norms as string),
+    line("gradients", ([, , , { gradients }]) => gradients as string),
+    line("threads", ([, , , { threads }]) => threads as string),
+    line("a page loads, gzipped", ([, name]) => (bytes(name) ? kilobytes(bytes(name) as number) : "nothing")),
+    line("forward, in its own memory", ([, name]) => of(forward, `${name} layerNorm`)),
+    line("forward, array to array", ([, name, call]) => of(forward, `${name} layerNorm ${call}`.trim())),
+    line("gradients of x, gain, bias", ([, name]) => of(backward, `${name} layerNorm dx dGain dBias`)),
+    line("largest error, rows around 0", ([, name]) => error(name, 0)),
+    line("the same, mean 1,000 sigma", ([, name]) => error(name, 1e3)),
+    line("the same, mean 1,000,000 sigma", ([, name]) => error(name, 1e6)),
+  ];
+  return [
+    markdownTable(["", ...BESIDE.map(([title]) => title)], lines, (column) => column > 0),
+    "",
+    "Times and errors are those of LayerNorm of 1024 rows (errors: 64) of 768 elements, on one thread: medians of",
+    `${result.rounds} interleaved rounds. ${about(
+      result,
+      BESIDE.map(([, name]) => name),
+    )}.`,
+  ].join("\n");
+}
+
+/** From how many rows on it pays, as the README says it. */
+function paysMarkdown(result: Result): string {
+  return markdownTable(
+    ["faster from so many rows on, LayerNorm", ...PAYS.sizes.map((size) => `of ${size}`)],
+    paysFrom(result).map(({ ours, theirs, rows }) => [`${ours}, beside ${theirs}`, ...rowsTried(rows)]),
+    (column) => column > 0,
+  );
+}
+
 /** Two threads beside one, and beside native C on one. */
 function threadsMarkdown(result: Result): string {
   const kinds = ["layerNorm", "adaNorm", "adaNorm dx", "layerNorm dx dGain dBias"];
@@ -221,10 +293,17 @@ function threadsMarkdown(result: Result): string {
   ].join("\n");
 }
 
-/** Puts the tables into a page: those for which it has markers. */
+/** What goes between the markers of a name. */
+const PARTS = { bench: markdown, beside: besideMarkdown, pays: paysMarkdown, threads: threadsMarkdown };
+
+/** A page with its tables: those for which it has markers. */
+export function withTables(page: string, result: Result): string {
+  return Object.entries(PARTS).reduce(
+    (text, [name, make]) => (text.includes(`<!-- ${name}:begin -->`) ? replacePart(text, name, make(result)) : text),
+    page,
+  );
+}
+
 export function insertMarkdown(file: string, result: Result): void {
-  let text = readFileSync(file, "utf8");
-  if (text.includes("<!-- bench:begin -->")) text = replacePart(text, "bench", markdown(result));
-  if (text.includes("<!-- threads:begin -->")) text = replacePart(text, "threads", threadsMarkdown(result));
-  writeFileSync(file, text);
+  writeFileSync(file, withTables(readFileSync(file, "utf8"), result));
 }

@@ -20,6 +20,14 @@ export interface StartUp {
   first: number[];
 }
 
+/** What sets a peer apart besides its speed. */
+export interface Traits {
+  /** What a page loads for it, compressed; undefined for what comes with the page itself. */
+  bytes: number | undefined;
+  /** The largest error of layerNorm, by the mean of the rows in standard deviations. */
+  errors: Record<string, number>;
+}
+
 export interface Result {
   date: string;
   machine: string;
@@ -30,6 +38,7 @@ export interface Result {
   rounds: number;
   cases: CaseResult[];
   startUp: Record<string, StartUp>;
+  traits: Record<string, Traits>;
 }
 
 export function quantile(values: readonly number[], q: number): number {

@@ -2,12 +2,13 @@
  * The benchmarks: adanorm beside its peers. Prints every figure and what became of the targets; writes JSON and a chart.
  *
  *   --quick            fewer sizes; under three minutes
- *   --only PATTERN     the cases whose name the regular expression matches, "startup" being one
+ *   --only PATTERN     the cases whose name the regular expression matches, "startup" and "traits" among them
  *   --peers A,B        these peers alone, beside adanorm itself; adanorm, copy, native, plain and tuned need no installation
  *   --rounds N         rounds a case, 9 or more (default 15; quick: 9)
  *   --json FILE        where the figures go (default bench/out/bench.json); the chart goes beside it
  *   --from FILE        the figures of an earlier run, instead of measuring
- *   --markdown FILE    puts the tables between the markers of this file: README.md, or docs/threads.md for those of threads
+ *   --markdown FILE    puts the tables between the markers of this file: README.md, docs/benchmarks.md or docs/threads.md
+ *   --publish          keeps the figures in bench/figures.json, and makes the README's picture and all tables but those of threads
  *   --assert           fail where a target was missed
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -20,9 +21,11 @@ import { chart } from "./chart.ts";
 import { install } from "./install.ts";
 import { measure } from "./measure.ts";
 import { NODE_24, PeerProcess } from "./process.ts";
-import { about, caseTable, insertMarkdown, paysTable, startUpTable, targetTable } from "./report.ts";
+import { publish } from "./publish.ts";
+import { about, caseTable, insertMarkdown, paysTable, startUpTable, targetTable, traitsTable } from "./report.ts";
 import type { Result } from "./result.ts";
 import { measureStartUp, START_UP } from "./startup.ts";
+import { measureTraits, WITH_TRAITS } from "./traits.ts";
 
 const LEAST_ROUNDS = 9;
 
@@ -35,6 +38,7 @@ const { values: options } = parseArgs({
     json: { type: "string", default: fileURLToPath(new URL("out/bench.json", import.meta.url)) },
     from: { type: "string" },
     markdown: { type: "string" },
+    publish: { type: "boolean", default: false },
     assert: { type: "boolean", default: false },
   },
 });
@@ -61,6 +65,7 @@ const PROGRAMS: Record<string, Program> = {
   converting: { node: here, file: "converting" },
   tfjs: { node: here, file: "tfjs", installed: true },
   "adanorm/tfjs": { node: here, file: "tfjs", variant: "adanorm", installed: true },
+  "jax-js": { node: here, file: "jax-js", installed: true },
   "onnxruntime-node": { node: here, file: "onnxruntime-node", installed: true },
   "onnxruntime-web": { node: here, file: "onnxruntime-web", installed: true },
   [ON_24.adanorm]: { node: NODE_24, file: "adanorm", installed: true },
@@ -105,11 +110,14 @@ async function run(rounds: number): Promise<Result> {
     rounds,
     cases: [],
     startUp: {},
+    traits: {},
   };
   const pattern = new RegExp(options.only ?? "");
   const cases = allCases(options.quick).filter(({ id }) => pattern.test(id));
   const names = new Set(cases.flatMap(({ contenders }) => contenders.map(({ peer }) => peer)).filter(isChosen));
   const startUps = pattern.test("startup") ? START_UP.filter(isChosen) : [];
+  const withTraits = pattern.test("traits") ? WITH_TRAITS.filter(isChosen) : [];
+  for (const name of withTraits) names.add(name);
   if ([...names, ...startUps].some((name) => PROGRAMS[name]?.installed)) install();
   // It says what is right, whoever is measured.
   const peers = await startAll(names.add("adanorm"), result);
@@ -122,6 +130,8 @@ async function run(rounds: number): Promise<Result> {
       result.cases.push(found);
       console.log(`${caseTable(found)}\n`);
     }
+    result.traits = await measureTraits(peers, withTraits);
+    if (withTraits.length > 0) console.log(`${traitsTable(result)}\n`);
   } finally {
     for (const peer of peers.values()) peer.close();
   }
@@ -133,9 +143,21 @@ async function run(rounds: number): Promise<Result> {
   return result;
 }
 
+/** The figures of an earlier run, those that were asked for. */
+function earlier(file: string): Result {
+  const result: Result = JSON.parse(readFileSync(file, "utf8"));
+  const pattern = new RegExp(options.only ?? "");
+  return {
+    ...result,
+    cases: result.cases.filter(({ id }) => pattern.test(id)),
+    startUp: pattern.test("startup") ? result.startUp : {},
+    traits: pattern.test("traits") ? result.traits : {},
+  };
+}
+
 const start = performance.now();
 const rounds = Math.max(LEAST_ROUNDS, Number(options.rounds ?? (options.quick ? LEAST_ROUNDS : 15)) || 0);
-const result: Result = options.from ? JSON.parse(readFileSync(options.from, "utf8")) : await run(rounds);
+const result: Result = options.from ? earlier(options.from) : await run(rounds);
 if (!options.from) {
   mkdirSync(dirname(options.json), { recursive: true });
   writeFileSync(options.json, `${JSON.stringify(result)}\n`);
@@ -143,6 +165,7 @@ if (!options.from) {
 const svg = chart(result);
 if (svg) writeFileSync(`${(options.from ?? options.json).replace(/\.json$/, "")}.svg`, svg);
 if (options.markdown) insertMarkdown(options.markdown, result);
+if (options.publish) publish(result);
 
 const { text, missed } = targetTable(result);
 console.log(`${paysTable(result)}${text}\n\n${about(result)}`);

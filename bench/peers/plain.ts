@@ -230,14 +230,12 @@ function reduce(job: ReduceJob): Task {
   );
 }
 
-export function open() {
-  return {
-    version: process.versions.v8,
-    prepare(job: Job): Task {
-      if (job.kind === "forward") return forward(job);
-      if (job.kind === "backward") return backward(job);
-      if (job.kind === "reduce") return reduce(job);
-      throw new Error(`no plain loops for ${job.kind}`);
-    },
-  };
+/** For other hosts than Node, which have no version of V8. */
+export function prepare(job: Job): Task {
+  if (job.kind === "forward") return forward(job);
+  if (job.kind === "backward") return backward(job);
+  if (job.kind === "reduce") return reduce(job);
+  throw new Error(`no plain loops for ${job.kind}`);
 }
+
+export const open = () => ({ version: process.versions.v8, prepare });

@@ -327,13 +327,11 @@ function backward(job: BackwardJob): Task {
   throw new Error(`not written: the gradient of ${norm}`);
 }
 
-export function open() {
-  return {
-    version: process.versions.v8,
-    prepare(job: Job): Task {
-      if (job.kind === "forward") return forward(job);
-      if (job.kind === "backward") return backward(job);
-      throw new Error(`no tuned loops for ${job.kind}`);
-    },
-  };
+/** For other hosts than Node, which have no version of V8. */
+export function prepare(job: Job): Task {
+  if (job.kind === "forward") return forward(job);
+  if (job.kind === "backward") return backward(job);
+  throw new Error(`no tuned loops for ${job.kind}`);
 }
+
+export const open = () => ({ version: process.versions.v8, prepare });
