@@ -9,13 +9,19 @@ export const K = 1 / 10;
 /** What is added to the variance: the same in the kernels, in plain JavaScript and in the oracle. */
 export const EPS = 1e-5;
 
+/** What backward holds constant. */
+export interface Held {
+  detachMean?: boolean;
+  detachStd?: boolean;
+}
+
 /** One way of normalising the hidden layer. */
 export interface NormChoice {
   name: Exclude<NormName, "l2Norm">;
   /** Has it a gain and a bias to be trained? */
   affine: boolean;
-  /** The norm on our kernels, for rows of `size` elements. */
-  make(kernels: Kernels, size: number): Norm;
+  /** The norm on our kernels, for rows of `size` elements. detachNorm holds both constant in any case. */
+  make(kernels: Kernels, size: number, held?: Held): Norm;
   /**
    * What the paper proves of dL/dx, with dz = dL/dz: its mean over a row is 0, or mean(dz) / sigma; its variance is at
    * most, or exactly, var(dz) / sigma^2. Undefined where it proves nothing.
@@ -28,13 +34,13 @@ export const NORMS: readonly NormChoice[] = [
   {
     name: "layerNorm",
     affine: true,
-    make: (kernels, size) => kernels.layerNorm({ size, eps: EPS }),
+    make: (kernels, size, held) => kernels.layerNorm({ size, eps: EPS, ...held }),
     theorem: { mean: "zero", variance: "bounded" },
   },
   {
     name: "layerNormSimple",
     affine: false,
-    make: (kernels, size) => kernels.layerNormSimple({ size, eps: EPS }),
+    make: (kernels, size, held) => kernels.layerNormSimple({ size, eps: EPS, ...held }),
     theorem: { mean: "zero", variance: "bounded" },
   },
   {
@@ -46,12 +52,12 @@ export const NORMS: readonly NormChoice[] = [
   {
     name: "adaNorm",
     affine: false,
-    make: (kernels, size) => kernels.adaNorm({ size, eps: EPS, scale: SCALE, k: K }),
+    make: (kernels, size, held) => kernels.adaNorm({ size, eps: EPS, ...held, scale: SCALE, k: K }),
     theorem: { mean: "zero", variance: "bounded" },
   },
   {
     name: "rmsNorm",
     affine: true,
-    make: (kernels, size) => kernels.rmsNorm({ size, eps: EPS }),
+    make: (kernels, size, held) => kernels.rmsNorm({ size, eps: EPS, ...held }),
   },
 ];

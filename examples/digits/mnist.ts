@@ -8,22 +8,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-
-/** Pixels along one side of a digit. */
-export const SIDE = 28;
-
-/** Pixels of one digit. */
-export const PIXELS = SIDE * SIDE;
-
-/** The digits 0 to 9. */
-export const CLASSES = 10;
-
-/** Labelled digits: `count` rows of 784 pixels (0 is paper, 255 is ink), and as many labels from 0 to 9. */
-export interface Digits {
-  count: number;
-  pixels: Uint8Array;
-  labels: Uint8Array;
-}
+import { CLASSES, type Digits, SIDE } from "./digits.ts";
 
 function readIdx(file: string, dimensions: readonly number[]): Uint8Array {
   let bytes: Buffer;

@@ -8,13 +8,13 @@
  * directions, because their products are 0: four fifths of the pixels, and about half of what a ReLU gives out.
  */
 import type { Norm, RowStats } from "adanorm";
-import { CLASSES, type Digits, PIXELS } from "./mnist.ts";
+import { CLASSES, type Digits, PIXELS } from "./digits.ts";
 import { normals, type Random } from "./random.ts";
 
 /** Elements of a hidden row, which is what the norm works on. */
 export const WIDTH = 64;
 
-/** Hidden layers: the first one, and the residual ones. */
+/** Hidden layers, unless more or fewer are asked for: the first one, and the residual ones. */
 export const DEPTH = 8;
 
 /** The parameters of one layer. */
@@ -100,13 +100,19 @@ export class Network {
   readonly output: Layer;
   readonly #dAffine: { dGain: Float32Array; dBias: Float32Array }[];
 
+  /**
+   * @param norm behind every hidden layer; undefined for none. In training it may be replaced by one with the same size and
+   * other options.
+   * @param depth hidden layers.
+   */
   constructor(
-    readonly norm: Norm | undefined,
+    public norm: Norm | undefined,
     affine: boolean,
     random: Random,
+    depth: number = DEPTH,
   ) {
     // The weights keep the size of what goes through a ReLU and them (He et al. 2015).
-    this.hidden = Array.from({ length: DEPTH }, (_, layer) => {
+    this.hidden = Array.from({ length: depth }, (_, layer) => {
       const inputs = layer === 0 ? PIXELS : WIDTH;
       return {
         weights: normals(random, inputs * WIDTH, Math.sqrt(2 / inputs)),

@@ -4,7 +4,7 @@ import type { Kernels } from "adanorm";
 import { PNG } from "pngjs";
 import { draw } from "./charts.ts";
 import { NORMS } from "./contenders.ts";
-import { type Digits, PIXELS, SIDE } from "./mnist.ts";
+import { type Digits, PIXELS, SIDE } from "./digits.ts";
 
 /** The first test digits, so many of them. */
 const COUNT = 5;

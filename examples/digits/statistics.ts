@@ -63,7 +63,13 @@ function bareNorm(name: NormName): NormName {
   return name === "layerNorm" || name === "adaNorm" ? "layerNormSimple" : name;
 }
 
-function checkRow(dx: Float32Array, dz: Float64Array, rstd: number, theorem: NormChoice["theorem"]): GradientRow {
+/** Holds dL/dx of one row against the theorem. `dz` is dL/dz, and `rstd` is 1 / sigma of the row. */
+export function checkRow(
+  dx: Float32Array,
+  dz: Float64Array,
+  rstd: number,
+  theorem: NormChoice["theorem"],
+): GradientRow {
   const found = moments(dx);
   const given = moments(dz);
   const row = { ...found, keptMean: given.mean * rstd, keptVariance: given.variance * rstd * rstd };

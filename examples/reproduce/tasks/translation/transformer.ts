@@ -53,7 +53,7 @@ export function pack(sentences: readonly (readonly number[])[]): Packed {
 }
 
 /** Sines and cosines of each place in a sentence, in rows. */
-function placeRows(places: number, width: number): Float32Array {
+export function placeRows(places: number, width: number): Float32Array {
   return Float32Array.from({ length: places * width }, (_, i) => {
     const [place, column] = [Math.floor(i / width), i % width];
     const angle = place / 10000 ** ((column - (column % 2)) / width);
