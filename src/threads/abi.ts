@@ -1,15 +1,17 @@
-/** The kernels of an instance with threads: large calls are shared among the team, small ones run on the calling thread. */
+/** The kernels of an instance with threads: calls are shared among the team where that pays, others run on the calling thread. */
 import { type Abi, columnsBytes, STRIPE_ROWS } from "../abi.js";
 import { CALL, TRANSFER } from "../layout.js";
 import { KIND, WORD } from "./control.js";
 import { COSTS, LIMITS, MOST_COST } from "./limits.js";
 import {
+  describeCopies,
   NONE,
   type Overwritten,
   overwrittenByAddition,
   overwrittenByBackward,
   overwrittenByForward,
 } from "./overwritten.js";
+import { Pace } from "./pace.js";
 import { Room } from "./room.js";
 import { stripeAt, wholeStripes } from "./stripes.js";
 import { TaskRunner } from "./tasks.js";
@@ -21,6 +23,7 @@ export class SharedAbi implements Abi {
   readonly #team: Team;
   readonly #control: Int32Array;
   readonly #runner: TaskRunner;
+  readonly #pace = new Pace();
   #u32: Uint32Array;
   /** For the copies of rows, and for the column sums of stripes. */
   readonly #room: Room;
@@ -58,19 +61,45 @@ export class SharedAbi implements Abi {
   }
 
   forward(call: number, from: number, rows: number): number {
-    if (!this.#isSmall(call, rows)) {
-      const holdsNaN = this.#shareForward(call, from, rows);
-      if (holdsNaN !== undefined) return holdsNaN ? 0 : 1;
-    }
-    return this.#abi.forward(call, from, rows);
+    if (this.#isSmall(call, rows)) return this.#abi.forward(call, from, rows);
+    const size = this.#field(call, CALL.size);
+    let areNumbers = 0;
+    const share = () => {
+      if (!this.#share(KIND.forward, from, rows, size, overwrittenByForward(this.#field, call), call)) return false;
+      areNumbers = this.#control[WORD.holdsNaN] === 1 ? 0 : 1;
+      return true;
+    };
+    this.#run(KIND.forward, rows * size, share, () => {
+      areNumbers = this.#abi.forward(call, from, rows);
+    });
+    return areNumbers;
   }
 
   statistics(call: number, from: number, rows: number): void {
-    if (this.#isSmall(call, rows) || !this.#shareStatistics(call, from, rows)) this.#abi.statistics(call, from, rows);
+    if (this.#isSmall(call, rows)) {
+      this.#abi.statistics(call, from, rows);
+      return;
+    }
+    const size = this.#field(call, CALL.size);
+    const share = () => this.#share(KIND.statistics, from, rows, size, NONE, call);
+    this.#run(KIND.statistics, rows * size, share, () => this.#abi.statistics(call, from, rows));
   }
 
   backward(call: number, from: number, rows: number): void {
-    if (this.#isSmall(call, rows) || !this.#shareBackward(call, from, rows)) this.#abi.backward(call, from, rows);
+    if (this.#isSmall(call, rows)) {
+      this.#abi.backward(call, from, rows);
+      return;
+    }
+    const size = this.#field(call, CALL.size);
+    const alone = () => this.#abi.backward(call, from, rows);
+    // The sums of channels are each row's own.
+    const isApart = this.#field(call, CALL.isAda) !== 0 || this.#field(call, CALL.spatial) !== 0;
+    if (this.#field(call, CALL.columns) === 0 || isApart) {
+      const share = () => this.#share(KIND.backward, from, rows, size, overwrittenByBackward(this.#field, call), call);
+      this.#run(KIND.backward, rows * size, share, alone);
+    } else {
+      this.#run(KIND.stripes, rows * size, () => this.#shareStripes(call, from, rows, size), alone);
+    }
   }
 
   columnSums(call: number, ofBias: number, out: number, accumulate: number): void {
@@ -90,51 +119,51 @@ export class SharedAbi implements Abi {
   }
 
   widenRows(transfer: number, from: number, rows: number): void {
-    if (!this.#transfer(KIND.widenRows, transfer, from, rows)) this.#abi.widenRows(transfer, from, rows);
+    this.#transfer(KIND.widenRows, [transfer], from, rows, () => this.#abi.widenRows(transfer, from, rows));
   }
 
   narrowRows(transfer: number, from: number, rows: number, areNumbers: number): void {
-    if (this.#transfer(KIND.narrowRows, transfer, from, rows, areNumbers)) return;
-    this.#abi.narrowRows(transfer, from, rows, areNumbers);
+    const alone = () => this.#abi.narrowRows(transfer, from, rows, areNumbers);
+    this.#transfer(KIND.narrowRows, [transfer, areNumbers], from, rows, alone);
   }
 
   addRows(transfer: number, from: number, rows: number): void {
-    if (!this.#transfer(KIND.addRows, transfer, from, rows)) this.#abi.addRows(transfer, from, rows);
+    this.#transfer(KIND.addRows, [transfer], from, rows, () => this.#abi.addRows(transfer, from, rows));
   }
 
   rowSum(x: number, out: number, rows: number, size: number): void {
-    if (!this.#reduce(KIND.rowSum, rows, size, x, out, size)) this.#abi.rowSum(x, out, rows, size);
+    this.#reduce(KIND.rowSum, rows, size, [x, out, size], () => this.#abi.rowSum(x, out, rows, size));
   }
 
   rowL1(x: number, out: number, rows: number, size: number): void {
-    if (!this.#reduce(KIND.rowL1, rows, size, x, out, size)) this.#abi.rowL1(x, out, rows, size);
+    this.#reduce(KIND.rowL1, rows, size, [x, out, size], () => this.#abi.rowL1(x, out, rows, size));
   }
 
   rowSumSquare(x: number, out: number, rows: number, size: number): void {
-    if (!this.#reduce(KIND.rowSumSquare, rows, size, x, out, size)) this.#abi.rowSumSquare(x, out, rows, size);
+    this.#reduce(KIND.rowSumSquare, rows, size, [x, out, size], () => this.#abi.rowSumSquare(x, out, rows, size));
   }
 
   rowMin(x: number, out: number, rows: number, size: number): void {
-    if (!this.#reduce(KIND.rowMin, rows, size, x, out, size)) this.#abi.rowMin(x, out, rows, size);
+    this.#reduce(KIND.rowMin, rows, size, [x, out, size], () => this.#abi.rowMin(x, out, rows, size));
   }
 
   rowMax(x: number, out: number, rows: number, size: number): void {
-    if (!this.#reduce(KIND.rowMax, rows, size, x, out, size)) this.#abi.rowMax(x, out, rows, size);
+    this.#reduce(KIND.rowMax, rows, size, [x, out, size], () => this.#abi.rowMax(x, out, rows, size));
   }
 
   rowMoments(x: number, means: number, variances: number, rows: number, size: number, ddof: number): void {
-    if (this.#reduce(KIND.rowMoments, rows, size, x, means, variances, size, ddof)) return;
-    this.#abi.rowMoments(x, means, variances, rows, size, ddof);
+    const alone = () => this.#abi.rowMoments(x, means, variances, rows, size, ddof);
+    this.#reduce(KIND.rowMoments, rows, size, [x, means, variances, size, ddof], alone);
   }
 
   rowInt8(x: number, values: number, scales: number, rows: number, size: number, scale: number): void {
     const [low, high] = new Uint32Array(Float64Array.of(scale).buffer) as unknown as [number, number];
-    if (this.#reduce(KIND.rowInt8, rows, size, x, values, scales, size, low, high)) return;
-    this.#abi.rowInt8(x, values, scales, rows, size, scale);
+    const alone = () => this.#abi.rowInt8(x, values, scales, rows, size, scale);
+    this.#reduce(KIND.rowInt8, rows, size, [x, values, scales, size, low, high], alone);
   }
 
   rowBits(x: number, out: number, rows: number, size: number): void {
-    if (!this.#reduce(KIND.rowBits, rows, size, x, out, size)) this.#abi.rowBits(x, out, rows, size);
+    this.#reduce(KIND.rowBits, rows, size, [x, out, size], () => this.#abi.rowBits(x, out, rows, size));
   }
 
   /** Whether a call of a norm is too small to be shared. It is all that small calls run besides the kernel, so it calls nothing. */
@@ -144,48 +173,33 @@ export class SharedAbi implements Abi {
     return rows < 2 || (at < u32.length && (u32[at] as number) * rows * MOST_COST < LIMITS.small);
   }
 
-  #shareForward(call: number, from: number, rows: number): boolean | undefined {
-    const size = this.#field(call, CALL.size);
-    if (!this.#isWorthwhile(KIND.forward, rows * size)) return undefined;
-    if (!this.#share(KIND.forward, from, rows, size, overwrittenByForward(this.#field, call), call)) return undefined;
-    return this.#control[WORD.holdsNaN] === 1;
-  }
-
-  #shareStatistics(call: number, from: number, rows: number): boolean {
-    const size = this.#field(call, CALL.size);
-    return (
-      this.#isWorthwhile(KIND.statistics, rows * size) && this.#share(KIND.statistics, from, rows, size, NONE, call)
-    );
-  }
-
-  #shareBackward(call: number, from: number, rows: number): boolean {
-    const size = this.#field(call, CALL.size);
-    // The sums of channels are each row's own.
-    const isApart = this.#field(call, CALL.isAda) !== 0 || this.#field(call, CALL.spatial) !== 0;
-    const hasSums = this.#field(call, CALL.columns) !== 0 && !isApart;
-    if (!hasSums) {
-      if (!this.#isWorthwhile(KIND.backward, rows * size)) return false;
-      return this.#share(KIND.backward, from, rows, size, overwrittenByBackward(this.#field, call), call);
-    }
-    if (rows < 2 * STRIPE_ROWS || !this.#isWorthwhile(KIND.stripes, rows * size)) return false;
-    return this.#shareStripes(call, from, rows, size);
-  }
-
-  #isWorthwhile(kind: KIND, elements: number): boolean {
+  /** Runs a kernel on elements, shared if that pays. `share` returns false, with nothing done, if there is no memory for it. */
+  #run(kind: KIND, elements: number, share: () => boolean, alone: () => void): void {
     const cost = elements * COSTS[kind];
-    return cost >= LIMITS.small && this.#team.isReady(cost);
+    if (cost < LIMITS.small || !this.#team.isReady(cost)) alone();
+    else this.#pace.run(kind, cost, share, alone);
   }
 
-  #reduce(kind: KIND, rows: number, size: number, ...values: number[]): boolean {
-    return rows > 1 && this.#isWorthwhile(kind, rows * size) && this.#share(kind, 0, rows, size, NONE, ...values);
+  #reduce(kind: KIND, rows: number, size: number, values: number[], alone: () => void): void {
+    if (rows < 2) alone();
+    else this.#run(kind, rows * size, () => this.#share(kind, 0, rows, size, NONE, ...values), alone);
   }
 
-  #transfer(kind: KIND, transfer: number, from: number, rows: number, ...values: number[]): boolean {
-    if (rows < 2) return false;
+  #transfer(
+    kind: KIND,
+    values: [transfer: number, ...more: number[]],
+    from: number,
+    rows: number,
+    alone: () => void,
+  ): void {
+    if (rows < 2) {
+      alone();
+      return;
+    }
+    const [transfer] = values;
     const size = this.#field(transfer, TRANSFER.size);
-    if (!this.#isWorthwhile(kind, rows * size)) return false;
     const overwritten = kind === KIND.addRows ? overwrittenByAddition(this.#field, transfer) : NONE;
-    return this.#share(kind, from, rows, size, overwritten, transfer, ...values);
+    this.#run(kind, rows * size, () => this.#share(kind, from, rows, size, overwritten, ...values), alone);
   }
 
   /** Shares rows among the threads. Returns false, with nothing done, if there is no memory for it. */
@@ -205,7 +219,7 @@ export class SharedAbi implements Abi {
     const room = copiesBytes === 0 ? 0 : this.#room.reserve(copiesBytes * team.mostThreads);
     if (room === undefined) return false;
     this.#describe(kind, from, rows, blockRows, ...values);
-    this.#describeCopies(overwritten, size, room, copiesBytes);
+    describeCopies(this.#control, overwritten, size, room, copiesBytes);
     team.open(blocks);
     team.finish(this.#runner, blockRows * size);
     this.#room.release();
@@ -217,6 +231,7 @@ export class SharedAbi implements Abi {
    * order. Rows before the first whole stripe and after the last belong to stripes of which other calls have the rest.
    */
   #shareStripes(call: number, from: number, rows: number, size: number): boolean {
+    if (rows < 2 * STRIPE_ROWS) return false;
     const team = this.#team;
     const rowsPerGain = this.#field(call, CALL.rowsPerGain);
     const numbering = { first: this.#field(call, CALL.first), rowsPerGain };
@@ -241,7 +256,7 @@ export class SharedAbi implements Abi {
       const { row } = stripeAt(numbering, start, done);
       const last = stripeAt(numbering, start, done + count - 1);
       this.#describe(KIND.stripes, row, last.row + last.rows - row, STRIPE_ROWS, call, sums, calls, size);
-      this.#describeCopies(overwritten, size, copies, copiesBytes);
+      describeCopies(this.#control, overwritten, size, copies, copiesBytes);
       team.open(count);
       // Their sums are apart from the totals until these rows close a stripe, which only the first ones can do.
       if (done === 0 && head > 0) this.#abi.backward(call, from, head);
@@ -266,18 +281,6 @@ export class SharedAbi implements Abi {
     control[WORD.rows] = rows;
     control[WORD.blockRows] = blockRows;
     for (let i = 0; i < values.length; i++) control[WORD.arguments + i] = values[i] as number;
-  }
-
-  #describeCopies(overwritten: readonly Overwritten[], size: number, room: number, bytes: number): void {
-    const control = this.#control;
-    control[WORD.overwritten] = overwritten.length;
-    control[WORD.rowBytes] = size * 4;
-    control[WORD.copies] = room;
-    control[WORD.copiesBytes] = bytes;
-    overwritten.forEach(({ address, stride }, i) => {
-      control[WORD.batches + 2 * i] = address;
-      control[WORD.batches + 2 * i + 1] = stride;
-    });
   }
 
   /** A field of 32 bits of a block. */

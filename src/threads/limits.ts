@@ -1,8 +1,8 @@
 import { KIND } from "./control.js";
 
 /**
- * When calls are shared, and how long threads are waited for. Tests set these: costs of 0 to have every call shared, times that pass
- * sooner. Costs are in elements of a forward pass, times in ms.
+ * When calls are shared, and how long threads are waited for. Tests set these: costs of 0 and
+ * nothing learned to have every call shared, times that pass sooner. Costs are in elements of a forward pass, times in ms.
  */
 export const LIMITS = {
   /**
@@ -12,6 +12,8 @@ export const LIMITS = {
   small: 16_000,
   /** A call that costs as much is worth waking threads. */
   large: 400_000,
+  /** Whether calls run on the calling thread where that turns out to be faster. */
+  learns: true,
   /** The least cost of a block of rows: taking one costs a fraction of a microsecond. */
   block: 6_000,
   /** A call that needs more linear memory besides its batches, in bytes, runs on the calling thread. */

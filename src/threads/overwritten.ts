@@ -1,5 +1,6 @@
 /** The batches that kernels overwrite while they read them. Their rows are copied first, in case a thread dies half way. */
 import { CALL, TRANSFER } from "../layout.js";
+import { WORD } from "./control.js";
 
 export interface Overwritten {
   readonly address: number;
@@ -33,4 +34,22 @@ export function overwrittenByAddition(field: Field, transfer: number): readonly 
   const stride = field(transfer, TRANSFER.toStride);
   const isOne = [TRANSFER.from, TRANSFER.addend].some((offset) => field(transfer, offset) === to);
   return isOne ? [{ address: to, stride }] : NONE;
+}
+
+/** Writes to the control memory what a task overwrites: rows of so many elements, and where each thread has `bytes` for its copies. */
+export function describeCopies(
+  control: Int32Array,
+  overwritten: readonly Overwritten[],
+  size: number,
+  room: number,
+  bytes: number,
+): void {
+  control[WORD.overwritten] = overwritten.length;
+  control[WORD.rowBytes] = size * 4;
+  control[WORD.copies] = room;
+  control[WORD.copiesBytes] = bytes;
+  overwritten.forEach(({ address, stride }, i) => {
+    control[WORD.batches + 2 * i] = address;
+    control[WORD.batches + 2 * i + 1] = stride;
+  });
 }

@@ -25,7 +25,7 @@ function createWorker(): Worker {
 export async function useThreads(seed: number, most: number, counts: Record<string, number>): Promise<void> {
   kernels?.close();
   workers = [];
-  Object.assign(LIMITS, { small: 0, large: 0, block: 0, patience: 300 });
+  Object.assign(LIMITS, { learns: false, small: 0, large: 0, block: 0, patience: 300 });
   const random = new Random(`threads ${seed}`);
   const threads = 2 + random.integer(most - 1);
   const made = await load({ threads, createWorker });

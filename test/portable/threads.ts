@@ -29,7 +29,7 @@ export async function wanted(): Promise<string> {
 
 /** Has every call shared that has two rows. */
 export function shareAll(limits: Limits): void {
-  Object.assign(limits, { small: 0, large: 0, block: 0 });
+  Object.assign(limits, { learns: false, small: 0, large: 0, block: 0 });
 }
 
 /** Whether load({ threads }) gives threads here. */

@@ -53,7 +53,7 @@ const SIZE = 100;
 /** Kernels whose calls are worth it from a cost of 3000 on, whether or not threads are asleep, in blocks of 1500. */
 async function loadReady(threads: number): Promise<Kernels> {
   const kernels = await loadThreads(threads);
-  Object.assign(LIMITS, { small: 3000, block: 1500, large: 0, patience: 60_000 });
+  Object.assign(LIMITS, { learns: false, small: 3000, block: 1500, large: 0, patience: 60_000 });
   return kernels;
 }
 
@@ -154,7 +154,7 @@ describe("calls are shared that are worth it:", () => {
 
   it("two rows, but not one, which is converted all the same", async () => {
     const kernels = await loadReady(2);
-    Object.assign(LIMITS, { small: 0, block: 0 });
+    Object.assign(LIMITS, { learns: false, small: 0, block: 0 });
     const wanted = encode(normal(2 * SIZE, 1), "f16");
     const toFloat32 = (rows: number) => {
       const matrix = kernels.matrix(wanted.slice(0, rows * SIZE) as Uint16Array, SIZE, "f16");
@@ -171,7 +171,7 @@ describe("calls are shared that are worth it:", () => {
 
   it("not a single row, however long", async () => {
     const kernels = await loadReady(2);
-    Object.assign(LIMITS, { small: 0, block: 0 });
+    Object.assign(LIMITS, { learns: false, small: 0, block: 0 });
     const size = 100_000;
     const x = kernels.matrix(normal(size, 1), size);
     const gain = kernels.matrix(normal(size, 2), size);
@@ -210,7 +210,7 @@ describe("tasks", () => {
 
   it("have twelve blocks for each thread, and no more than have a state", async () => {
     const kernels = await loadReady(3);
-    Object.assign(LIMITS, { small: 0, block: 0 });
+    Object.assign(LIMITS, { learns: false, small: 0, block: 0 });
     const shapeOf = (rows: number) => {
       const x = batchOf(kernels, rows);
       const [task] = tasksOf(() => adaNorm(kernels).forward(x, { out: x }));
@@ -222,7 +222,7 @@ describe("tasks", () => {
     expect(shapeOf(3600)).toEqual([36, 100]);
     kernels.close();
     const many = await loadReady(24);
-    Object.assign(LIMITS, { small: 0, block: 0 });
+    Object.assign(LIMITS, { learns: false, small: 0, block: 0 });
     const x = batchOf(many, 512);
     const [task] = tasksOf(() => adaNorm(many).forward(x, { out: x }));
     expect([task?.blocks, task?.blockRows]).toEqual([256, 2]);

@@ -12,7 +12,7 @@ const usual = { ...LIMITS };
 
 /** Has calls shared that are too small to be worth it, and threads given up sooner. */
 export function shareAll(): void {
-  Object.assign(LIMITS, { small: 0, large: 0, block: 0, patience: 150, unseen: 300 });
+  Object.assign(LIMITS, { learns: false, small: 0, large: 0, block: 0, patience: 150, unseen: 300 });
 }
 
 /** Has calls shared as users have it. */
