@@ -234,13 +234,17 @@ function besideMarkdown(result: Result): string {
     const value = result.traits[name]?.errors[mean];
     return value === undefined ? "-" : scientific(value);
   };
-  const bytes = (name: string) => result.traits[name]?.bytes;
+  const loaded = (name: string) => {
+    const traits = result.traits[name];
+    if (!traits) return "-";
+    return traits.bytes ? kilobytes(traits.bytes) : "nothing";
+  };
   const line = (title: string, cell: (column: (typeof BESIDE)[number]) => string) => [title, ...BESIDE.map(cell)];
   const lines = [
     line("norms", ([, , , { norms }]) => norms as string),
     line("gradients", ([, , , { gradients }]) => gradients as string),
     line("threads", ([, , , { threads }]) => threads as string),
-    line("a page loads, gzipped", ([, name]) => (bytes(name) ? kilobytes(bytes(name) as number) : "nothing")),
+    line("a page loads, gzipped", ([, name]) => loaded(name)),
     line("forward, in its own memory", ([, name]) => of(forward, `${name} layerNorm`)),
     line("forward, array to array", ([, name, call]) => of(forward, `${name} layerNorm ${call}`.trim())),
     line("gradients of x, gain, bias", ([, name]) => of(backward, `${name} layerNorm dx dGain dBias`)),
