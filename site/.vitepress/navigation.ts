@@ -47,6 +47,7 @@ const GUIDE: Item[] = [
       { text: "TensorFlow.js", link: "/guide/tensorflow" },
       { text: "At the edge", link: "/guide/edge" },
       { text: "Errors", link: "/guide/errors" },
+      { text: "A model that writes", link: "/guide/model" },
     ],
   },
   {

@@ -87,6 +87,12 @@ const VIEWS: [name: string, path: string, script: string, ready: string][] = [
     "document.querySelector('.measure .main').click()",
     "document.querySelector('.measure .status').textContent.trim() === 'Done.'",
   ],
+  [
+    "model",
+    "guide/model.html",
+    "document.querySelector('.write .main').click()",
+    "document.querySelector('.write [role=status]').textContent.startsWith('Done')",
+  ],
   ["guide", "guide/first-call.html", "0", "document.querySelector('h1')"],
   ["document", "docs/reproduction.html", "0", "document.querySelector('h1')"],
   ["api", "api/adanorm/interfaces/Norm.html", "0", "document.querySelector('h1')"],

@@ -4,13 +4,16 @@
  * otherwise it uses those that are.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
+import { loadSync } from "adanorm";
 import { build } from "esbuild";
+import { readModel } from "../../examples/generate/model.js";
+import { generate } from "../../examples/generate/text.js";
 import { chromium } from "../../test/browsers/chromium.ts";
 import { alarm, type Browser, type Driver, lacks } from "../../test/browsers/driver.ts";
 import { firefox } from "../../test/browsers/firefox.ts";
@@ -32,6 +35,8 @@ const MOST_BYTES = 300_000;
 const site = fileURLToPath(new URL("..", import.meta.url));
 const folder = join(site, ".vitepress/dist");
 const pictures = join(site, "out/screenshots");
+const weights = fileURLToPath(new URL("../../examples/generate/weights.bin", import.meta.url));
+const model = readModel(loadSync(), readFileSync(weights));
 /** The path that `npm run test:site` builds the site for. */
 const base = process.env.SITE_BASE ?? "/";
 
@@ -100,8 +105,27 @@ async function visitAll(browser: Browser, server: SiteServer, pages: string[], t
     const found = (reopened.seen as { table?: unknown } | undefined)?.table;
     assert.ok(isDeepStrictEqual(found, table), `${JSON.stringify(found)}, not ${JSON.stringify(table)}`);
   });
+  await checkWriting(browser, server, tally);
   await visit(browser, server, "?tab=look&checks=look", tally);
   await visit(browser, server, "?tab=measure&checks=measure", tally);
+}
+
+/** The generator: what the page writes is what Node writes, and a link shows it again. */
+async function checkWriting(browser: Browser, server: SiteServer, tally: Tally): Promise<void> {
+  const page = "guide/model.html";
+  const { seen } = await visit(browser, server, `${page}?checks=write`, tally);
+  const { link = "", shown } = (seen ?? {}) as { link?: string; shown?: string };
+  await tally.test("Node writes the same text", () => {
+    const asked = new URLSearchParams(link);
+    const prompt = asked.get("write.prompt") ?? "";
+    const [length, seed] = ["shown", "seed"].map((name) => Number(asked.get(`write.${name}`)));
+    const text = [...generate(model, { prompt, length: length as number, seed: seed as number })].join("");
+    assert.equal(shown, prompt + text);
+  });
+  await tally.test("a link shows the text that its sender saw", async () => {
+    const reopened = await visit(browser, server, page + link.replace("checks=write", "checks=rewritten"), tally);
+    assert.equal((reopened.seen as { shown?: string } | undefined)?.shown, shown);
+  });
 }
 
 async function testBrowser(
