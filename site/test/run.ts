@@ -113,8 +113,14 @@ async function visitAll(browser: Browser, server: SiteServer, pages: string[], t
 /** The generator: what the page writes is what Node writes, and a link shows it again. */
 async function checkWriting(browser: Browser, server: SiteServer, tally: Tally): Promise<void> {
   const page = "guide/model.html";
+  server.sent();
+  await visit(browser, server, `${page}?checks=page`, tally);
+  await tally.test("the weights are loaded when a text is asked for, and not before", () =>
+    assert.ok(!server.sent().has("weights.bin"), "they are loaded with the page"),
+  );
   const { seen } = await visit(browser, server, `${page}?checks=write`, tally);
   const { link = "", shown } = (seen ?? {}) as { link?: string; shown?: string };
+  await tally.test("the weights are loaded then", () => assert.ok(server.sent().has("weights.bin")));
   await tally.test("Node writes the same text", () => {
     const asked = new URLSearchParams(link);
     const prompt = asked.get("write.prompt") ?? "";
