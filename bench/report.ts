@@ -211,11 +211,14 @@ function markdown(result: Result): string {
   ].join("\n");
 }
 
-/** The columns of the README's table: a package, and what it has, of which no figure tells. */
+/**
+ * The columns of the README's table: a package, and what it has, of which no figure tells. ONNX has LayerNormalization,
+ * RMSNormalization, GroupNormalization, InstanceNormalization and LpNormalization.
+ */
 const BESIDE: [title: string, name: string, call: string, what: Record<string, string>][] = [
   ["adanorm", "adanorm", "new arrays", { norms: "eight, one call each", gradients: "one call each", threads: "yes" }],
-  ["onnxruntime-web", "onnxruntime-web", "call", { norms: "LayerNorm, RMSNorm", gradients: "no", threads: "yes" }],
-  ["TensorFlow.js, wasm", "tfjs", "call", { norms: "made of operators", gradients: "automatic", threads: "yes" }],
+  ["onnxruntime-web", "onnxruntime-web", "call", { norms: "five, one operator each", gradients: "no", threads: "yes" }],
+  ["TensorFlow.js, wasm", "tfjs", "call", { norms: "a LayerNorm layer", gradients: "automatic", threads: "yes" }],
   ["jax-js, wasm", "jax-js", "call", { norms: "made of operators", gradients: "automatic", threads: "in browsers" }],
   ["loops", "plain", "", { norms: "yours", gradients: "yours", threads: "no" }],
 ];
