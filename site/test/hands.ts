@@ -94,7 +94,7 @@ const VIEWS: [name: string, path: string, script: string, ready: string, needs?:
     "training",
     "",
     "document.querySelector('.train .main').click()",
-    `${STEP} > 250 && document.querySelector('.train .main').click() === undefined`,
+    `${STEP} > 150 && document.querySelector('.train .main').click() === undefined`,
   ],
   ["held", "?train.held=m@0&train.steps=60", "0", `${STEP} === 60`],
   ["look", "?tab=look&look.offset=14", "0", "document.querySelectorAll('.look canvas').length === 9"],
@@ -126,7 +126,7 @@ export async function takePictures(browser: Browser, hands: Hands, server: SiteS
         await until(hands, `document.readyState === 'complete' && document.querySelector('${needs}')`);
         await hands.evaluate(script);
         await until(hands, ready);
-        await delay(500);
+        await delay(250);
         // Of long texts the beginning says enough.
         await hands.picture(join(folder, `${name}-${width}-${theme}.png`), !path.endsWith(".html"));
       }

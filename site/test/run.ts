@@ -134,34 +134,47 @@ async function checkWriting(browser: Browser, server: SiteServer, tally: Tally):
   });
 }
 
-async function testBrowser(
-  driver: Driver,
-  servers: { plain: SiteServer; isolated: SiteServer },
-  home: string,
-): Promise<void> {
+async function testBrowser(driver: Driver, checks: string, home: string): Promise<void> {
+  const plain = await serve({ folder, base, checks });
+  const isolated = await serve({ folder, base, checks, headers: ISOLATED });
   const { raised: over, raise } = alarm();
   interruption.signal.addEventListener("abort", () => raise("interrupted"));
   const timer = setTimeout(raise, START_S * 1000, `not started within ${START_S} s`);
   const started = driver.start(home);
   const tally = new Tally();
+  const begin = performance.now();
   try {
     const browser = await Promise.race([started, over]);
     clearTimeout(timer);
     const work = async () => {
-      await visitAll(browser, servers.plain, driver === chromium ? allPages() : PAGES, tally);
-      if (driver.hasThreads) await visit(browser, servers.isolated, "?tab=measure&checks=measure", tally);
+      await visitAll(browser, plain, driver === chromium ? allPages() : PAGES, tally);
+      if (driver.hasThreads) await visit(browser, isolated, "?tab=measure&checks=isolated", tally);
       if (!browser.hands) return;
-      await checkHands(browser, browser.hands, servers.plain, tally);
-      if (driver === chromium) await takePictures(browser, browser.hands, servers.isolated, pictures);
+      await checkHands(browser, browser.hands, plain, tally);
+      if (driver === chromium) await takePictures(browser, browser.hands, isolated, pictures);
     };
     await Promise.race([work(), over]);
-    tell(`${driver.name} ${browser.version}`, tally);
+    tell(`${driver.name} ${browser.version}, ${Math.round((performance.now() - begin) / 1000)} s`, tally);
   } catch (error) {
     tell(driver.name, tally);
     broken(driver.name, error);
   } finally {
     clearTimeout(timer);
     await Promise.race([started.then((browser) => browser.close()), delay(CLOSE_MS)]).catch(() => {});
+    const notFound = [...plain.missing, ...isolated.missing].filter((path) => !path.endsWith("/favicon.ico"));
+    if (notFound.length > 0) broken(`the site in ${driver.name}`, `not found: ${[...new Set(notFound)].join(", ")}`);
+    for (const server of [plain, isolated]) await server.close();
+  }
+}
+
+/** One after the other. */
+async function testInTurn(drivers: Driver[], checks: string, home: string): Promise<void> {
+  const wanted = process.argv.slice(2);
+  for (const driver of drivers) {
+    if (wanted.length > 0 && !wanted.includes(driver.name)) continue;
+    if (interruption.signal.aborted) broken(driver.name, "interrupted");
+    else if (lacks(driver)) missing(driver.name, `apt-get install ${driver.packages.join(" ")}`);
+    else await testBrowser(driver, checks, mkdtempSync(join(home, "home-")));
   }
 }
 
@@ -185,20 +198,8 @@ try {
   await checkLinks(tally, folder, base);
   tell("pages", tally);
 
-  const plain = await serve({ folder, base, checks });
-  const isolated = await serve({ folder, base, checks, headers: ISOLATED });
-  const wanted = process.argv.slice(2);
-  for (const driver of [chromium, firefox, webkit]) {
-    if (wanted.length > 0 && !wanted.includes(driver.name)) continue;
-    if (interruption.signal.aborted) broken(driver.name, "interrupted");
-    else if (lacks(driver)) missing(driver.name, `apt-get install ${driver.packages.join(" ")}`);
-    else await testBrowser(driver, { plain, isolated }, mkdtempSync(join(scratch, "home-")));
-  }
-  const notFound = [...new Set([...plain.missing, ...isolated.missing])].filter(
-    (path) => !path.endsWith("/favicon.ico"),
-  );
-  if (notFound.length > 0) broken("the site", `not found: ${notFound.join(", ")}`);
-  for (const server of [plain, isolated]) await server.close();
+  // Most of the time of each is waiting.
+  await Promise.all([testInTurn([chromium], checks, scratch), testInTurn([firefox, webkit], checks, scratch)]);
 } finally {
   rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
 }

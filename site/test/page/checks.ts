@@ -4,7 +4,7 @@ import { assert, Tally } from "../../../test/portable/tally.ts";
 import type { Report } from "../server.ts";
 import { drawn, find, until } from "./document.ts";
 import { checkLook } from "./look.ts";
-import { checkMeasure } from "./measure.ts";
+import { checkIsolated, checkMeasure } from "./measure.ts";
 import { checkReopened, checkTrain } from "./train.ts";
 import { checkRewritten, checkWrite } from "./write.ts";
 
@@ -120,6 +120,7 @@ const CHECKS: Record<string, (tally: Tally) => Promise<unknown>> = {
   reopened: checkReopened,
   look: checkLook,
   measure: checkMeasure,
+  isolated: checkIsolated,
   write: checkWrite,
   rewritten: checkRewritten,
 };

@@ -93,6 +93,7 @@ export async function checkWrite({ test }: Tally): Promise<unknown> {
 
 /** A link that somebody sent. */
 export async function checkRewritten({ test }: Tally): Promise<unknown> {
+  await until("the generator", () => document.querySelector(".write .main"));
   await test("a link writes as much as its sender saw", async () => {
     const shown = new URLSearchParams(location.search).get("write.shown");
     await until("the text", () => status().startsWith(`Done: ${shown} characters`));
