@@ -9,28 +9,40 @@ export const NODE_24 = fileURLToPath(new URL("node_modules/node24/bin/node", imp
 const worker = fileURLToPath(new URL("worker.ts", import.meta.url));
 
 export class PeerProcess {
-  readonly #process: ChildProcess;
+  #process: ChildProcess;
+  readonly #fork: () => ChildProcess;
+  readonly #open: { do: "open"; peer: string; variant: string | undefined };
 
-  private constructor(node: string) {
-    this.#process = fork(worker, { execPath: node, serialization: "advanced" });
+  private constructor(node: string, peer: string, variant: string | undefined) {
+    this.#fork = () => fork(worker, { execPath: node, serialization: "advanced" });
+    this.#process = this.#fork();
+    this.#open = { do: "open", peer, variant };
   }
 
   /** @throws Error when the peer does not load. */
   static async start(node: string, peer: string, variant: string | undefined) {
-    const started = new PeerProcess(node);
+    const started = new PeerProcess(node, peer, variant);
     try {
-      return { process: started, about: await started.ask({ do: "open", peer, variant }) };
+      return { process: started, about: await started.ask(started.#open) };
     } catch (error) {
       started.close();
       throw error;
     }
   }
 
+  /** Ends the process and starts another: the jobs that were prepared are gone. */
+  async restart(): Promise<void> {
+    this.close();
+    this.#process = this.#fork();
+    await this.ask(this.#open);
+  }
+
   /** One request at a time. */
   ask<R extends Request>(request: R): Promise<Answers[R["do"]]> {
+    const process = this.#process;
     return new Promise((resolve, reject) => {
       const stop = () => {
-        this.#process.off("exit", ended).off("error", reject).off("message", answered);
+        process.off("exit", ended).off("error", reject).off("message", answered);
       };
       const ended = (code: number | null, signal: string | null) => {
         stop();
@@ -41,9 +53,9 @@ export class PeerProcess {
         if ("error" in answer) reject(new Error(answer.error));
         else resolve(answer.value as Answers[R["do"]]);
       };
-      if (!this.#process.connected) return reject(new Error("its process has ended"));
-      this.#process.once("exit", ended).once("error", reject).once("message", answered);
-      this.#process.send(request);
+      if (!process.connected) return reject(new Error("its process has ended"));
+      process.once("exit", ended).once("error", reject).once("message", answered);
+      process.send(request);
     });
   }
 

@@ -211,11 +211,14 @@ function markdown(result: Result): string {
   ].join("\n");
 }
 
-/** The columns of the README's table: a package, and what it has, of which no figure tells. */
+/**
+ * The columns of the README's table: a package, and what it has, of which no figure tells. ONNX has LayerNormalization,
+ * RMSNormalization, GroupNormalization, InstanceNormalization and LpNormalization.
+ */
 const BESIDE: [title: string, name: string, call: string, what: Record<string, string>][] = [
   ["adanorm", "adanorm", "new arrays", { norms: "eight, one call each", gradients: "one call each", threads: "yes" }],
-  ["onnxruntime-web", "onnxruntime-web", "call", { norms: "LayerNorm, RMSNorm", gradients: "no", threads: "yes" }],
-  ["TensorFlow.js, wasm", "tfjs", "call", { norms: "made of operators", gradients: "automatic", threads: "yes" }],
+  ["onnxruntime-web", "onnxruntime-web", "call", { norms: "five, one operator each", gradients: "no", threads: "yes" }],
+  ["TensorFlow.js, wasm", "tfjs", "call", { norms: "a LayerNorm layer", gradients: "automatic", threads: "yes" }],
   ["jax-js, wasm", "jax-js", "call", { norms: "made of operators", gradients: "automatic", threads: "in browsers" }],
   ["loops", "plain", "", { norms: "yours", gradients: "yours", threads: "no" }],
 ];
@@ -234,13 +237,17 @@ function besideMarkdown(result: Result): string {
     const value = result.traits[name]?.errors[mean];
     return value === undefined ? "-" : scientific(value);
   };
-  const bytes = (name: string) => result.traits[name]?.bytes;
+  const loaded = (name: string) => {
+    const traits = result.traits[name];
+    if (!traits) return "-";
+    return traits.bytes ? kilobytes(traits.bytes) : "nothing";
+  };
   const line = (title: string, cell: (column: (typeof BESIDE)[number]) => string) => [title, ...BESIDE.map(cell)];
   const lines = [
     line("norms", ([, , , { norms }]) => norms as string),
     line("gradients", ([, , , { gradients }]) => gradients as string),
     line("threads", ([, , , { threads }]) => threads as string),
-    line("a page loads, gzipped", ([, name]) => (bytes(name) ? kilobytes(bytes(name) as number) : "nothing")),
+    line("a page loads, gzipped", ([, name]) => loaded(name)),
     line("forward, in its own memory", ([, name]) => of(forward, `${name} layerNorm`)),
     line("forward, array to array", ([, name, call]) => of(forward, `${name} layerNorm ${call}`.trim())),
     line("gradients of x, gain, bias", ([, name]) => of(backward, `${name} layerNorm dx dGain dBias`)),

@@ -130,8 +130,9 @@ async function run(rounds: number): Promise<Result> {
       result.cases.push(found);
       console.log(`${caseTable(found)}\n`);
     }
-    result.traits = await measureTraits(peers, withTraits);
-    if (withTraits.length > 0) console.log(`${traitsTable(result)}\n`);
+    const { traits, notes } = await measureTraits(peers, withTraits);
+    result.traits = traits;
+    if (withTraits.length > 0) console.log([traitsTable(result), ...notes, ""].join("\n"));
   } finally {
     for (const peer of peers.values()) peer.close();
   }

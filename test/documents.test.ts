@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { made, published } from "../bench/publish.ts";
+import { median, seriesOf } from "../bench/result.ts";
 import { addressOf, insideOf, linksOf, strays } from "../scripts/address.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -78,4 +79,42 @@ it.each(PAGES)("%s links to files and headings that are there", (page) => {
 
 it("tables and picture are what `npm run bench -- --publish` makes of bench/figures.json", () => {
   for (const [path, content] of made(published())) expect(read(path) === content, path).toBe(true);
+});
+
+describe("what the README says of the figures, in words", () => {
+  const result = published();
+  const time = (id: string, name: string) => median(seriesOf(result, id, name) ?? [Number.NaN]);
+  const { adanorm: ours, plain: loops, ...packages } = result.traits;
+
+  it("in the picture, adanorm takes the least time", () => {
+    const at = (series: string) => time("forward 1024x768", series);
+    const others = [
+      "plain layerNorm",
+      ...["onnxruntime-web", "tfjs", "jax-js"].map((name) => `${name} layerNorm call`),
+    ];
+    for (const other of others) expect(at("adanorm layerNorm new arrays"), other).toBeLessThan(at(other));
+  });
+
+  it("in the picture, errors of adanorm and of loops stay below a millionth; those of the packages grow", () => {
+    for (const traits of [ours, loops]) {
+      expect(Object.keys(traits?.errors ?? {})).toContain("1000000");
+      for (const error of Object.values(traits?.errors ?? {})) expect(error).toBeLessThan(1e-6);
+    }
+    expect(Object.keys(packages)).toEqual(["onnxruntime-web", "tfjs", "jax-js"]);
+    for (const { errors } of Object.values(packages)) {
+      expect(errors[1000]).toBeGreaterThan(100 * (errors[0] as number));
+      expect(errors[1_000_000]).toBeGreaterThan(100 * (errors[1000] as number));
+    }
+  });
+
+  it("native C is faster still, wherever both are measured on the same rows", () => {
+    const pairs = result.cases.flatMap(({ id, series }) =>
+      Object.keys(series)
+        .filter((name) => name.startsWith("native ") && series[name.replace("native", "adanorm")])
+        .map((name) => ({ id, name })),
+    );
+    expect(pairs.length).toBeGreaterThan(10);
+    for (const { id, name } of pairs)
+      expect(time(id, name), `${name}, ${id}`).toBeLessThan(time(id, name.replace("native", "adanorm")));
+  });
 });

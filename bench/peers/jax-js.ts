@@ -22,8 +22,9 @@ type Norm = (x: Tensor, ...params: Tensor[]) => Tensor;
 interface Jax {
   init(backend: "wasm"): Promise<unknown>;
   defaultDevice(device: "wasm"): unknown;
-  jit<F extends (...args: Tensor[]) => Tensor | Tensor[]>(f: F): F;
+  jit<F extends (...args: Tensor[]) => Tensor | Tensor[]>(f: F): F & { dispose(): void };
   vjp(f: Norm, primals: Tensor[]): [Tensor, (dy: Tensor) => Tensor[]];
+  /** Takes no reference: the caller still has to dispose of each tensor. */
   blockUntilReady(tensor: unknown): Promise<unknown>;
   lax: { stopGradient(x: Tensor): Tensor };
   numpy: {
@@ -69,7 +70,7 @@ async function prepare(jax: Jax, job: Job): Promise<Task> {
   if (job.norm === "layerNorm") params.push(array(inputs.bias(job)));
   const given = [tensor(inputs.x(job)), ...params];
   if (job.kind === "backward") given.push(tensor(inputs.dy(job)));
-  await jax.blockUntilReady(given.map(({ ref }) => ref));
+  await jax.blockUntilReady(given);
   const results = job.kind === "backward" && job.params ? given.length - 1 : 1;
   const call =
     job.kind === "forward"
@@ -87,13 +88,14 @@ async function prepare(jax: Jax, job: Job): Promise<Task> {
       const made = isCall ? fromArray() : compute();
       if (isCall) for (const one of made) one.dataSync();
       else {
-        await jax.blockUntilReady(made.map(({ ref }) => ref));
+        await jax.blockUntilReady(made);
         for (const one of made) one.dispose();
       }
     },
     result: () => compute().map((one) => one.dataSync()),
     free() {
       for (const one of given) one.dispose();
+      call.dispose();
     },
   };
 }

@@ -7,6 +7,10 @@ export interface Shape {
   heads: number;
   hidden: number;
   context: number;
+  /** How long it was trained. */
+  steps: number;
+  /** The mean loss on pages that it was not trained on, in nats a character. */
+  heldOut: number;
 }
 
 export interface Model {

@@ -10,7 +10,10 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const site = fileURLToPath(new URL("..", import.meta.url));
 
 /** The order of the documents that everybody needs. Others follow. */
-const ORDER = ["readme", "numerics", "speed", "reliability", "threads", "embeddings", "tensorflow", "reproduction"];
+const ORDER = [
+  ...["readme", "guide", "hosts", "benchmarks", "numerics", "speed", "reliability"],
+  ...["threads", "embeddings", "tensorflow", "reproduction"],
+];
 
 /** The first heading of a file. */
 function titleOf(file: string): string {
@@ -47,6 +50,7 @@ const GUIDE: Item[] = [
       { text: "TensorFlow.js", link: "/guide/tensorflow" },
       { text: "At the edge", link: "/guide/edge" },
       { text: "Errors", link: "/guide/errors" },
+      { text: "A model that writes", link: "/guide/model" },
     ],
   },
   {

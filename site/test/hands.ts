@@ -26,6 +26,9 @@ async function tabTo(hands: Hands, selector: string): Promise<void> {
   assert.fail(`Tab does not lead to ${selector}`);
 }
 
+/** What the generator says of its text. */
+const WRITTEN = "document.querySelector('.write .status [role=status]').textContent";
+
 const STEP = "Number(/\\d+/.exec(document.querySelector('.train .count')?.textContent ?? '')?.[0] ?? -1)";
 
 export async function checkHands(browser: Browser, hands: Hands, server: SiteServer, { test }: Tally): Promise<void> {
@@ -66,18 +69,32 @@ export async function checkHands(browser: Browser, hands: Hands, server: SiteSer
       setTimeout(() => { observer.disconnect(); resolve(changes); }, 4000);
     })`);
     assert.ok(changes >= 1 && changes <= 3, `${changes} pictures in 4 s`);
-    await hands.arrange({ ...SIZE, theme: "light" });
   });
+  await test("they see a text at once, instead of growing", async () => {
+    await browser.open(`${server.url}guide/model.html`);
+    await until(hands, "document.querySelector('.write .main')");
+    await hands.evaluate(`{
+      window.sizes = new Set();
+      const paper = document.querySelector(".paper");
+      new MutationObserver(() => window.sizes.add(paper.textContent.length)).observe(paper, { subtree: true, characterData: true, childList: true });
+      document.querySelector(".write .main").click();
+    }`);
+    await until(hands, `${WRITTEN}.startsWith('Done')`);
+    const sizes = await hands.evaluate<number>("window.sizes.size");
+    // The prompt alone, some of the text if the machine is slow, and all of it.
+    assert.ok(sizes <= 4, `${sizes} pictures of the text`);
+  });
+  await hands.arrange({ ...SIZE, theme: "light" });
 }
 
-/** What is looked at, and what is done before the picture is taken. */
-const VIEWS: [name: string, path: string, script: string, ready: string][] = [
+/** What is looked at, and what is done before the picture is taken: `script`, when the page has what `script` needs. */
+const VIEWS: [name: string, path: string, script: string, ready: string, needs?: string][] = [
   ["front", "", "0", "document.querySelector('.train .main')"],
   [
     "training",
     "",
     "document.querySelector('.train .main').click()",
-    `${STEP} > 250 && document.querySelector('.train .main').click() === undefined`,
+    `${STEP} > 150 && document.querySelector('.train .main').click() === undefined`,
   ],
   ["held", "?train.held=m@0&train.steps=60", "0", `${STEP} === 60`],
   ["look", "?tab=look&look.offset=14", "0", "document.querySelectorAll('.look canvas').length === 9"],
@@ -86,6 +103,13 @@ const VIEWS: [name: string, path: string, script: string, ready: string][] = [
     "?tab=measure&measure.rows=32",
     "document.querySelector('.measure .main').click()",
     "document.querySelector('.measure .status').textContent.trim() === 'Done.'",
+  ],
+  [
+    "model",
+    "guide/model.html",
+    "document.querySelector('.write .main').click()",
+    `${WRITTEN}.startsWith('Done')`,
+    ".write .main",
   ],
   ["guide", "guide/first-call.html", "0", "document.querySelector('h1')"],
   ["document", "docs/reproduction.html", "0", "document.querySelector('h1')"],
@@ -96,16 +120,13 @@ const VIEWS: [name: string, path: string, script: string, ready: string][] = [
 export async function takePictures(browser: Browser, hands: Hands, server: SiteServer, folder: string): Promise<void> {
   for (const width of [1280, 390]) {
     for (const theme of ["light", "dark"] as const) {
-      for (const [name, path, script, ready] of VIEWS) {
+      for (const [name, path, script, ready, needs = ".playground .panel, .vp-doc h1"] of VIEWS) {
         await hands.arrange({ width, height: width === 390 ? 844 : 900, theme });
         await browser.open(server.url + path);
-        await until(
-          hands,
-          "document.readyState === 'complete' && (document.querySelector('.playground .panel') || document.querySelector('.vp-doc h1'))",
-        );
+        await until(hands, `document.readyState === 'complete' && document.querySelector('${needs}')`);
         await hands.evaluate(script);
         await until(hands, ready);
-        await delay(500);
+        await delay(250);
         // Of long texts the beginning says enough.
         await hands.picture(join(folder, `${name}-${width}-${theme}.png`), !path.endsWith(".html"));
       }

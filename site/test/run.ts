@@ -4,13 +4,16 @@
  * otherwise it uses those that are.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
+import { loadSync } from "adanorm";
 import { build } from "esbuild";
+import { readModel } from "../../examples/generate/model.js";
+import { generate } from "../../examples/generate/text.js";
 import { chromium } from "../../test/browsers/chromium.ts";
 import { alarm, type Browser, type Driver, lacks } from "../../test/browsers/driver.ts";
 import { firefox } from "../../test/browsers/firefox.ts";
@@ -32,6 +35,8 @@ const MOST_BYTES = 300_000;
 const site = fileURLToPath(new URL("..", import.meta.url));
 const folder = join(site, ".vitepress/dist");
 const pictures = join(site, "out/screenshots");
+const weights = fileURLToPath(new URL("../../examples/generate/weights.bin", import.meta.url));
+const model = readModel(loadSync(), readFileSync(weights));
 /** The path that `npm run test:site` builds the site for. */
 const base = process.env.SITE_BASE ?? "/";
 
@@ -100,38 +105,76 @@ async function visitAll(browser: Browser, server: SiteServer, pages: string[], t
     const found = (reopened.seen as { table?: unknown } | undefined)?.table;
     assert.ok(isDeepStrictEqual(found, table), `${JSON.stringify(found)}, not ${JSON.stringify(table)}`);
   });
+  await checkWriting(browser, server, tally);
   await visit(browser, server, "?tab=look&checks=look", tally);
   await visit(browser, server, "?tab=measure&checks=measure", tally);
 }
 
-async function testBrowser(
-  driver: Driver,
-  servers: { plain: SiteServer; isolated: SiteServer },
-  home: string,
-): Promise<void> {
+/** The generator: what the page writes is what Node writes, and a link shows it again. */
+async function checkWriting(browser: Browser, server: SiteServer, tally: Tally): Promise<void> {
+  const page = "guide/model.html";
+  server.sent();
+  await visit(browser, server, `${page}?checks=page`, tally);
+  await tally.test("the weights are loaded when a text is asked for, and not before", () =>
+    assert.ok(!server.sent().has("weights.bin"), "they are loaded with the page"),
+  );
+  const { seen } = await visit(browser, server, `${page}?checks=write`, tally);
+  const { link = "", shown } = (seen ?? {}) as { link?: string; shown?: string };
+  await tally.test("the weights are loaded then", () => assert.ok(server.sent().has("weights.bin")));
+  await tally.test("Node writes the same text", () => {
+    const asked = new URLSearchParams(link);
+    const prompt = asked.get("write.prompt") ?? "";
+    const [length, seed] = ["shown", "seed"].map((name) => Number(asked.get(`write.${name}`)));
+    const text = [...generate(model, { prompt, length: length as number, seed: seed as number })].join("");
+    assert.equal(shown, prompt + text);
+  });
+  await tally.test("a link shows the text that its sender saw", async () => {
+    const reopened = await visit(browser, server, page + link.replace("checks=write", "checks=rewritten"), tally);
+    assert.equal((reopened.seen as { shown?: string } | undefined)?.shown, shown);
+  });
+}
+
+async function testBrowser(driver: Driver, checks: string, home: string): Promise<void> {
+  const plain = await serve({ folder, base, checks });
+  const isolated = await serve({ folder, base, checks, headers: ISOLATED });
   const { raised: over, raise } = alarm();
   interruption.signal.addEventListener("abort", () => raise("interrupted"));
   const timer = setTimeout(raise, START_S * 1000, `not started within ${START_S} s`);
   const started = driver.start(home);
   const tally = new Tally();
+  const begin = performance.now();
   try {
     const browser = await Promise.race([started, over]);
     clearTimeout(timer);
     const work = async () => {
-      await visitAll(browser, servers.plain, driver === chromium ? allPages() : PAGES, tally);
-      if (driver.hasThreads) await visit(browser, servers.isolated, "?tab=measure&checks=measure", tally);
+      await visitAll(browser, plain, driver === chromium ? allPages() : PAGES, tally);
+      if (driver.hasThreads) await visit(browser, isolated, "?tab=measure&checks=isolated", tally);
       if (!browser.hands) return;
-      await checkHands(browser, browser.hands, servers.plain, tally);
-      if (driver === chromium) await takePictures(browser, browser.hands, servers.isolated, pictures);
+      await checkHands(browser, browser.hands, plain, tally);
+      if (driver === chromium) await takePictures(browser, browser.hands, isolated, pictures);
     };
     await Promise.race([work(), over]);
-    tell(`${driver.name} ${browser.version}`, tally);
+    tell(`${driver.name} ${browser.version}, ${Math.round((performance.now() - begin) / 1000)} s`, tally);
   } catch (error) {
     tell(driver.name, tally);
     broken(driver.name, error);
   } finally {
     clearTimeout(timer);
     await Promise.race([started.then((browser) => browser.close()), delay(CLOSE_MS)]).catch(() => {});
+    const notFound = [...plain.missing, ...isolated.missing].filter((path) => !path.endsWith("/favicon.ico"));
+    if (notFound.length > 0) broken(`the site in ${driver.name}`, `not found: ${[...new Set(notFound)].join(", ")}`);
+    for (const server of [plain, isolated]) await server.close();
+  }
+}
+
+/** One after the other. */
+async function testInTurn(drivers: Driver[], checks: string, home: string): Promise<void> {
+  const wanted = process.argv.slice(2);
+  for (const driver of drivers) {
+    if (wanted.length > 0 && !wanted.includes(driver.name)) continue;
+    if (interruption.signal.aborted) broken(driver.name, "interrupted");
+    else if (lacks(driver)) missing(driver.name, `apt-get install ${driver.packages.join(" ")}`);
+    else await testBrowser(driver, checks, mkdtempSync(join(home, "home-")));
   }
 }
 
@@ -155,20 +198,8 @@ try {
   await checkLinks(tally, folder, base);
   tell("pages", tally);
 
-  const plain = await serve({ folder, base, checks });
-  const isolated = await serve({ folder, base, checks, headers: ISOLATED });
-  const wanted = process.argv.slice(2);
-  for (const driver of [chromium, firefox, webkit]) {
-    if (wanted.length > 0 && !wanted.includes(driver.name)) continue;
-    if (interruption.signal.aborted) broken(driver.name, "interrupted");
-    else if (lacks(driver)) missing(driver.name, `apt-get install ${driver.packages.join(" ")}`);
-    else await testBrowser(driver, { plain, isolated }, mkdtempSync(join(scratch, "home-")));
-  }
-  const notFound = [...new Set([...plain.missing, ...isolated.missing])].filter(
-    (path) => !path.endsWith("/favicon.ico"),
-  );
-  if (notFound.length > 0) broken("the site", `not found: ${notFound.join(", ")}`);
-  for (const server of [plain, isolated]) await server.close();
+  // Most of the time of each is waiting.
+  await Promise.all([testInTurn([chromium], checks, scratch), testInTurn([firefox, webkit], checks, scratch)]);
 } finally {
   rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import type { Tally } from "../../test/portable/tally.ts";
 
@@ -25,11 +25,12 @@ function promises(): Map<string, string> {
 
 export async function checkSnippets({ test }: Tally): Promise<void> {
   const said = promises();
-  const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
+  // One process for each, where the command of tsx would start two.
+  const tsx = pathToFileURL(join(root, "node_modules/tsx/dist/loader.mjs")).href;
   for (const file of readdirSync(join(site, "snippets"))) {
     await test(`snippets/${file} prints what its page says`, async () => {
       assert.ok(said.has(file), "no page shows it");
-      const { stdout } = await promisify(execFile)(process.execPath, [tsx, join(site, "snippets", file)]);
+      const { stdout } = await promisify(execFile)(process.execPath, ["--import", tsx, join(site, "snippets", file)]);
       assert.equal(stdout, said.get(file));
     });
   }

@@ -23,6 +23,11 @@ export const oneOf = <T extends string | number>(values: readonly T[]): Codec<T>
   write: String,
 });
 
+export const anyText = (longest: number): Codec<string> => ({
+  read: (text) => (text.length <= longest ? text : undefined),
+  write: String,
+});
+
 /** Some of the values, each once, in their order. */
 export const someOf = <T extends string>(values: readonly T[]): Codec<T[]> => ({
   read(text) {

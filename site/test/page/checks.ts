@@ -4,8 +4,9 @@ import { assert, Tally } from "../../../test/portable/tally.ts";
 import type { Report } from "../server.ts";
 import { drawn, find, until } from "./document.ts";
 import { checkLook } from "./look.ts";
-import { checkMeasure } from "./measure.ts";
+import { checkIsolated, checkMeasure } from "./measure.ts";
 import { checkReopened, checkTrain } from "./train.ts";
+import { checkRewritten, checkWrite } from "./write.ts";
 
 const violations: string[] = [];
 addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sourceFile }) => {
@@ -119,6 +120,9 @@ const CHECKS: Record<string, (tally: Tally) => Promise<unknown>> = {
   reopened: checkReopened,
   look: checkLook,
   measure: checkMeasure,
+  isolated: checkIsolated,
+  write: checkWrite,
+  rewritten: checkRewritten,
 };
 
 async function run(): Promise<Report> {

@@ -25,6 +25,31 @@ function assertFigures(): void {
   }
 }
 
+/** Threads, in a page that is isolated or is not. */
+async function checkThreads({ test }: Pick<Tally, "test">): Promise<void> {
+  await test("threads are there where the page is isolated, and are not offered elsewhere", async () => {
+    const two = find<HTMLOptionElement>("#measure-threads option:nth-of-type(2)");
+    const isThere = crossOriginIsolated && navigator.hardwareConcurrency > 1;
+    assert(two.disabled === !isThere, `two threads are ${two.disabled ? "not " : ""}offered`);
+    if (!isThere) return;
+    set("#measure-threads", 2);
+    set("#measure-norm", "layerNorm");
+    set("#measure-direction", "forward");
+    await measure();
+    assertFigures();
+    assert(find<HTMLTextAreaElement>(".measure textarea").value.includes("threads 2"), "there were no two threads");
+  });
+}
+
+/** In an isolated page everything but the threads is as elsewhere. */
+export async function checkIsolated({ test }: Tally): Promise<unknown> {
+  await panel("measure");
+  set("#measure-size", 64);
+  await checkThreads({ test });
+  await test("the page is isolated", () => assert(crossOriginIsolated, "it is not"));
+  return undefined;
+}
+
 export async function checkMeasure({ test }: Tally): Promise<unknown> {
   await panel("measure");
   await test("it measures small batches", async () => {
@@ -57,18 +82,7 @@ export async function checkMeasure({ test }: Tally): Promise<unknown> {
     button("Stop").click();
     await until("the stop", () => textOf(".measure .status") === "Stopped.");
   });
-  await test("threads are there where the page is isolated, and are not offered elsewhere", async () => {
-    const two = find<HTMLOptionElement>("#measure-threads option:nth-of-type(2)");
-    const isThere = crossOriginIsolated && navigator.hardwareConcurrency > 1;
-    assert(two.disabled === !isThere, `two threads are ${two.disabled ? "not " : ""}offered`);
-    if (!isThere) return;
-    set("#measure-threads", 2);
-    set("#measure-norm", "layerNorm");
-    set("#measure-direction", "forward");
-    await measure();
-    assertFigures();
-    assert(find<HTMLTextAreaElement>(".measure textarea").value.includes("threads 2"), "there were no two threads");
-  });
+  await checkThreads({ test });
   await test("the settings are in the address", async () => {
     await until("the address", () => new URLSearchParams(location.search).get("measure.rows") === null);
     assert(new URLSearchParams(location.search).get("measure.size") === "64", location.search);
