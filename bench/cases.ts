@@ -1,5 +1,5 @@
 /** What is measured beside what. */
-import type { Compaction, ForwardJob, Job, NormName, Place, Reduction } from "./job.ts";
+import type { ChannelsJob, Compaction, ForwardJob, Job, NormName, Place, Reduction } from "./job.ts";
 
 export interface Contender {
   /** "onnxruntime-node layerNorm": the peer, then what sets it apart in this case. */
@@ -79,6 +79,14 @@ export const THREADED: [rows: number, size: number][] = [
   [1024, 768],
   [4096, 768],
 ];
+
+/** Samples that have gains of their own. */
+export const SAMPLES = 8;
+
+/** Samples, channels, height and width, and the groups of channels. */
+type ImageShape = [samples: number, channels: number, height: number, width: number];
+const IMAGES: ImageShape = [2, 64, 32, 32];
+const GROUPS = 32;
 
 const contender = (peer: string, job: Job, what: string): Contender => ({ name: `${peer} ${what}`, peer, job });
 
@@ -231,6 +239,37 @@ function oddCase(): Case {
   return { id: "odd 512x1023", rows: 512, size: 1023, contenders, derived: [] };
 }
 
+/** A gain and a bias for each of several samples, beside one for all rows. */
+function samplesCase(rows: number, size: number): Case {
+  const contenders = [copy(rows, size)];
+  for (const gains of [undefined, SAMPLES * size]) {
+    const what = gains ? "layerNorm by sample" : "layerNorm";
+    const job = { norm: "layerNorm", rows, size, ...(gains && { gains }) } as const;
+    contenders.push(contender("adanorm", { kind: "forward", ...job }, what));
+    contenders.push(contender("adanorm", { kind: "backward", params: true, ...job }, `${what} dx dGain dBias`));
+  }
+  return { id: `samples ${rows}x${size}`, rows, size, contenders, derived: [] };
+}
+
+/** Images with their channels first, in groups, or each channel a group of its own. */
+function channelsCase(norm: ChannelsJob["norm"], [samples, channels, ...spatial]: ImageShape, inGroups: number): Case {
+  const groups = norm === "groupNorm" ? inGroups : channels;
+  const rows = samples * groups;
+  const size = (channels / groups) * spatial[0] * spatial[1];
+  const job: ChannelsJob = { kind: "channels", norm, rows, size, channels, groups, spatial, gains: channels };
+  const contenders = [copy(rows, size), contender("adanorm", job, norm), contender("plain", job, norm)];
+  const [peer, nodes] = ["onnxruntime-node", 9];
+  const one = contender(peer, job, `${norm} call`);
+  const several = contender(peer, { ...job, nodes }, `${norm} x${nodes}`);
+  return {
+    id: `${norm} ${[samples, channels, ...spatial].join("x")}`,
+    rows,
+    size,
+    contenders: [...contenders, one, several],
+    derived: [{ name: `${peer} ${norm}`, of: several.name, less: one.name, by: nodes - 1 }],
+  };
+}
+
 /** Both engines and both builds. */
 function engineCase(rows: number, size: number): Case {
   const contenders = [copy(rows, size), copy(rows, size, ON_24.copy)];
@@ -277,6 +316,9 @@ export function allCases(quick: boolean): Case[] {
     tensorFlowCase(128, 256),
     tensorFlowCase(2048, 512),
     rowsCase(1024, 768),
+    samplesCase(1024, 768),
+    channelsCase("groupNorm", IMAGES, GROUPS),
+    channelsCase("instanceNorm", IMAGES, GROUPS),
     ...THREADED.map(([rows, size]) => threadsCase(rows, size)),
   ];
   if (quick) return cases;

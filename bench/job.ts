@@ -11,6 +11,8 @@ interface Shape {
   size: number;
   /** The mean of x; its standard deviation is 1. Default 0. */
   mean?: number;
+  /** The elements of gain and bias: several times size, one gain for each of several samples, or one element for each channel. Default size. */
+  gains?: number;
 }
 
 /**
@@ -45,6 +47,18 @@ export interface BackwardJob extends Shape {
   sums?: false;
 }
 
+/** The forward pass of a norm whose rows are groups of channels, with gain and bias, on matrices. */
+export interface ChannelsJob extends Shape {
+  kind: "channels";
+  norm: "groupNorm" | "instanceNorm";
+  channels: number;
+  groups: number;
+  /** Height and width of an image. */
+  spatial: [number, number];
+  /** As in a {@link ForwardJob}. */
+  nodes?: number;
+}
+
 export interface ReduceJob extends Shape {
   kind: "reduce";
   reduction: Reduction | Compaction;
@@ -54,7 +68,7 @@ export interface CopyJob extends Shape {
   kind: "copy";
 }
 
-export type Job = ForwardJob | BackwardJob | ReduceJob | CopyJob;
+export type Job = ForwardJob | BackwardJob | ChannelsJob | ReduceJob | CopyJob;
 
 /** Any array of numbers. */
 export type Numbers = Float32Array | Float64Array | Int8Array | Uint8Array;
@@ -142,6 +156,6 @@ function normal(length: number, seed: number, mean = 0, std = 1): Float32Array {
 export const inputs = {
   x: ({ rows, size, mean }: Shape) => normal(rows * size, 1, mean),
   dy: ({ rows, size }: Shape) => normal(rows * size, 2),
-  gain: ({ size }: Shape) => normal(size, 3, 1, 0.1),
-  bias: ({ size }: Shape) => normal(size, 4, 0, 0.1),
+  gain: ({ size, gains = size }: Shape) => normal(gains, 3, 1, 0.1),
+  bias: ({ size, gains = size }: Shape) => normal(gains, 4, 0, 0.1),
 };

@@ -1,5 +1,5 @@
 /** The targets for the speed of adanorm, as data, and whether a run meets them. */
-import { ON_24, ON_TWO, THREADED } from "./cases.ts";
+import { ON_24, ON_TWO, SAMPLES, THREADED } from "./cases.ts";
 import { median, type Result, ratio, seriesOf } from "./result.ts";
 
 export interface Target {
@@ -185,6 +185,28 @@ const compact = (
   faster(`rows 1024x768 as ${what}, than plain loops`, bound, "rows 1024x768", `plain ${what}`, `adanorm ${what}`),
 );
 
+const samples = ["", " dx dGain dBias"].map((gradients) =>
+  within(
+    `layerNorm${gradients} 1024x768, ${SAMPLES} samples with gains of their own, to one gain`,
+    1.1,
+    "samples 1024x768",
+    `adanorm layerNorm by sample${gradients}`,
+    `adanorm layerNorm${gradients}`,
+  ),
+);
+
+/** ONNX Runtime composes groupNorm of other operators, but has a kernel for instanceNorm, which is as fast as this one. */
+const channels = (
+  [
+    ["groupNorm", "plain loops", "plain", 8],
+    ["groupNorm", "onnxruntime-node's kernel", "onnxruntime-node", 2],
+    ["instanceNorm", "plain loops", "plain", 8],
+  ] as const
+).map(([norm, than, peer, bound]) => {
+  const id = `${norm} 2x64x32x32`;
+  return faster(`${id}, than ${than}`, bound, id, `${peer} ${norm}`, `adanorm ${norm}`);
+});
+
 /** Two threads beside one, and beside native C on one. */
 const threads = THREADED.flatMap(([rows, size]) => {
   const id = `threads ${rows}x${size}`;
@@ -240,6 +262,8 @@ export const TARGETS: Target[] = [
   ...relaxed,
   ...inTensorFlow,
   ...compact,
+  ...samples,
+  ...channels,
   ...threads,
   ...threadsToNative,
   startUp,

@@ -43,6 +43,7 @@ const EXPECTED = [
   "build/tfjs.js",
   "build/tfjs.js.map",
   "build/tfjs/affine-layers.d.ts",
+  "build/tfjs/group-layer.d.ts",
   "build/tfjs/layer.d.ts",
   "build/tfjs/ops.d.ts",
   "build/tfjs/options.d.ts",

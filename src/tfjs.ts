@@ -7,9 +7,26 @@
 import { whenCompiled } from "./tfjs/module.js";
 
 export { type AffineNormLayerArgs, LayerNorm, RMSNorm } from "./tfjs/affine-layers.js";
+export { GroupNorm, type GroupNormLayerArgs } from "./tfjs/group-layer.js";
 export type { LayerArgs, NormLayerArgs } from "./tfjs/layer.js";
-export { adaNorm, detachNorm, l2Norm, layerNorm, layerNormSimple, rmsNorm } from "./tfjs/ops.js";
-export type { AdaNormOptions, AffineNormOptions, L2NormOptions, NormOptions } from "./tfjs/options.js";
+export {
+  adaNorm,
+  detachNorm,
+  groupNorm,
+  instanceNorm,
+  l2Norm,
+  layerNorm,
+  layerNormSimple,
+  rmsNorm,
+} from "./tfjs/ops.js";
+export type {
+  AdaNormOptions,
+  AffineNormOptions,
+  GroupNormOptions,
+  InstanceNormOptions,
+  L2NormOptions,
+  NormOptions,
+} from "./tfjs/options.js";
 export { AdaNorm, type AdaNormLayerArgs, DetachNorm, LayerNormSimple } from "./tfjs/plain-layers.js";
 
 /**

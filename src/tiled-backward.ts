@@ -13,6 +13,7 @@ import {
 } from "./call.js";
 import type { LinearMemory } from "./memory.js";
 import type { Operand } from "./operand.js";
+import type { Channels } from "./options.js";
 import { areResident, clearSamples, GradientTiles, mostSamples, ParamTiles, samplesIn } from "./params.js";
 import { Layout, placed, type Tile, takeTile, tileRows } from "./tiles.js";
 import type { RowStats } from "./types.js";
@@ -59,9 +60,15 @@ export interface Sums {
   readonly rows: number;
 }
 
+/** What a call without gradients of gain and bias needs. */
+export const NO_SUMS: Sums = { columns: 0, totals: 0, rows: Number.POSITIVE_INFINITY };
+
 export function sumsOf({ channels, size }: NormContext, operands: BackwardOperands): Sums {
-  const { rows } = operands.input;
-  if (!hasSums(operands)) return { columns: 0, totals: 0, rows: Number.POSITIVE_INFINITY };
+  return hasSums(operands) ? sumsFor(size, operands.input.rows, channels) : NO_SUMS;
+}
+
+/** The same for a batch of `rows` rows whose gain and bias have gradients. */
+export function sumsFor(size: number, rows: number, channels: Channels | undefined): Sums {
   if (channels === undefined) {
     return { columns: columnsBytes(size), totals: totalsBytes(size, rows), rows: Number.POSITIVE_INFINITY };
   }

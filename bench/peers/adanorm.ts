@@ -2,6 +2,7 @@
 import { type Kernels, load, type Matrix, type Norm } from "adanorm";
 import {
   type BackwardJob,
+  type ChannelsJob,
   type ForwardJob,
   inputs,
   type Job,
@@ -88,7 +89,8 @@ function backward(kernels: Kernels, job: BackwardJob): Task {
   const params = job.params ? paramsOf(kernels, job) : {};
   const batches = batchesOn(kernels, job);
   const [x, dy, dx] = [batches.from(inputs.x(job)), batches.from(inputs.dy(job)), batches.zeros(rows)];
-  const sums = job.params ? { dGain: batches.zeros(1), dBias: batches.zeros(1) } : {};
+  const samples = (job.gains ?? job.size) / job.size;
+  const sums = job.params ? { dGain: batches.zeros(samples), dBias: batches.zeros(samples) } : {};
   const stats = norm.forward(x, { ...params, out: dx });
   const options = on === "new arrays" ? params : { ...params, out: { dx, ...sums } };
   const prepared = on === "prepared" ? norm.prepareBackward(dy, x, stats, options) : undefined;
@@ -106,6 +108,27 @@ function backward(kernels: Kernels, job: BackwardJob): Task {
       prepared?.free();
       free(x, dy, dx, sums.dGain, sums.dBias, params.gain, params.bias);
     },
+  };
+}
+
+function overChannels(kernels: Kernels, job: ChannelsJob): Task {
+  const { norm: name, rows, size, channels, groups, nodes = 1 } = job;
+  const shape = { channels, spatial: job.spatial[0] * job.spatial[1] };
+  const norm = name === "groupNorm" ? kernels.groupNorm({ ...shape, groups }) : kernels.instanceNorm(shape);
+  const [x, y] = [kernels.matrix(inputs.x(job), size), kernels.matrix(rows, size)];
+  const gain = kernels.matrix(inputs.gain(job), channels);
+  const bias = kernels.matrix(inputs.bias(job), channels);
+  const options = { gain, bias, out: y };
+  return {
+    run() {
+      norm.forward(x, options);
+      for (let node = 1; node < nodes; node++) norm.forward(y, options);
+    },
+    result() {
+      this.run();
+      return [numbersOf(y)];
+    },
+    free: () => free(x, y, gain, bias),
   };
 }
 
@@ -135,6 +158,7 @@ export async function open(variant: string | undefined) {
     prepare(job: Job): Task {
       if (job.kind === "forward") return forward(kernels, job);
       if (job.kind === "backward") return backward(kernels, job);
+      if (job.kind === "channels") return overChannels(kernels, job);
       if (job.kind === "reduce") return reduce(kernels, job);
       // Copies nothing by itself: this is what a copy is compared with.
       return { run() {}, result: () => [inputs.x(job)], free() {} };

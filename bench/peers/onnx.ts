@@ -1,5 +1,5 @@
 /** Writes ONNX graphs: the few messages of onnx.proto that a chain of normalisations takes, in protobuf's wire format. */
-import { EPS, type ForwardJob, inputs } from "../job.ts";
+import { type ChannelsJob, EPS, type ForwardJob, inputs } from "../job.ts";
 
 function varint(value: number): Buffer {
   const bytes: number[] = [];
@@ -29,32 +29,44 @@ function valueInfo(field: number, name: string, shape: number[]): Buffer {
   return message(field, text(1, name), message(2, message(1, integer(1, 1), message(2, ...dims))));
 }
 
-/** NodeProto: inputs, output, op_type, attributes axis = -1 (the default) and epsilon. */
-function node(operator: string, input: string, params: string[], output: string): Buffer {
+/** NodeProto: inputs, output, op_type, attributes axis = -1 (the default), epsilon, and that of groups. */
+function node(operator: string, input: string, params: string[], output: string, groups: number | undefined): Buffer {
   const names = [input, ...params].map((name) => text(1, name));
-  const epsilon = message(5, text(1, "epsilon"), float(2, EPS), integer(20, 1));
-  return message(1, ...names, text(2, output), text(4, operator), epsilon);
+  const attributes = [message(5, text(1, "epsilon"), float(2, EPS), integer(20, 1))];
+  if (groups) attributes.push(message(5, text(1, "num_groups"), integer(3, groups), integer(20, 2)));
+  return message(1, ...names, text(2, output), text(4, operator), ...attributes);
 }
 
-/** The operator, its inputs beside x, and the first version of ONNX's operators that has it. */
-const OPERATORS: Partial<Record<ForwardJob["norm"], [name: string, params: ("gain" | "bias")[], version: number]>> = {
+type OnnxJob = ForwardJob | ChannelsJob;
+
+/** The operator, its inputs beside x, and a version of ONNX's operators that has it. */
+const OPERATORS: Partial<Record<OnnxJob["norm"], [name: string, params: ("gain" | "bias")[], version: number]>> = {
   layerNorm: ["LayerNormalization", ["gain", "bias"], 17],
   rmsNorm: ["RMSNormalization", ["gain"], 23],
+  groupNorm: ["GroupNormalization", ["gain", "bias"], 21],
+  instanceNorm: ["InstanceNormalization", ["gain", "bias"], 17],
 };
 
+/** The shape of x and y. */
+export function shapeOf(job: OnnxJob): number[] {
+  const { rows, size } = job;
+  return job.kind === "channels" ? [rows / job.groups, job.channels, ...job.spatial] : [rows, size];
+}
+
 /** A model from x to y: a chain of `nodes` operators with the same gain and bias. */
-export function model(job: ForwardJob, values = { gain: inputs.gain(job), bias: inputs.bias(job) }): Buffer {
+export function model(job: OnnxJob, values = { gain: inputs.gain(job), bias: inputs.bias(job) }): Buffer {
   const operator = OPERATORS[job.norm];
   if (!operator) throw new Error(`ONNX has no ${job.norm}`);
   const [name, params, version] = operator;
-  const { rows, size, nodes = 1 } = job;
+  const { nodes = 1 } = job;
+  const groups = job.norm === "groupNorm" ? job.groups : undefined;
   const between = (i: number) => (i === 0 ? "x" : i === nodes ? "y" : `t${i}`);
   const graph = [
-    ...Array.from({ length: nodes }, (_, i) => node(name, between(i), params, between(i + 1))),
+    ...Array.from({ length: nodes }, (_, i) => node(name, between(i), params, between(i + 1), groups)),
     text(2, "norms"),
     ...params.map((param) => initializer(param, values[param])),
-    valueInfo(11, "x", [rows, size]),
-    valueInfo(12, "y", [rows, size]),
+    valueInfo(11, "x", shapeOf(job)),
+    valueInfo(12, "y", shapeOf(job)),
   ];
   // ModelProto: ir_version, graph, opset_import.
   return Buffer.concat([integer(1, 8), message(7, ...graph), message(8, text(1, ""), integer(2, version))]);

@@ -4,6 +4,7 @@
  */
 import {
   type BackwardJob,
+  type ChannelsJob,
   EPS,
   type ForwardJob,
   inputs,
@@ -154,6 +155,36 @@ function backward(job: BackwardJob): Task {
   );
 }
 
+/** A row is a group of channels, each of which has a gain and a bias. */
+function channelsRow(
+  { size, x, out, gain, bias }: Batch,
+  row: number,
+  first: number,
+  spatial: number,
+  mean: number,
+  rstd: number,
+): void {
+  let i = row * size;
+  for (let channel = first; channel < first + size / spatial; channel++) {
+    const g = gain[channel] as number;
+    const b = bias[channel] as number;
+    for (const end = i + spatial; i < end; i++) out[i] = ((x[i] as number) - mean) * rstd * g + b;
+  }
+}
+
+function overChannels(job: ChannelsJob): Task {
+  const batch = batchOf(job);
+  const { rows, channels, groups } = job;
+  const spatial = job.spatial[0] * job.spatial[1];
+  return taskOf(() => {
+    for (let row = 0; row < rows; row++) {
+      statistics(batch, row, false);
+      const first = (row % groups) * (channels / groups);
+      channelsRow(batch, row, first, spatial, batch.mean[row] as number, batch.rstd[row] as number);
+    }
+  }, batch.out);
+}
+
 /** Each row by its own scale. */
 function int8Row(x: Float32Array, start: number, size: number, values: Int8Array): number {
   let largest = 0;
@@ -234,6 +265,7 @@ function reduce(job: ReduceJob): Task {
 export function prepare(job: Job): Task {
   if (job.kind === "forward") return forward(job);
   if (job.kind === "backward") return backward(job);
+  if (job.kind === "channels") return overChannels(job);
   if (job.kind === "reduce") return reduce(job);
   throw new Error(`no plain loops for ${job.kind}`);
 }

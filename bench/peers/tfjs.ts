@@ -130,6 +130,7 @@ function prepare(tf: TensorFlow, norms: Norms, job: Job): Task {
     };
     return taskOf(tf, [x], reductions[reduction]);
   }
+  if (job.kind === "channels") throw new Error(`not composed: ${job.norm}`);
   if (job.norm === "detachNorm" && job.kind === "backward") throw new Error("not composed: detachNorm's gradient");
   const hasGain = job.norm === "layerNorm" || job.norm === "rmsNorm";
   const params = hasGain && (job.kind === "forward" || job.params) ? [tf.tensor1d(inputs.gain(job))] : [];

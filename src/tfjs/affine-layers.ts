@@ -2,7 +2,7 @@
 import { serialization } from "@tensorflow/tfjs-core";
 import { type LayerVariable, layers, type Shape } from "@tensorflow/tfjs-layers";
 import { checkBoolean } from "../checks.js";
-import type { NormName } from "../types.js";
+import type { AnyName } from "../options.js";
 import { NormLayer, type NormLayerArgs } from "./layer.js";
 
 /** The arguments of TensorFlow.js's own layer normalization, which include those for weights. */
@@ -51,7 +51,7 @@ export abstract class AffineNormLayer extends NormLayer {
    */
   protected constructor(
     call: string,
-    name: NormName,
+    name: AnyName,
     args: AffineNormLayerArgs,
     defaults: { center: boolean; epsilon: number },
   ) {

@@ -1,14 +1,16 @@
 /** The types that all ways to compute a norm share. */
 import type { Rank, Tensor } from "@tensorflow/tfjs-core";
-import type { Settings } from "../options.js";
+import type { AnyName, Channels, Settings } from "../options.js";
 
 /** A norm to compute. x can have any rank; it holds `rows` rows of `size` elements. */
 export interface Batch {
-  settings: Settings;
+  settings: Settings<AnyName>;
   rows: number;
   size: number;
   x: Tensor;
-  /** gain and bias have `size` elements each, if given. */
+  /** The shape of a sample whose channels come first, and whose rows are groups of channels. Undefined for other norms. */
+  channels: Channels | undefined;
+  /** gain and bias, if given, have `size` elements each, or one for each channel. */
   gain: Tensor | undefined;
   bias: Tensor | undefined;
 }

@@ -24,7 +24,7 @@ import {
   tidy,
   zerosLike,
 } from "@tensorflow/tfjs-core";
-import { isCentred, type Settings } from "../options.js";
+import { type AnyName, isCentred, type Settings } from "../options.js";
 import type { Batch, Gradients, Pass } from "./batch.js";
 
 type Hold = (tensor: Tensor) => Tensor;
@@ -48,11 +48,18 @@ const constant: Hold = customGrad((tensor) => ({
 
 const rowsOf = (tensor: Tensor, { rows, size }: Batch): Tensor => reshape(tensor, [rows, size]);
 
-/** A gain or bias, as one row. */
-const rowOf = (tensor: Tensor, { size }: Batch): Tensor => reshape(tensor, [1, size]);
+/**
+ * The shape in which the elements of a batch meet gain and bias, that of gain and bias there, and the axes along which they are
+ * constant.
+ */
+function sharingOf({ rows, size, channels: shape }: Batch): { elements: number[]; param: number[]; axes: number[] } {
+  if (!shape) return { elements: [rows, size], param: [1, size], axes: [0] };
+  const { channels, groups, spatial } = shape;
+  return { elements: [rows / groups, channels, spatial], param: [1, channels, 1], axes: [0, 2] };
+}
 
 /** The divisor in the variance V. */
-function freedom({ name, ddof }: Settings, size: number): number {
+function freedom({ name, ddof }: Settings<AnyName>, size: number): number {
   if (name === "l2Norm") return 1;
   return isCentred(name) ? size - ddof : size;
 }
@@ -77,7 +84,7 @@ function standardize(batch: Batch, hold: Hold): { t: Tensor; statistics: Statist
 }
 
 /** phi(z) = C (1 - k z). */
-const phi = ({ scale }: Settings, k: number, z: Tensor): Tensor => sub(scale, mul(z, scale * k));
+const phi = ({ scale }: Settings<AnyName>, k: number, z: Tensor): Tensor => sub(scale, mul(z, scale * k));
 
 /** Computes y from the normalised rows z, in the shape of x. */
 function finish(batch: Batch, z: Tensor, hold: Hold): Tensor {
@@ -87,8 +94,10 @@ function finish(batch: Batch, z: Tensor, hold: Hold): Tensor {
     const factor = phi(settings, settings.k, z);
     y = mul(settings.detachScale ? hold(factor) : factor, z);
   }
-  if (gain) y = mul(y, rowOf(gain, batch));
-  if (bias) y = add(y, rowOf(bias, batch));
+  const { elements, param } = sharingOf(batch);
+  if (gain || bias) y = reshape(y, elements);
+  if (gain) y = mul(y, reshape(gain, param));
+  if (bias) y = add(y, reshape(bias, param));
   return reshape(y, x.shape);
 }
 
@@ -127,8 +136,9 @@ export function backwardByOps(dy: Tensor, batch: Batch, given?: Statistics): Gra
     const batchRows = rowsOf(x, batch);
     const z = mul(average ? sub(batchRows, average) : batchRows, rstd);
     const dyRows = rowsOf(dy, batch);
+    const { elements, param, axes } = sharingOf(batch);
     let dz = dyRows;
-    if (gain) dz = mul(dyRows, rowOf(gain, batch));
+    if (gain) dz = rowsOf(mul(reshape(dy, elements), reshape(gain, param)), batch);
     if (settings.name === "adaNorm")
       dz = mul(dyRows, phi(settings, settings.detachScale ? settings.k : 2 * settings.k, z));
     let corrected = dz;
@@ -141,8 +151,8 @@ export function backwardByOps(dy: Tensor, batch: Batch, given?: Statistics): Gra
       corrected = sub(corrected, mul(s, z));
     }
     const dx = reshape(mul(corrected, rstd), x.shape);
-    const columns = (terms: Tensor, like: Tensor) => reshape(sum(terms, 0), like.shape);
-    return [dx, ...(gain ? [columns(mul(dyRows, z), gain)] : []), ...(bias ? [columns(dyRows, bias)] : [])];
+    const total = (terms: Tensor, like: Tensor) => reshape(sum(reshape(terms, elements), axes), like.shape);
+    return [dx, ...(gain ? [total(mul(dyRows, z), gain)] : []), ...(bias ? [total(dyRows, bias)] : [])];
   });
   const [dx, ...params] = gradients as [Tensor, ...Tensor[]];
   const dGain = gain && params.shift();

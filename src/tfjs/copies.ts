@@ -4,7 +4,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { createKernelsSync, readLoadOptions } from "../kernels.js";
-import type { Kernels, Norm } from "../types.js";
+import type { Kernels, Norm, NormName } from "../types.js";
 import { addressOf, makeTensor, type WasmBackend } from "./backend.js";
 import type { Batch, Gradients, Pass, Route, Stats } from "./batch.js";
 
@@ -43,9 +43,11 @@ export class CopyingRoute implements Route {
     return { dx, dGain, dBias };
   }
 
-  #norm({ settings, size }: Batch): Norm {
+  #norm({ settings, size, channels: shape }: Batch): Norm {
     const { name, ...options } = settings;
-    return this.#kernels[name]({ ...options, size });
+    if (!shape) return this.#kernels[name as NormName]({ ...options, size });
+    const { channels, groups, spatial } = shape;
+    return this.#kernels.groupNorm({ ...options, channels, groups, spatial });
   }
 
   /** Views of the tensors in the memory of the backend. They are valid until that memory grows. */

@@ -3,7 +3,7 @@ import { type serialization, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { type LayerVariable, layers, type Shape } from "@tensorflow/tfjs-layers";
 import { rangeError, typeError } from "../checks.js";
 import { checkOptions } from "../names.js";
-import type { Settings } from "../options.js";
+import type { AnyName, Settings } from "../options.js";
 import type { NormName } from "../types.js";
 import { type Axis, checkAxis, lastAxes, overAxes, resolveAxis } from "./axes.js";
 import { normalize } from "./normalize.js";
@@ -48,6 +48,12 @@ const ARGUMENTS: ReadonlySet<string> = new Set([
   ...["scale", ...WEIGHTS],
 ]);
 const ADA_ARGUMENTS: ReadonlySet<string> = new Set([...ARGUMENTS, "k", "detachScale"]);
+const GROUP_ARGUMENTS: ReadonlySet<string> = new Set([...[...ARGUMENTS].filter((name) => name !== "axes"), "groups"]);
+
+function argumentsOf(name: AnyName): ReadonlySet<string> {
+  if (name === "groupNorm") return GROUP_ARGUMENTS;
+  return name === "adaNorm" ? ADA_ARGUMENTS : ARGUMENTS;
+}
 
 /** Whether an argument was given. Saved models have null for those that were not. */
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
@@ -57,6 +63,12 @@ function onlyTensor(call: string, inputs: Tensor | Tensor[]): Tensor {
   if (!Array.isArray(inputs)) return inputs;
   if (inputs.length !== 1) throw rangeError(call, "inputs", "1 tensor", `${inputs.length}`);
   return inputs[0] as Tensor;
+}
+
+/** @internal The shape of the one input of a layer. */
+export function onlyShape(inputShape: Shape | Shape[]): Shape {
+  const [first] = inputShape;
+  return (Array.isArray(first) ? first : inputShape) as Shape;
 }
 
 /**
@@ -78,14 +90,14 @@ export abstract class NormLayer extends layers.Layer {
   /** The axis or axes that are normalised together, as they were given. */
   readonly axis: number | number[];
   /** @internal The norm's options. */
-  protected readonly settings: Settings;
+  protected readonly settings: Settings<AnyName>;
 
   /**
    * @internal
    * @param epsilon the default of epsilon.
    */
-  protected constructor(call: string, name: NormName, args: NormArgs, epsilon = 1e-5) {
-    checkOptions(call, "args", args, name === "adaNorm" ? ADA_ARGUMENTS : ARGUMENTS, null);
+  protected constructor(call: string, name: AnyName, args: NormArgs, epsilon = 1e-5) {
+    checkOptions(call, "args", args, argumentsOf(name), null);
     super(args);
     const { axis, axes, eps } = args;
     if (isGiven(axis) && isGiven(axes)) throw rangeError(call, "axes", "none where axis is given", axes);
@@ -142,11 +154,7 @@ export abstract class NormLayer extends layers.Layer {
       this.invokeCallHook(inputs, kwargs);
       const x = onlyTensor(this.getClassName(), inputs);
       const { gamma, beta } = this.weightsInUse();
-      const { name, eps, ...others } = this.settings;
-      const axes = resolveAxis(this.getClassName(), this.axis as Axis, x.rank);
-      return overAxes(x, axes, gamma?.read(), beta?.read(), (rows, count, gain, bias) =>
-        normalize(name, rows, { ...others, eps, axes: count, gain, bias }),
-      );
+      return this.normalise(x, gamma?.read(), beta?.read());
     });
   }
 
@@ -154,6 +162,16 @@ export abstract class NormLayer extends layers.Layer {
   override getConfig(): serialization.ConfigDict {
     const { eps, epsAt, ddof, detachMean, detachStd } = this.settings;
     return { ...super.getConfig(), axis: this.axis, epsilon: eps, epsAt, ddof, detachMean, detachStd };
+  }
+
+  /** @internal Applies the op of the layer's norm. */
+  protected normalise(x: Tensor, gain: Tensor | undefined, bias: Tensor | undefined): Tensor {
+    const { name, ...options } = this.settings;
+    const axes = resolveAxis(this.getClassName(), this.axis as Axis, x.rank);
+    // GroupNorm, which the name cannot be, has an op of its own.
+    return overAxes(x, axes, gain, bias, (rows, count, gainInShape, biasInShape) =>
+      normalize(name as NormName, rows, { ...options, axes: count, gain: gainInShape, bias: biasInShape }),
+    );
   }
 
   /** @internal The weights that the layer has. */
@@ -164,8 +182,7 @@ export abstract class NormLayer extends layers.Layer {
   /** @internal The lengths of the normalised axes, in the order of the `axis` argument. */
   protected normalisedShape(inputShape: Shape | Shape[]): number[] {
     const call = this.getClassName();
-    const [first] = inputShape;
-    const shape = (Array.isArray(first) ? first : inputShape) as Shape;
+    const shape = onlyShape(inputShape);
     return resolveAxis(call, this.axis as Axis, shape.length).map((axis) => {
       const length = shape[axis];
       if (typeof length === "number") return length;

@@ -2,7 +2,7 @@
 import { customGrad, engine, type GradSaveFunc, type Rank, Tensor, tidy } from "@tensorflow/tfjs-core";
 import { describe, rangeError } from "../checks.js";
 import { checkOptions } from "../names.js";
-import { hasParams } from "../options.js";
+import { type AnyName, hasParams } from "../options.js";
 import type { NormName } from "../types.js";
 import type { Batch, Gradients, Pass } from "./batch.js";
 import { backwardByOps, backwardOnTape, forwardByOps, withTensors } from "./composed.js";
@@ -11,7 +11,7 @@ import { currentRoute } from "./routes.js";
 import { checkAxes, OP_OPTIONS, savedSettingsOf } from "./settings.js";
 
 /** Throws unless the value is a float32 tensor that is not disposed. */
-function checkTensor(call: string, argument: string, value: unknown): Tensor {
+export function checkTensor(call: string, argument: string, value: unknown): Tensor {
   const refuse = (got: string) => new TypeError(`${call}: ${argument}: expected a float32 tensor, got ${got}`);
   if (!(value instanceof Tensor)) throw refuse(describe(value));
   if (value.isDisposed) throw refuse("a disposed one");
@@ -19,7 +19,8 @@ function checkTensor(call: string, argument: string, value: unknown): Tensor {
   return value;
 }
 
-function checkParam(call: NormName, argument: string, value: unknown, shape: number[]): Tensor | undefined {
+/** Takes an optional gain or bias, which must have the given shape. */
+export function checkParam(call: AnyName, argument: string, value: unknown, shape: number[]): Tensor | undefined {
   if (value === undefined || value === null) return undefined;
   if (!hasParams(call)) {
     throw new TypeError(
@@ -45,7 +46,7 @@ function batchOf(name: NormName, x: unknown, options: AffineNormOptions & AdaNor
     throw rangeError(name, "x", `1 or more elements in the last ${axes} of its axes`, `shape [${tensor.shape}]`);
   const gain = checkParam(name, "gain", gainGiven, shape);
   const bias = checkParam(name, "bias", biasGiven, shape);
-  return { settings, rows: tensor.size / size, size, x: tensor, gain, bias };
+  return { settings, rows: tensor.size / size, size, channels: undefined, x: tensor, gain, bias };
 }
 
 /** Computes forward with the kernels if they have a route, otherwise with operators. */
@@ -71,10 +72,14 @@ function forwardAndBackward(dy: Tensor, batch: Batch): Gradients {
   return backward(dy, batch, saved);
 }
 
-/** Runs an op: checks its arguments, computes it, and registers its gradient with TensorFlow.js. */
+/** Runs an op over the last axes: checks its arguments, and computes it. */
 export function normalize<T extends Tensor>(name: NormName, x: T, options: AffineNormOptions & AdaNormOptions): T {
-  const batch = batchOf(name, x, options);
-  if (!engine().isTapeOn()) return tidy(() => forward(batch, false).y) as T;
+  return compute(batchOf(name, x, options)) as T;
+}
+
+/** Computes a batch, and registers its gradient with TensorFlow.js. */
+export function compute(batch: Batch): Tensor {
+  if (!engine().isTapeOn()) return tidy(() => forward(batch, false).y);
   const inputs = [batch.x, batch.gain, batch.bias].filter((tensor) => tensor !== undefined);
   const differentiable = customGrad((...args: (Tensor | GradSaveFunc)[]) => {
     const save = args.at(-1) as GradSaveFunc;
@@ -92,5 +97,5 @@ export function normalize<T extends Tensor>(name: NormName, x: T, options: Affin
       },
     };
   });
-  return differentiable(...inputs) as T;
+  return differentiable(...inputs);
 }

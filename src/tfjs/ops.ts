@@ -1,7 +1,15 @@
 /** The norms as ops on tensors. */
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { normalizeChannels } from "./channels.js";
 import { normalize } from "./normalize.js";
-import type { AdaNormOptions, AffineNormOptions, L2NormOptions, NormOptions } from "./options.js";
+import type {
+  AdaNormOptions,
+  AffineNormOptions,
+  GroupNormOptions,
+  InstanceNormOptions,
+  L2NormOptions,
+  NormOptions,
+} from "./options.js";
 
 /**
  * Layer normalization over the last axes: gain (x - mean) / sigma + bias.
@@ -81,4 +89,32 @@ export function rmsNorm<T extends Tensor>(x: T, options: AffineNormOptions = {})
  */
 export function l2Norm<T extends Tensor>(x: T, options: L2NormOptions = {}): T {
   return normalize("l2Norm", x, options);
+}
+
+/**
+ * Group normalization: gain (x - mean) / sigma + bias, where mean and sigma are those of a group of channels of one sample, and gain and
+ * bias have an element for each channel.
+ *
+ * @typeParam T the type of x and of the result.
+ * @param x a float32 tensor of rank 2 or more. The first axis is that of the samples. The channels are the second axis, or that which
+ * the option `axis` names; axes other than the second take two transpositions.
+ * @param options see {@link GroupNormOptions}; groups is required.
+ * @returns a float32 tensor of the shape of x.
+ * @throws the same errors as {@link layerNorm}; also RangeError if groups does not divide the number of channels.
+ */
+export function groupNorm<T extends Tensor>(x: T, options: GroupNormOptions): T {
+  return normalizeChannels("groupNorm", x, options);
+}
+
+/**
+ * Instance normalization: {@link groupNorm} with a group for each channel.
+ *
+ * @typeParam T the type of x and of the result.
+ * @param x as for {@link groupNorm}.
+ * @param options see {@link InstanceNormOptions}; all optional.
+ * @returns a float32 tensor of the shape of x.
+ * @throws the same errors as {@link layerNorm}.
+ */
+export function instanceNorm<T extends Tensor>(x: T, options: InstanceNormOptions = {}): T {
+  return normalizeChannels("instanceNorm", x, options);
 }

@@ -36,6 +36,25 @@ export interface AffineNormOptions extends NormOptions {
   bias?: Tensor | undefined;
 }
 
+/** Options of instanceNorm: those of every op but `axes`, the axis of the channels, and gain and bias. */
+export interface InstanceNormOptions extends Omit<NormOptions, "axes"> {
+  /**
+   * The axis of the channels: an integer other than 0, which is the axis of the samples. Negative ones count from the end. Default 1:
+   * channels first. -1: channels last.
+   */
+  axis?: number | undefined;
+  /** Multiplies the normalised values: a float32 tensor with an element for each channel. Default: none. */
+  gain?: Tensor | undefined;
+  /** Is added after the gain: a float32 tensor with an element for each channel. Default: none. */
+  bias?: Tensor | undefined;
+}
+
+/** Options of groupNorm: those of instanceNorm, and the number of groups. */
+export interface GroupNormOptions extends InstanceNormOptions {
+  /** The groups that the channels of a sample are divided into, in order: a divisor of the number of channels. */
+  groups: number;
+}
+
 /** Options of adaNorm: those of every op, and three for its adaptive scale C (1 - k z). */
 export interface AdaNormOptions extends NormOptions {
   /** C, more than 0. Default 1. */

@@ -1,6 +1,6 @@
 /** Runs the kernels in the memory of TensorFlow.js, on tensors in place: only the statistics of rows are copied. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type Abi, columnsBytes, totalsBytes } from "../abi.js";
+import type { Abi } from "../abi.js";
 import {
   constantsOf,
   type Views,
@@ -13,6 +13,7 @@ import {
 } from "../call.js";
 import { CALL } from "../layout.js";
 import { aligned } from "../memory.js";
+import { NO_SUMS, type Sums, sumsAt, sumsFor } from "../tiled-backward.js";
 import { addressOf, makeTensor, type WasmBackend, withScratch } from "./backend.js";
 import type { Batch, Gradients, Pass, Route, Stats } from "./batch.js";
 
@@ -65,7 +66,7 @@ export class ResidentRoute implements Route {
   }
 
   backward(dy: Tensor, batch: Batch, stats: Stats): Gradients {
-    const { x, gain, bias, rows, size, settings } = batch;
+    const { x, gain, bias, rows, size, settings, channels } = batch;
     const dyAt = this.#addressOf(dy);
     const xAt = this.#addressOf(x);
     const gainAt = this.#addressOf(gain);
@@ -76,8 +77,10 @@ export class ResidentRoute implements Route {
     const dxAt = this.#addressOf(dx);
     const dGainAt = this.#addressOf(dGain);
     const dBiasAt = this.#addressOf(dBias);
-    const sumsBytes = gain || bias ? columnsBytes(size) + totalsBytes(size, rows) : 0;
-    this.#withCall(batch, sumsBytes, ({ views, call, means, rstds, columns }) => {
+    const sums = gain || bias ? sumsFor(size, rows, channels) : NO_SUMS;
+    const sumsBytes = sums.columns + sums.totals;
+    this.#withCall(batch, sumsBytes, (place) => {
+      const { views, call, means, rstds, columns } = place;
       const stride = size * 4;
       numbers(views, means, rows).set(stats.mean);
       numbers(views, rstds, rows).set(stats.rstd);
@@ -86,24 +89,43 @@ export class ResidentRoute implements Route {
         gain: gainAt,
         rowsPerGain: 0,
         accumulate: false,
-        columns: sumsBytes ? columns : 0,
-        totals: sumsBytes && totalsBytes(size, rows) ? columns + columnsBytes(size) : 0,
+        ...sumsAt(sums, columns),
         dy: stride,
         x: stride,
         dx: stride,
       });
-      writeBackwardRows(views, call, dyAt, xAt, dxAt, 0);
-      this.#abi.backward(call, 0, rows);
+      if (channels) this.#runChannels(batch, place, sums, [dyAt, xAt, dxAt]);
+      else {
+        writeBackwardRows(views, call, dyAt, xAt, dxAt, 0);
+        this.#abi.backward(call, 0, rows);
+      }
       if (dGain) this.#abi.columnSums(call, 0, dGainAt, 0);
       if (dBias) this.#abi.columnSums(call, 1, dBiasAt, 0);
     });
     return { dx, dGain, dBias };
   }
 
+  /** Backward of rows that are groups of channels: as many at a time as their channels' sums have room for. */
+  #runChannels(
+    { rows, size }: Batch,
+    { views, call, means, rstds }: CallPlace,
+    sums: Sums,
+    [dyAt, xAt, dxAt]: [number, number, number],
+  ): void {
+    for (let row = 0; row < rows; row += sums.rows) {
+      const count = Math.min(sums.rows, rows - row);
+      const past = row * size * 4;
+      writeStatistics(views, call, means + row * 8, rstds + row * 8);
+      writeBackwardRows(views, call, dyAt + past, xAt + past, dxAt + past, row);
+      this.#abi.backward(call, 0, count);
+      if (sums.totals > 0) this.#abi.channelSums(call, 0, count);
+    }
+  }
+
   /**
    * Runs `body` with memory for one call: a block that already has the options, the statistics of its rows, and its sums.
    */
-  #withCall<T>({ settings, rows, size }: Batch, sumsBytes: number, body: (place: CallPlace) => T): T {
+  #withCall<T>({ settings, rows, size, channels }: Batch, sumsBytes: number, body: (place: CallPlace) => T): T {
     const bytes = aligned(CALL.bytes) + 2 * rows * 8 + sumsBytes;
     return withScratch(this.#backend, settings.name, bytes, (call) => {
       // Growth of the memory would detach these views, so `body` must not allocate.
@@ -111,7 +133,7 @@ export class ResidentRoute implements Route {
       const views = { u32: new Uint32Array(buffer), f64: new Float64Array(buffer) };
       const means = call + aligned(CALL.bytes);
       const rstds = means + rows * 8;
-      writeConstants(views, call, constantsOf(settings, size));
+      writeConstants(views, call, constantsOf(settings, size, channels));
       writeStatistics(views, call, means, rstds);
       return body({ views, call, means, rstds, columns: rstds + rows * 8 });
     });

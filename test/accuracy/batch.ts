@@ -17,6 +17,8 @@ export interface Batch {
   /** The gradient that is added to that of x, if there is a residual. */
   dSum?: Float32Array;
   rows: number;
+  /** As many numbers for gain and bias as are asked for, and as they are stored. */
+  paramsFor(count: number): { params: Record<keyof Params, Float32Array>; given: Required<Params> };
   /** The same numbers as they are stored, for the subjects. */
   given: { x: Elements; dy: Elements; params: Required<Params>; residual?: Elements; dSum?: Elements };
 }
@@ -169,14 +171,20 @@ export function makeBatch(family: Family, size: number, rows: number, index: num
     }
     kept++;
   }
-  const numbers = (draw: () => number) => held(Float32Array.from({ length: size }, draw), dtype);
-  const gain = numbers(() => 1 + 0.3 * random.normal());
-  const bias = numbers(() => random.normal());
+  const drawParams = (count: number, from: Random) => {
+    const numbers = (draw: () => number) => held(Float32Array.from({ length: count }, draw), dtype);
+    return { gain: numbers(() => 1 + 0.3 * from.normal()), bias: numbers(() => from.normal()) };
+  };
+  const { gain, bias } = drawParams(size, random);
   const end = kept * size;
   const stored = (values: Float32Array) => encode(values.subarray(0, end), dtype);
   // The parameters are f32 in one batch, and are stored like the rows in the next.
   const param = (values: Float32Array) => (index % 2 === 0 ? values : encode(values, dtype));
   const { eps, epsAt, ddof, scale, k } = options;
+  const paramsFor = (count: number) => {
+    const params = drawParams(count, new Random(`${seedOf(family, seed)}/${size}/${index}/${count}`));
+    return { params, given: { gain: param(params.gain), bias: param(params.bias) } };
+  };
   return {
     label: `eps ${eps} at ${epsAt}, ddof ${ddof}, C ${scale}, k ${k}, dy ${kind}, seed ${seed}, batch ${index}`,
     options,
@@ -185,6 +193,7 @@ export function makeBatch(family: Family, size: number, rows: number, index: num
     dy: dy.subarray(0, end),
     ...(family.residual && { dSum: dSum.subarray(0, end) }),
     rows: kept,
+    paramsFor,
     given: {
       x: stored(family.residual ? one : x),
       dy: stored(dy),

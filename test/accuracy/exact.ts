@@ -1,16 +1,19 @@
 /** The exact statistics of a row, the exact results of all norms, and the units of their errors. */
 import { gradient, kappaOf, type Moments, momentsOf, quotient, rstdOf } from "./oracle.ts";
-import type { NormName, Options } from "./subjects.ts";
+import type { SharedBy } from "./sharing.ts";
+import type { AnyName, Options } from "./subjects.ts";
 
 /** One way through backward. */
 export interface Case {
   label: string;
-  norm: NormName;
+  norm: AnyName;
   detachScale?: boolean;
   /** Both statistics are held constant, in a norm that does not do this by default. */
   detached?: boolean;
   /** With gain and bias, and their gradients. */
   params?: boolean;
+  /** What has a gain and a bias of its own. Default: each column, for all rows. */
+  sharedBy?: SharedBy;
 }
 
 export const CASES: readonly Case[] = [
@@ -22,13 +25,16 @@ export const CASES: readonly Case[] = [
   { label: "rmsNorm with gain", norm: "rmsNorm", params: true },
   { label: "detachNorm", norm: "detachNorm" },
   { label: "l2Norm", norm: "l2Norm" },
+  { label: "layerNorm, gains by sample", norm: "layerNorm", params: true, sharedBy: "samples" },
+  { label: "groupNorm with gain", norm: "groupNorm", params: true, sharedBy: "channels" },
+  { label: "instanceNorm with gain", norm: "instanceNorm", params: true, sharedBy: "instances" },
 ];
 
-/** Many rows serve the sums down the columns. */
-export const COLUMN_CASES = CASES.filter((each) => each.params);
+/** Many rows serve the sums down the columns. Those of instanceNorm are groupNorm's. */
+export const COLUMN_CASES = CASES.filter((each) => each.params && each.norm !== "instanceNorm");
 
 /** Whether a norm takes the mean as 0. */
-export const isOrigin = (norm: NormName) => norm === "rmsNorm" || norm === "l2Norm";
+export const isOrigin = (norm: AnyName) => norm === "rmsNorm" || norm === "l2Norm";
 
 /** The smallest number that f32 holds with all of its digits. */
 const LEAST_NORMAL = 2 ** -126;

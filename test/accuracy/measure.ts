@@ -16,9 +16,10 @@ import { difference } from "./double-double.ts";
 import { CASES, type Case, COLUMN_CASES, ExactRow, isOrigin } from "./exact.ts";
 import { type Family, isStored } from "./families.ts";
 import { ColumnSums, type Moments } from "./oracle.ts";
+import { type Sharing, sharingOf, spread } from "./sharing.ts";
 import { noteSpecial } from "./special.ts";
-import { decode, STORAGES, spacingAt } from "./storage.ts";
-import { kernelsSubject, type NormName, type Options, type Outputs, plainSubject, type Subject } from "./subjects.ts";
+import { decode, encode, STORAGES, spacingAt } from "./storage.ts";
+import { type AnyName, kernelsSubject, type Options, type Outputs, plainSubject, type Subject } from "./subjects.ts";
 
 export interface Measurement {
   family: string;
@@ -40,6 +41,11 @@ interface Backward {
   dBias: Float32Array | undefined;
 }
 
+/** The gain and the bias of a case that are not those of each column. */
+interface Shared extends ReturnType<Batch["paramsFor"]> {
+  sharing: Sharing;
+}
+
 /** What one subject returned for a batch. */
 interface Results {
   tally: Tally;
@@ -51,15 +57,25 @@ interface Results {
   /** Forward of adaNorm and of layerNorm with gain and bias, unless only the columns count. */
   ada?: Forward;
   affine?: Forward;
+  /** Forward of each case of shared gains, which are all 1 and so give z. */
+  shared: (Forward | undefined)[];
   gradients: Backward[];
 }
 
-function run(subject: Subject, tally: Tally, batch: Batch, cases: readonly Case[], onlyColumns: boolean): Results {
+function run(
+  subject: Subject,
+  tally: Tally,
+  batch: Batch,
+  cases: readonly Case[],
+  shared: readonly (Shared | undefined)[],
+  onlyColumns: boolean,
+): Results {
   const { options, given, label } = batch;
   const { x, dy, params, residual, dSum } = given;
   const { dtype } = options;
-  const forward = (norm: NormName, more = {}): Forward => {
-    const result = subject.forward(norm, x, options, residual ? { ...more, residual } : more);
+  const forward = (norm: AnyName, more = {}, sharing?: Sharing): Forward => {
+    const own = { ...options, sharing };
+    const result = subject.forward(norm, x, own, residual ? { ...more, residual } : more);
     if (residual) tally.note("sum", differingSums(result, batch), norm, label);
     return { ...result, y: decode(result.y, dtype) };
   };
@@ -74,10 +90,16 @@ function run(subject: Subject, tally: Tally, batch: Batch, cases: readonly Case[
     simple,
     rms,
     l2,
-    gradients: cases.map(({ norm, detachScale = true, detached, params: has }) => {
+    shared: cases.map(({ norm }, index) => {
+      const sharing = shared[index]?.sharing;
+      const ones = sharing && encode(new Float32Array(sharing.count).fill(1), dtype);
+      return sharing && !onlyColumns ? forward(norm, { gain: ones }, sharing) : undefined;
+    }),
+    gradients: cases.map(({ norm, detachScale = true, detached, params: has }, index) => {
       const stats = norm === "l2Norm" ? l2 : isOrigin(norm) ? rms : simple;
-      const more = { ...(has && params), ...(dSum && { dSum }) };
-      const own = { ...options, detachScale, ...(detached && { detachMean: true, detachStd: true }) };
+      const more = { ...(has && (shared[index]?.given ?? params)), ...(dSum && { dSum }) };
+      const sharing = shared[index]?.sharing;
+      const own = { ...options, sharing, detachScale, ...(detached && { detachMean: true, detachStd: true }) };
       const { dx, dGain, dBias } = subject.backward(norm, dy, input, stats, own, more);
       return { dx: decode(dx, dtype), dGain, dBias };
     }),
@@ -194,6 +216,12 @@ function checkForward(batch: Batch, row: number, exact: ExactRow, moments: Momen
   noteRow(tally, "z", rms.y, start, exact.zRms, exact.zRmsUnits, options, [origin, label, row]);
   tally.note("rstd", inUnits((l2.rstd[row] as number) - exact.rstdL2, ulpAt(exact.rstdL2)), "l2Norm", label, row);
   noteRow(tally, "z", l2.y, start, exact.zL2, exact.zL2Units, options, ["l2Norm", label, row]);
+  for (const [index, forward] of results.shared.entries()) {
+    if (!forward) continue;
+    const { label: name } = CASES[index] as Case;
+    tally.note("rstd", inUnits((forward.rstd[row] as number) - rstd, larger * ulpAt(rstd)), name, label, row);
+    noteRow(tally, "z", forward.y, start, exact.z, exact.zUnits, options, [name, label, row]);
+  }
   if (!ada || !affine) return;
   noteRow(tally, "y", ada.y, start, exact.y, exact.yUnits, options, ["adaNorm", label, row]);
   if (moments.constant && options.eps > 0) {
@@ -208,12 +236,21 @@ function measureBatch(batch: Batch, subjects: readonly [Subject, Tally][], onlyC
   const { options, params, x, dy, dSum, rows, label } = batch;
   const { size } = options;
   const cases = onlyColumns ? COLUMN_CASES : CASES;
-  const all = subjects.map(([subject, tally]) => run(subject, tally, batch, cases, onlyColumns));
+  const shared = cases.map(({ sharedBy }): Shared | undefined => {
+    if (!sharedBy) return undefined;
+    const sharing = sharingOf(sharedBy, rows, size);
+    return { ...batch.paramsFor(sharing.count), sharing };
+  });
+  const all = subjects.map(([subject, tally]) => run(subject, tally, batch, cases, shared, onlyColumns));
   const exact = new ExactRow(size);
   const want = new Float64Array(size);
   const units = new Float64Array(size);
-  const gainSums = cases.map(({ params: given }) => (given ? new ColumnSums(size) : undefined));
-  const biasSums = new ColumnSums(size);
+  const ownGain = new Float32Array(size);
+  const gainSums = cases.map(({ params: given }, index) =>
+    given ? new ColumnSums(shared[index]?.sharing.count ?? size) : undefined,
+  );
+  const columnSums = new ColumnSums(size);
+  const biasSums = shared.map((one) => (one ? new ColumnSums(one.sharing.count) : columnSums));
 
   for (let row = 0; row < rows; row++) {
     const start = row * size;
@@ -221,15 +258,19 @@ function measureBatch(batch: Batch, subjects: readonly [Subject, Tally][], onlyC
     const moments = exact.set(x.subarray(start, start + size), options);
     for (const results of all) checkForward(batch, row, exact, moments, results);
 
-    biasSums.addRow(dyRow);
+    columnSums.addRow(dyRow);
     for (const [index, each] of cases.entries()) {
-      units.fill(exact.gradient(want, each, dyRow, options, params.gain));
+      const own = shared[index];
+      const gain = own ? spread(own.params.gain, own.sharing, row, ownGain) : params.gain;
+      const at = own && ((column: number) => own.sharing.at(row, column));
+      if (own) biasSums[index]?.addRow(dyRow, undefined, at);
+      units.fill(exact.gradient(want, each, dyRow, options, gain));
       if (dSum) for (let i = 0; i < size; i++) want[i] = (want[i] as number) + (dSum[start + i] as number);
       for (const { tally, gradients } of all) {
         const { dx } = gradients[index] as Backward;
         noteRow(tally, dSum ? "total" : "dx", dx, start, want, units, options, [each.label, label, row]);
       }
-      gainSums[index]?.addRow(dyRow, isOrigin(each.norm) ? exact.zRms : exact.z);
+      gainSums[index]?.addRow(dyRow, isOrigin(each.norm) ? exact.zRms : exact.z, at);
     }
   }
 
@@ -240,7 +281,8 @@ function measureBatch(batch: Batch, subjects: readonly [Subject, Tally][], onlyC
       if (sums && dGain) {
         tally.note("dGain", worstColumn(dGain, sums, onlyColumns ? sums.magnitudes : sums.units), name, label);
       }
-      if (dBias) tally.note("dBias", worstColumn(dBias, biasSums, biasSums.magnitudes), name, label);
+      const added = biasSums[index] as ColumnSums;
+      if (dBias) tally.note("dBias", worstColumn(dBias, added, added.magnitudes), name, label);
     }
   }
 }

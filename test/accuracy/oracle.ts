@@ -106,13 +106,14 @@ export class ColumnSums {
     this.units = new Float64Array(size);
   }
 
-  /** Adds dy_i z_i to column i, or dy_i alone. */
-  addRow(dy: Float32Array, z?: Float64Array): void {
+  /** Adds dy_i z_i to column i, or dy_i alone. `at`: the number of the sum that column i adds to. Default: i. */
+  addRow(dy: Float32Array, z?: Float64Array, at?: (column: number) => number): void {
     const high = this.#high;
     const low = this.#low;
-    for (let i = 0; i < dy.length; i++) {
-      const dyi = dy[i] as number;
-      const term = z ? dyi * (z[i] as number) : dyi;
+    for (let column = 0; column < dy.length; column++) {
+      const dyi = dy[column] as number;
+      const term = z ? dyi * (z[column] as number) : dyi;
+      const i = at ? at(column) : column;
       const before = high[i] as number;
       const s = before + term;
       const v = s - before;

@@ -5,7 +5,7 @@
  *   dx = r (dz - sum dz / H - z sum(dz z) / (H - ddof))
  */
 import type { RowStats } from "adanorm";
-import type { NormName, Options } from "./subjects.ts";
+import type { AnyName, Options } from "./subjects.ts";
 
 const f32 = Math.fround;
 
@@ -19,7 +19,7 @@ interface RowMoments {
   variance: number;
 }
 
-const isCentred = (norm: NormName) => norm !== "rmsNorm" && norm !== "l2Norm";
+const isCentred = (norm: AnyName) => norm !== "rmsNorm" && norm !== "l2Norm";
 
 /** Norms that are not centred take the mean as 0 and always divide by H. */
 function rowMoments(x: Float32Array, start: number, size: number, centred: boolean, ddof: number): RowMoments {
@@ -52,8 +52,8 @@ export function plainMoments(x: Float32Array, size: number, ddof: 0 | 1) {
   return found;
 }
 
-export function plainForward(norm: NormName, x: Float32Array, options: Options, params: Params = {}) {
-  const { size, ddof } = options;
+export function plainForward(norm: AnyName, x: Float32Array, options: Options, params: Params = {}) {
+  const { size, ddof, sharing } = options;
   const { gain, bias } = params;
   const k = f32(options.k);
   const scale = f32(options.scale);
@@ -73,8 +73,9 @@ export function plainForward(norm: NormName, x: Float32Array, options: Options, 
       const z = f32(f32((x[start + i] as number) - mean) * rstd);
       let y = z;
       if (norm === "adaNorm") y = f32(f32(scale * f32(1 - f32(k * z))) * z);
-      if (gain) y = f32(y * (gain[i] as number));
-      if (bias) y = f32(y + (bias[i] as number));
+      const param = sharing ? sharing.at(row, i) : i;
+      if (gain) y = f32(y * (gain[param] as number));
+      if (bias) y = f32(y + (bias[param] as number));
       result.y[start + i] = y;
     }
   }
@@ -82,14 +83,14 @@ export function plainForward(norm: NormName, x: Float32Array, options: Options, 
 }
 
 export function plainBackward(
-  norm: NormName,
+  norm: AnyName,
   dy: Float32Array,
   x: Float32Array,
   stats: RowStats,
   options: Options,
   params: Params = {},
 ) {
-  const { size, epsAt, detachMean = norm === "detachNorm", detachStd = norm === "detachNorm" } = options;
+  const { size, epsAt, sharing, detachMean = norm === "detachNorm", detachStd = norm === "detachNorm" } = options;
   const { gain, bias } = params;
   const isL2 = norm === "l2Norm";
   const freedom = isL2 ? 1 : isCentred(norm) ? size - options.ddof : size;
@@ -97,8 +98,8 @@ export function plainBackward(
   const k = f32(options.detachScale ? options.k : 2 * options.k);
   const scale = f32(options.scale);
   const dx = new Float32Array(x.length);
-  const dGain = gain && new Float32Array(size);
-  const dBias = bias && new Float32Array(size);
+  const dGain = gain && new Float32Array(sharing?.count ?? size);
+  const dBias = bias && new Float32Array(sharing?.count ?? size);
   const z = new Float32Array(size);
   const dz = new Float32Array(size);
   for (let row = 0; row < x.length / size; row++) {
@@ -112,9 +113,10 @@ export function plainBackward(
       const zi = f32(f32((x[start + i] as number) - mean) * rstd);
       let dzi = dyi;
       if (norm === "adaNorm") dzi = f32(dyi * f32(scale * f32(1 - f32(k * zi))));
-      if (gain) dzi = f32(dyi * (gain[i] as number));
-      if (dGain) dGain[i] = f32((dGain[i] as number) + f32(dyi * zi));
-      if (dBias) dBias[i] = f32((dBias[i] as number) + dyi);
+      const param = sharing ? sharing.at(row, i) : i;
+      if (gain) dzi = f32(dyi * (gain[param] as number));
+      if (dGain) dGain[param] = f32((dGain[param] as number) + f32(dyi * zi));
+      if (dBias) dBias[param] = f32((dBias[param] as number) + dyi);
       sumDz = f32(sumDz + dzi);
       sumDzZ = f32(sumDzZ + f32(dzi * zi));
       z[i] = zi;

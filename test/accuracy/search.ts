@@ -8,6 +8,7 @@ import { boundOf, inUnits, magnified, type Quantity, ULP, ulpAt } from "./bounds
 import { CASES, type Case, ExactRow, isOrigin } from "./exact.ts";
 import { ColumnSums, type Moments } from "./oracle.ts";
 import { Random } from "./random.ts";
+import { sharingOf, spread } from "./sharing.ts";
 import { kernelsSubject, type NormName, type Options, type Subject } from "./subjects.ts";
 
 export interface Found {
@@ -60,6 +61,7 @@ function worst(got: ArrayLike<number>, want: Float64Array, unitOf: (i: number) =
 
 function forwardGoals(norm: NormName): Goal[] {
   const about = isOrigin(norm);
+  const isL2 = norm === "l2Norm";
   const goal = (quantity: Quantity, error: Goal["error"], sizes = SIZES, withoutEps = false): Goal => {
     return { quantity, label: norm, sizes, usesDy: false, rows: 0, withoutEps, error };
   };
@@ -76,14 +78,14 @@ function forwardGoals(norm: NormName): Goal[] {
   return [
     goal("rstd", ({ x, options }, exact, subject) => {
       const unit = unitFor(exact.set(x, options), options);
-      const want = about ? exact.rstdRms : exact.rstd;
+      const want = isL2 ? exact.rstdL2 : about ? exact.rstdRms : exact.rstd;
       return inUnits((subject.forward(norm, x, options).rstd[0] as number) - want, unit * ulpAt(want));
     }),
     goal(
       "variance",
       ({ x, options }, exact, subject) => {
         const unit = unitFor(exact.set(x, options), options);
-        const want = about ? exact.square : exact.variance;
+        const want = isL2 ? exact.sumSquare : about ? exact.square : exact.variance;
         return inUnits((subject.forward(norm, x, options).rstd[0] as number) ** -2 - want, unit * ulpAt(want));
       },
       SIZES,
@@ -94,7 +96,8 @@ function forwardGoals(norm: NormName): Goal[] {
         "z",
         ({ x, options }, exact, subject) => {
           exact.set(x, options);
-          const [want, units] = about ? [exact.zRms, exact.zRmsUnits] : [exact.z, exact.zUnits];
+          const ofOrigin = isL2 ? [exact.zL2, exact.zL2Units] : [exact.zRms, exact.zRmsUnits];
+          const [want, units] = (about ? ofOrigin : [exact.z, exact.zUnits]) as [Float64Array, Float64Array];
           return worst(subject.forward(norm, x, options).y, want, (i) => units[i] as number);
         },
         short,
@@ -105,7 +108,7 @@ function forwardGoals(norm: NormName): Goal[] {
 }
 
 function backwardGoal(one: Case): Goal {
-  const { label, norm, detachScale = true, detached } = one;
+  const { label, norm, detachScale = true, detached, sharedBy } = one;
   const want = new Map<number, Float64Array>();
   return {
     quantity: "dx",
@@ -114,14 +117,17 @@ function backwardGoal(one: Case): Goal {
     usesDy: true,
     rows: 1,
     error: ({ x, dy, gain, options }, exact, subject) => {
-      const own = { ...options, detachScale, ...(detached && { detachMean: true, detachStd: true }) };
-      exact.set(x, own);
       const { size } = options;
+      const sharing = sharedBy && sharingOf(sharedBy, 1, size);
+      const own = { ...options, sharing, detachScale, ...(detached && { detachMean: true, detachStd: true }) };
+      exact.set(x, own);
+      const given = sharing ? gain.slice(0, sharing.count) : gain;
+      const ofColumns = sharing ? spread(given, sharing, 0, new Float32Array(size)) : gain;
       const dx = want.get(size) ?? new Float64Array(size);
       want.set(size, dx);
-      const unit = exact.gradient(dx, one, dy, own, gain);
+      const unit = exact.gradient(dx, one, dy, own, ofColumns);
       const stats = subject.forward(norm, x, own);
-      return worst(subject.backward(norm, dy, x, stats, own, one.params ? { gain } : {}).dx, dx, () => unit);
+      return worst(subject.backward(norm, dy, x, stats, own, one.params ? { gain: given } : {}).dx, dx, () => unit);
     },
   };
 }
@@ -165,8 +171,10 @@ function columnGoal(quantity: "dGain" | "dBias"): Goal {
 const GOALS: readonly Goal[] = [
   ...forwardGoals("layerNormSimple"),
   ...forwardGoals("rmsNorm"),
+  ...forwardGoals("l2Norm"),
   ...forwardGoals("adaNorm"),
-  ...CASES.map(backwardGoal),
+  // One row is of one sample.
+  ...CASES.filter(({ sharedBy }) => sharedBy !== "samples").map(backwardGoal),
   columnGoal("dGain"),
   columnGoal("dBias"),
 ];

@@ -1,9 +1,12 @@
 /** The subjects of the measurement: the kernels, and the loop that people write themselves. */
 import { type DType, type Kernels, loadSync, type Norm, type RowStats } from "adanorm";
 import { plainBackward, plainForward, plainMoments } from "./plain.ts";
+import type { Sharing } from "./sharing.ts";
 import { decode, type Elements, encode } from "./storage.ts";
 
 export type NormName = "layerNorm" | "layerNormSimple" | "detachNorm" | "adaNorm" | "rmsNorm" | "l2Norm";
+export type ChannelNormName = "groupNorm" | "instanceNorm";
+export type AnyName = NormName | ChannelNormName;
 
 /** Options of any norm, none left out. */
 export interface Options {
@@ -18,6 +21,8 @@ export interface Options {
   detachMean?: boolean;
   detachStd?: boolean;
   dtype: DType;
+  /** Which elements share a gain and a bias, where that is not each column. */
+  sharing?: Sharing | undefined;
 }
 
 export interface Params {
@@ -41,10 +46,10 @@ export interface Subject {
   /** Whether rstd is a double, so that 1 / rstd^2 with eps = 0 is the variance that the norm used. */
   readonly showsVariance: boolean;
   moments(x: Elements, options: Options): { mean: Float64Array; variance: Float64Array };
-  forward(norm: NormName, x: Elements, options: Options, given?: Params & { residual?: Elements }): Outputs;
+  forward(norm: AnyName, x: Elements, options: Options, given?: Params & { residual?: Elements }): Outputs;
   /** If params are given, also returns dGain and dBias. */
   backward(
-    norm: NormName,
+    norm: AnyName,
     dy: Elements,
     x: Elements,
     stats: RowStats,
@@ -53,7 +58,14 @@ export interface Subject {
   ): Gradients;
 }
 
-const normOf = (kernels: Kernels, norm: NormName, options: Options): Norm => kernels[norm](options);
+function normOf(kernels: Kernels, norm: AnyName, { sharing, ...options }: Options): Norm {
+  if (norm !== "groupNorm" && norm !== "instanceNorm") return kernels[norm](options);
+  if (!sharing?.channels) throw new Error(`${norm} has no shape of a sample`);
+  const { size: _, ...others } = options;
+  const { channels, groups, spatial } = sharing.channels;
+  if (norm === "instanceNorm") return kernels.instanceNorm({ ...others, channels, spatial });
+  return kernels.groupNorm({ ...others, channels, groups, spatial });
+}
 
 export function kernelsSubject(kernels: Kernels = loadSync()): Subject {
   return {

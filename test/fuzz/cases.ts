@@ -309,7 +309,10 @@ const hostileCases: fc.Arbitrary<HostileCase> = fc.record({
   ),
   argument: fc.nat({ max: 1000 }),
   value: fc.nat({ max: 1000 }),
-  norm: norms,
+  norm: fc.oneof(
+    { weight: 3, arbitrary: norms },
+    { weight: 1, arbitrary: fc.constantFrom("groupNorm", "instanceNorm") },
+  ),
   dtype: dtypes,
   size: fc.integer({ min: 2, max: 9 }),
   rows: fc.integer({ min: 0, max: 4 }),

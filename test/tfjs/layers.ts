@@ -54,7 +54,7 @@ async function train(model: tl.Sequential, epochs = 5): Promise<number[]> {
 }
 
 /** Saves a model to memory, and loads it from its JSON. */
-async function saveAndLoad(model: tl.LayersModel): Promise<tl.LayersModel> {
+export async function saveAndLoad(model: tl.LayersModel): Promise<tl.LayersModel> {
   let saved: tf.io.ModelArtifacts | undefined;
   await model.save(
     tf.io.withSaveHandler(async (artifacts) => {
@@ -74,7 +74,7 @@ async function saveAndLoad(model: tl.LayersModel): Promise<tl.LayersModel> {
 }
 
 /** For models: everything that they and their optimizers hold. */
-function release(...models: tl.LayersModel[]): void {
+export function release(...models: tl.LayersModel[]): void {
   for (const model of models) {
     (model.optimizer as tf.Optimizer | undefined)?.dispose();
     model.dispose();

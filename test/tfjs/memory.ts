@@ -12,7 +12,7 @@ function heapBytes(): number {
 }
 
 /** Runs a step many times. After the first steps, tensors, their bytes and the backend's memory must stay the same. */
-function repeat(times: number, step: () => void): void {
+export function repeat(times: number, step: () => void): void {
   for (let i = 0; i < 5; i++) step();
   const before = { ...tf.memory(), heap: heapBytes(), ids: tf.backend().numDataIds() };
   for (let i = 0; i < times; i++) step();

@@ -245,6 +245,10 @@ export function refusals(define: Define): void {
         const all = [numbers([rows, 70]), numbers([70]), numbers([70])];
         const op = (...[x, gain, bias]: tf.Tensor[]) => adanorm.layerNorm(x as tf.Tensor, { gain, bias });
         for (const one of [...all, ...tf.grads(op)(all)]) one.dispose();
+        const samples = [numbers([rows, 6, 5]), numbers([6]), numbers([6])];
+        const ofGroups = (...[x, gain, bias]: tf.Tensor[]) =>
+          adanorm.groupNorm(x as tf.Tensor, { groups: 2, gain, bias });
+        for (const one of [...samples, ...tf.grads(ofGroups)(samples)]) one.dispose();
       }
       assert(checked > 0 && ends.size === 0, `${checked} places were checked, ${ends.size} were not`);
     } finally {

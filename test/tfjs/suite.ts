@@ -1,6 +1,7 @@
 /** All tests, on every backend and by every route of the ops there. The host has set up the backends. */
 import * as tf from "@tensorflow/tfjs-core";
 import { ready } from "adanorm/tfjs";
+import { channelErrors, channelLayers, channels } from "./channels.ts";
 import { errors } from "./errors.ts";
 import { gradients } from "./gradients.ts";
 import { type Define, type Report, runTests } from "./harness.ts";
@@ -60,7 +61,7 @@ function changed(
 export function stagesOf(way: Way): Stage[] {
   const leave = () => {};
   const setBackend = (name: string) => async () => void (await tf.setBackend(name));
-  const all = [gradients, errors, layers, memory];
+  const all = [gradients, channels, errors, channelErrors, layers, channelLayers, memory];
   const stages: Stage[] = [
     { name: "cpu", enter: setBackend("cpu"), leave, subjects: [firstOp("operators"), ...all] },
     { name: "wasm, not ready", enter: setBackend("wasm"), leave, subjects: [firstOp("operators")] },
@@ -71,9 +72,9 @@ export function stagesOf(way: Way): Stage[] {
   return [
     ...stages,
     { name: "wasm, changed", enter: useKernels, leave, subjects: [changes, refusals] },
-    changed("wasm, copies", hideMemory, [firstOp("copies"), gradients, layers, memory]),
+    changed("wasm, copies", hideMemory, [firstOp("copies"), gradients, channels, layers, memory]),
     changed("wasm, copies, growing", hideMemory, [growth], useNewBackend),
-    changed("wasm, operators", breakInternals, [gradients, layers]),
+    changed("wasm, operators", breakInternals, [gradients, channels, layers]),
     { name: "wasm, another one", enter: useKernels, leave, subjects: [newBackend] },
   ];
 }

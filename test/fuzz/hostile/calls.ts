@@ -1,7 +1,7 @@
 /** Every call with all its arguments, by name. */
-import { loadSync, type Matrix, type Norm } from "adanorm";
+import { loadSync, type Matrix } from "adanorm";
 import type { Elements } from "../../accuracy/storage.ts";
-import { contentsOf, type HostileCase, isMatrix, type Scene } from "./scene.ts";
+import { contentsOf, type HostileCase, isMatrix, makeNorm, type Scene, shapeOf } from "./scene.ts";
 
 /** The kind of an argument: it decides which values are valid, and which only look valid. */
 export type Role =
@@ -132,13 +132,22 @@ export const CALLS: Readonly<Record<string, Call>> = {
   },
   norm: {
     starts: ({ norm }) => norm,
-    make: ({ each: { norm, size, dtype } }) => {
+    make: ({ each }) => {
+      const { norm, dtype } = each;
       const ada = { scale: 1, k: 0.1, detachScale: true };
-      const common = { size, dtype, eps: 1e-5, epsAt: "variance", ddof: 0, detachMean: false, detachStd: true };
+      const common = {
+        ...shapeOf(each).options,
+        dtype,
+        eps: 1e-5,
+        epsAt: "variance",
+        ddof: 0,
+        detachMean: false,
+        detachStd: true,
+      };
       return { options: { ...common, ...(norm === "adaNorm" && ada) } };
     },
     run: ({ kernels, each: { norm }, operands: { x } }, { options }) => {
-      const made: Norm = kernels[norm](options);
+      const made = makeNorm(kernels, norm, options);
       const { y, mean, rstd } = made.forward(x as Elements);
       return { y, mean, rstd };
     },
@@ -146,6 +155,9 @@ export const CALLS: Readonly<Record<string, Call>> = {
     roles: {
       options: "options",
       "options.size": "integer",
+      "options.channels": "integer",
+      "options.groups": "integer",
+      "options.spatial": "integer",
       "options.dtype": "dtype",
       "options.eps": "number",
       "options.epsAt": "epsAt",

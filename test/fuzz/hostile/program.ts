@@ -1,7 +1,7 @@
 /** A hostile case as a program: honest arguments, and the source of the value that replaces one of them. */
 import { loadSync } from "adanorm";
 import { choose } from "./check.ts";
-import { type HostileCase, isMatrix, Scene } from "./scene.ts";
+import { type HostileCase, isMatrix, Scene, shapeOf } from "./scene.ts";
 
 const RESIZABLE = `function resizable(array) {
   const buffer = new ArrayBuffer(array.byteLength, { maxByteLength: array.byteLength + 64 });
@@ -29,12 +29,14 @@ function expression(value: unknown, names: ReadonlyMap<unknown, string>, { place
   };
   if (!ArrayBuffer.isView(value)) return write(value);
   const type = value instanceof Float32Array ? "f32" : dtype;
-  if (place === "view") return `kernels.matrix(${write(value)}, ${size}, "${type}").data`;
+  const { length } = value as Float32Array;
+  const cols = length % size === 0 ? size : length;
+  if (place === "view") return `kernels.matrix(${write(value)}, ${cols}, "${type}").data`;
   return place === "resizable" ? `resizable(${write(value)})` : write(value);
 }
 
 export function hostileProgram(each: HostileCase): string {
-  const { norm, size, dtype, place } = each;
+  const { norm, dtype, place } = each;
   const kernels = loadSync();
   const scene = new Scene(kernels, each);
   const { call, path, value, args } = choose(scene);
@@ -48,7 +50,7 @@ export function hostileProgram(each: HostileCase): string {
   ]);
   return [
     ...(place === "resizable" ? [RESIZABLE] : []),
-    `const norm = kernels.${norm}({ size: ${size}, dtype: "${dtype}" });`,
+    `const norm = kernels.${norm}(${JSON.stringify({ ...shapeOf(each).options, dtype })});`,
     "const operands = {",
     ...operands,
     "};",

@@ -1,7 +1,7 @@
 /** Honest arguments for every call, which hostile ones replace. */
 import type { DType, HostArray, Kernels, Matrix, Norm } from "adanorm";
 import { type Elements, encode } from "../../accuracy/storage.ts";
-import type { NormName } from "../../accuracy/subjects.ts";
+import type { AnyName } from "../../accuracy/subjects.ts";
 
 /** A case as plain data: which argument of which call becomes what. */
 export interface HostileCase {
@@ -10,7 +10,7 @@ export interface HostileCase {
   /** The index of the argument, and of the value that replaces it. */
   argument: number;
   value: number;
-  norm: NormName;
+  norm: AnyName;
   dtype: DType;
   size: number;
   rows: number;
@@ -22,6 +22,24 @@ export interface HostileCase {
 }
 
 export type Batch = HostArray | Matrix;
+
+/** The options that a norm needs for the case's batches, and the elements and columns of a gain. */
+export function shapeOf({ norm, size, rows }: HostileCase) {
+  const parts = rows > 0 && rows % 2 === 0 ? 2 : 1;
+  if (norm === "instanceNorm") return { options: { channels: parts, spatial: size }, gains: parts, columns: parts };
+  if (norm === "groupNorm") {
+    const spatial = size % 2 === 0 ? size / 2 : size;
+    const channels = (parts * size) / spatial;
+    return { options: { channels, groups: parts, spatial }, gains: channels, columns: channels };
+  }
+  // Rows of an even length have a gain for each of two samples, if there are as many.
+  return { options: { size }, gains: size % 2 === 0 ? parts * size : size, columns: size };
+}
+
+/** Makes the norm of a case. */
+export function makeNorm(kernels: Kernels, norm: AnyName, options: object): Norm {
+  return (kernels[norm] as (options: object) => Norm)(options);
+}
 
 const NAMES = ["x", "dy", "residual", "sum", "out", "dSum", "dx"] as const;
 const COLUMNS = ["gain", "bias", "dGain", "dBias"] as const;
@@ -55,17 +73,20 @@ export class Scene {
   ) {
     const { norm, dtype, size, rows, place } = each;
     this.turn = size + rows;
-    this.norm = kernels[norm]({ size, dtype });
-    this.hasParams = norm === "layerNorm" || norm === "rmsNorm";
-    const operand = (name: string, length: number, type: DType) => {
+    const { options, gains, columns: gainColumns } = shapeOf(each);
+    this.norm = makeNorm(kernels, norm, { ...options, dtype });
+    this.hasParams = ["layerNorm", "rmsNorm", "groupNorm", "instanceNorm"].includes(norm);
+    const operand = (name: string, length: number, type: DType, cols = size) => {
       const elements = elementsOf(name, length, type).slice();
       if (place === "array" || place === "resizable") return allocate(elements, place === "resizable");
-      const matrix = kernels.matrix(elements, size, type);
+      const matrix = kernels.matrix(elements, cols, type);
       this.#matrices.push(matrix);
       return place === "matrix" ? matrix : matrix.data;
     };
     const batches = NAMES.map((name) => [name, operand(name, rows * size, dtype)] as const);
-    const columns = COLUMNS.map((name) => [name, operand(name, size, name.startsWith("d") ? "f32" : dtype)] as const);
+    const columns = COLUMNS.map(
+      (name) => [name, operand(name, gains, name.startsWith("d") ? "f32" : dtype, gainColumns)] as const,
+    );
     this.operands = Object.fromEntries([...batches, ...columns]) as Scene["operands"];
     this.stats = { mean: Float64Array.from({ length: rows }, (_, i) => i / 8), rstd: new Float64Array(rows).fill(0.5) };
   }

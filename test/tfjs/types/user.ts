@@ -8,6 +8,10 @@ import {
   adaNorm,
   DetachNorm,
   detachNorm,
+  GroupNorm,
+  type GroupNormLayerArgs,
+  groupNorm,
+  instanceNorm,
   LayerNorm,
   LayerNormSimple,
   l2Norm,
@@ -36,6 +40,14 @@ export async function ops(x: tf.Tensor2D, gain: tf.Tensor1D, weight: tf.Variable
   expectType<tf.Tensor2D>()(l2Norm(x, { eps: 1e-6, axes: 2, detachStd: true }));
   // @ts-expect-error: no gain here either
   l2Norm(x, { gain });
+  expectType<tf.Tensor2D>()(groupNorm(x, { groups: 2, gain, bias: weight, eps: 1e-6, axis: -1 }));
+  expectType<tf.Tensor2D>()(instanceNorm(x));
+  // @ts-expect-error: how many groups
+  groupNorm(x, {});
+  // @ts-expect-error: a group for each channel
+  instanceNorm(x, { groups: 2 });
+  // @ts-expect-error: the channels have one axis
+  groupNorm(x, { groups: 2, axes: 2 });
   expectType<tf.Tensor<tf.Rank>>()(tf.grad((one) => layerNorm(one, { gain }))(x));
   // @ts-expect-error: a tensor, not its values
   layerNorm([1, 2, 3]);
@@ -66,6 +78,11 @@ export function models(
   const affine: AffineNormLayerArgs = { scale: true };
   model.add(new AdaNorm(ada));
   model.add(new LayerNorm(affine));
+  const group: GroupNormLayerArgs = { groups: -1, axis: 1, epsilon: 1e-5, center: false, gammaInitializer: "ones" };
+  model.add(new GroupNorm(group));
+  expectType<number>()(new GroupNorm().groups);
+  // @ts-expect-error: the channels have one axis
+  model.add(new GroupNorm({ axis: [1, 2] }));
   // @ts-expect-error: LayerNorm's scale is whether there is a gamma
   model.add(new LayerNorm(ada));
   // @ts-expect-error: AdaNorm's is C
