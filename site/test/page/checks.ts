@@ -73,7 +73,8 @@ async function checkTabs({ test }: Tally): Promise<undefined> {
 /** Only that the page is there. */
 async function checkPage({ test }: Tally): Promise<undefined> {
   // What it weighs is known when all of it is there.
-  if (document.querySelector(".front")) await until("the playground", () => document.querySelector(".playground .panel"));
+  if (document.querySelector(".front"))
+    await until("the playground", () => document.querySelector(".playground .panel"));
   await test("the page has a heading and its policy", () => {
     assert(find("h1").textContent !== "", "the heading is empty");
     const policy = find<HTMLMetaElement>("meta[http-equiv=Content-Security-Policy]").content;
