@@ -3,10 +3,10 @@ import { bufferOf, kindOf, makeArray } from "./arrays.js";
 import type { Constants } from "./call.js";
 import { checkStat, rangeError, typeError } from "./checks.js";
 import type { CallContext } from "./context.js";
-import { holds } from "./dtypes.js";
+import { arraysOf, holds } from "./dtypes.js";
 import { LinearMatrix, placeOf } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
-import { checkLike, Operand } from "./operand.js";
+import { Operand } from "./operand.js";
 import { type AnyName, type Channels, type GivenStats, hasParams } from "./options.js";
 import type { DType, RowStats } from "./types.js";
 
@@ -30,6 +30,17 @@ export function contextFor(context: NormContext, batch: unknown): NormContext {
 /** Whether a batch is a matrix, or an array in the memory. */
 export function isInMemory(memory: LinearMemory, batch: unknown): boolean {
   return placeOf(batch) !== undefined || (kindOf(batch) !== undefined && memory.owns(bufferOf(batch as Float32Array)));
+}
+
+/** Throws unless the batch has the same kind (array or matrix) and the same number of rows as the model. */
+export function checkLike({ call, dtype }: CallContext, operand: Operand, model: Operand): void {
+  if (operand.isMatrix !== model.isMatrix) {
+    const kind = model.isMatrix ? "a Matrix" : arraysOf(dtype);
+    throw typeError(call, operand.argument, `${kind}, as ${model.argument} is`, operand.value);
+  }
+  if (operand.rows !== model.rows) {
+    throw rangeError(call, operand.argument, `the shape of ${model.argument}, ${model.shape}`, operand.shape);
+  }
 }
 
 /** Takes an optional batch, which must have the kind and shape of `model`. `stride` is in elements, from row to row. */

@@ -23,7 +23,7 @@ export function forward(own: NormContext, x: unknown, options: unknown): Partial
     const { rows } = input;
     const stats = given.stats ? makeStats(rows, input.isMatrix) : undefined;
     if (rows <= TILE_ROWS && (isDirect(operands) || fitsTile(context, operands))) {
-      const room = (input.room || output.room) + roomOf(gain) + roomOf(bias);
+      const room = (input.room || output.room) + (gain ? gain.room : 0) + (bias ? bias.room : 0);
       const means = memory.scratch(call, rows * 16 + room);
       const rstds = means + rows * 8;
       if (room > 0) {
@@ -34,7 +34,7 @@ export function forward(own: NormContext, x: unknown, options: unknown): Partial
         if (bias) bias.enter(next);
       }
       writeForward(context, operands, { call: memory.call, means, rstds });
-      memory.abi.forward(memory.call, 0, rows);
+      memory.kernelsFor(rows * size).forward(memory.call, 0, rows);
       if (stats) {
         memory.fetch(stats.mean, 0, means, rows);
         memory.fetch(stats.rstd, 0, rstds, rows);
@@ -123,10 +123,6 @@ export function isDirect({ input, gain, bias, residual, sum, output }: ForwardOp
 /** Whether all f32 of a call fit a tile, so that one call of the kernel is enough for them too. */
 function fitsTile({ dtype }: NormContext, { input, rowsPerGain, residual }: ForwardOperands): boolean {
   return dtype === "f32" && rowsPerGain === 0 && residual === undefined && input.rows * input.size * 4 <= TILE_BYTES;
-}
-
-function roomOf(param: Operand | undefined): number {
-  return param === undefined ? 0 : param.room;
 }
 
 /** Writes the block of a call for which {@link isDirect} holds. */

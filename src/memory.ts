@@ -1,4 +1,4 @@
-import type { Abi } from "./abi.js";
+import type { Abi, SharingAbi } from "./abi.js";
 import { bufferOf, byteOffsetOf, lengthOf } from "./arrays.js";
 import { type Block, Blocks } from "./blocks.js";
 import { BYTES, type Elements } from "./dtypes.js";
@@ -54,6 +54,7 @@ export class LinearMemory {
   forMatrices: LinearMemory;
   readonly #memory: WebAssembly.Memory;
   readonly #isShared: boolean;
+  readonly #sharing: SharingAbi | undefined;
   /** The buffers of a shared memory before it grew. They are not detached: views of them still show the memory. */
   readonly #earlier = new WeakSet<object>();
   #buffer: ArrayBuffer;
@@ -67,12 +68,16 @@ export class LinearMemory {
   #scratch = 0;
   #scratchBytes = 0;
 
-  /** @param forArrays the memory for calls on arrays, if they have one of their own. */
-  constructor(memory: WebAssembly.Memory, abi: Abi, forArrays?: LinearMemory) {
+  /**
+   * @param forArrays the memory for calls on arrays, if they have one of their own.
+   * @param sharing the kernels, if threads share rows.
+   */
+  constructor(memory: WebAssembly.Memory, abi: Abi, forArrays?: LinearMemory, sharing?: SharingAbi) {
     this.#memory = memory;
     this.#buffer = memory.buffer;
     this.#isShared = isSharedBuffer(memory.buffer);
     this.abi = abi;
+    this.#sharing = sharing;
     this.forMatrices = this;
     this.forArrays = forArrays ?? this;
     this.forArrays.forMatrices = this;
@@ -90,7 +95,13 @@ export class LinearMemory {
   }
 
   get size(): number {
-    return this.#memory.buffer.byteLength;
+    return this.buffer.byteLength;
+  }
+
+  /** The kernels for a call on so many elements. */
+  kernelsFor(elements: number): Abi {
+    const sharing = this.#sharing;
+    return sharing !== undefined && elements < sharing.least ? sharing.alone : this.abi;
   }
 
   /** Whether an array's buffer is that of this memory, now or before it grew. */

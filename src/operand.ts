@@ -293,14 +293,3 @@ function arrayOf({ call, dtype }: CallContext, argument: string, value: unknown)
     `${call}: ${argument}: expected a Matrix itself, got a Proxy of one, as reactive frameworks make`,
   );
 }
-
-/** Throws unless the batch has the same kind (array or matrix) and the same number of rows as the model. */
-export function checkLike({ call, dtype }: CallContext, operand: Operand, model: Operand): void {
-  if (operand.isMatrix !== model.isMatrix) {
-    const kind = model.isMatrix ? "a Matrix" : arraysOf(dtype);
-    throw typeError(call, operand.argument, `${kind}, as ${model.argument} is`, operand.value);
-  }
-  if (operand.rows !== model.rows) {
-    throw rangeError(call, operand.argument, `the shape of ${model.argument}, ${model.shape}`, operand.shape);
-  }
-}
