@@ -74,8 +74,8 @@ export function sumRows<I, C>(call: Call, from: i32, end: i32): void {
     let sums = none;
     let squares = none;
     const groupsEnd = x + groups;
-    // Sums blocks of two groups if blocks are that long, then single groups.
-    const pairsEnd = isLong ? x + (groups & ~(2 * GROUP_BYTES - 1)) : x;
+    // Two groups a turn: a block or, in short rows, two. Engines unroll such loops by themselves in memory of one thread alone.
+    const pairsEnd = x + (groups & ~(2 * GROUP_BYTES - 1));
     while (x < pairsEnd) {
       const v0 = input.of(x, residual, sum);
       const v1 = input.of(x + STEP, residual + STEP, sum + STEP);
@@ -90,8 +90,15 @@ export function sumRows<I, C>(call: Call, from: i32, end: i32): void {
       const v5 = input.of(x + STEP, residual + STEP, sum + STEP);
       const v6 = input.of(x + STEP * 2, residual + STEP * 2, sum + STEP * 2);
       const v7 = input.of(x + STEP * 3, residual + STEP * 3, sum + STEP * 3);
-      if (centre.isCentred()) sums = f64x2.add(sums, lanes.widen(lanes.add(v, quad.sum(v4, v5, v6, v7))));
-      squares = f64x2.add(squares, lanes.widen(lanes.add(w, quad.sumOfSquares(v4, v5, v6, v7))));
+      const vNext = centre.isCentred() ? quad.sum(v4, v5, v6, v7) : none;
+      const wNext = quad.sumOfSquares(v4, v5, v6, v7);
+      if (isLong) {
+        if (centre.isCentred()) sums = f64x2.add(sums, lanes.widen(lanes.add(v, vNext)));
+        squares = f64x2.add(squares, lanes.widen(lanes.add(w, wNext)));
+      } else {
+        if (centre.isCentred()) sums = f64x2.add(f64x2.add(sums, lanes.widen(v)), lanes.widen(vNext));
+        squares = f64x2.add(f64x2.add(squares, lanes.widen(w)), lanes.widen(wNext));
+      }
       x += GROUP_BYTES;
       if (input.isAdded()) residual += GROUP_BYTES;
       if (input.isAdded()) sum += GROUP_BYTES;

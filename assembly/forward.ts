@@ -18,7 +18,7 @@ import {
   momentsOfSums,
   reciprocalStd,
   SHORT,
-  settleTwoRows,
+  settlePairs,
   squares,
 } from "./statistics";
 import { LONG } from "./sums";
@@ -60,9 +60,8 @@ function sumInputs<F>(call: Call, from: i32, end: i32): void {
 function forwardAhead<F>(call: Call, from: i32, end: i32, factorsFit: bool): bool {
   let allFit = factorsFit;
   let row = from;
-  let next = min(row + AHEAD, end);
-  sumInputs<F>(call, row, next);
-  settleRows(call, row, next);
+  // The first turn writes nothing, and sums the first two rows.
+  let next = from;
   while (row < end) {
     const afterNext = min(next + AHEAD, end);
     const ordinary =
@@ -150,13 +149,12 @@ function findStatistics(call: Call, row: i32, x: usize): void {
 
 /** Replaces the sums of x and x^2 of rows, in the places of mean and rstd, by mean and rstd. */
 function settleRows(call: Call, from: i32, end: i32): void {
-  let row = from;
-  for (; row + 1 < end; row += 2) {
-    if (settleTwoRows(call, row)) continue;
-    settle(call, row);
-    settle(call, row + 1);
+  let row = settlePairs(call, from, end);
+  while (row < end) {
+    settle(call, row++);
+    if (row < end) settle(call, row++);
+    row = settlePairs(call, row, end);
   }
-  if (row < end) settle(call, row);
 }
 
 /** The same for one row. */

@@ -117,37 +117,58 @@ export function reciprocalStd(call: Call, variance: f64): f64 {
   return rstd == Infinity && eps > 0 ? f64.MAX_VALUE : rstd;
 }
 
-/**
- * Makes means and rstds of two rows of their sums of x and x^2, which lie in their places: by the same operations as
- * momentsOfSums and reciprocalStd, on both rows at once. Returns false, and stores nothing, where either row takes more than
- * one pass.
- */
-export function settleTwoRows(call: Call, row: i32): bool {
-  const size = f64x2.splat(<f64>call.size);
-  const sums = v128.load(call.meanAt(row));
-  let squares = v128.load(call.rstdAt(row));
-  let means = f64x2.splat(0);
-  let served = i64x2(-1, -1);
-  if (call.centred) {
-    means = f64x2.div(sums, size);
-    const off = f64x2.mul(sums, means);
-    squares = f64x2.sub(squares, off);
-    served = f64x2.le(f64x2.mul(off, f64x2.splat(4)), squares);
+/** Divides two f64 by a divisor: by a product if its reciprocal is exact, which gives the same and takes a third of the time. */
+@unmanaged
+@final
+class Quotient {
+  @inline of(a: v128, divisor: v128, reciprocal: v128, isExact: bool): v128 {
+    return isExact ? f64x2.mul(a, reciprocal) : f64x2.div(a, divisor);
   }
-  served = v128.and(served, f64x2.ge(squares, f64x2.mul(f64x2.splat(SMALLEST), size)));
-  served = v128.and(served, f64x2.le(squares, f64x2.mul(f64x2.splat(LARGEST), size)));
-  if (!i64x2.all_true(served)) return false;
-  const variances = f64x2.div(squares, f64x2.splat(<f64>(call.size - call.ddof)));
+}
+
+/**
+ * Makes means and rstds of pairs of rows of their sums of x and x^2, which lie in their places: by the same operations as
+ * momentsOfSums and reciprocalStd, on both rows at once. Returns the first row that is not done: `end`, the last row if it has no
+ * pair, or the first of a pair of which either takes more than one pass.
+ */
+export function settlePairs(call: Call, from: i32, end: i32): i32 {
+  if (end - from < 2) return from;
+  const quotient = changetype<Quotient>(0);
+  const size = f64x2.splat(<f64>call.size);
+  const perSize = f64x2.div(f64x2.splat(1), size);
+  // Of a power of two.
+  const isExact = !(call.size & (call.size - 1));
+  const freedoms = f64x2.splat(<f64>(call.size - call.ddof));
+  const areFreedomsExact = isExact && !call.ddof;
+  const least = f64x2.mul(f64x2.splat(SMALLEST), size);
+  const most = f64x2.mul(f64x2.splat(LARGEST), size);
   const eps = f64x2.splat(call.eps);
-  const sigmas = call.epsIsLeast
-    ? f64x2.max(f64x2.sqrt(variances), eps)
-    : call.epsAtStd
-      ? f64x2.add(f64x2.sqrt(variances), eps)
-      : f64x2.sqrt(f64x2.add(variances, eps));
-  v128.store(call.meanAt(row), means);
-  // Finite: these variances are not near 0.
-  v128.store(call.rstdAt(row), f64x2.div(f64x2.splat(1), sigmas));
-  return true;
+  let row = from;
+  do {
+    const sums = v128.load(call.meanAt(row));
+    let squares = v128.load(call.rstdAt(row));
+    let means = f64x2.splat(0);
+    let served = i64x2(-1, -1);
+    if (call.centred) {
+      means = quotient.of(sums, size, perSize, isExact);
+      const off = f64x2.mul(sums, means);
+      squares = f64x2.sub(squares, off);
+      served = f64x2.le(f64x2.mul(off, f64x2.splat(4)), squares);
+    }
+    served = v128.and(served, v128.and(f64x2.ge(squares, least), f64x2.le(squares, most)));
+    if (!i64x2.all_true(served)) return row;
+    const variances = quotient.of(squares, freedoms, perSize, areFreedomsExact);
+    const sigmas = call.epsIsLeast
+      ? f64x2.max(f64x2.sqrt(variances), eps)
+      : call.epsAtStd
+        ? f64x2.add(f64x2.sqrt(variances), eps)
+        : f64x2.sqrt(f64x2.add(variances, eps));
+    v128.store(call.meanAt(row), means);
+    // Finite: these variances are not near 0.
+    v128.store(call.rstdAt(row), f64x2.div(f64x2.splat(1), sigmas));
+    row += 2;
+  } while (row + 1 < end);
+  return row;
 }
 
 /**

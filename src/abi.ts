@@ -40,6 +40,14 @@ export interface Abi {
   rowBits(x: number, out: number, rows: number, size: number): void;
 }
 
+/** Kernels that share rows among threads. */
+export interface SharingAbi extends Abi {
+  /** The kernels of the calling thread. */
+  readonly alone: Abi;
+  /** A call on fewer elements is not shared, and spares itself the question. */
+  readonly least: number;
+}
+
 /** Backward sums columns over blocks of this many rows. Split a batch into several calls only at multiples of it. */
 export const ROW_BLOCK = 2;
 

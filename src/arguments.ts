@@ -3,10 +3,10 @@ import { bufferOf, kindOf, makeArray } from "./arrays.js";
 import type { Constants } from "./call.js";
 import { checkStat, rangeError, typeError } from "./checks.js";
 import type { CallContext } from "./context.js";
-import { holds } from "./dtypes.js";
+import { arraysOf, holds } from "./dtypes.js";
 import { LinearMatrix, placeOf } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
-import { checkLike, Operand } from "./operand.js";
+import { Operand } from "./operand.js";
 import { type AnyName, type Channels, type GivenStats, hasParams } from "./options.js";
 import type { DType, RowStats } from "./types.js";
 
@@ -30,6 +30,17 @@ export function contextFor(context: NormContext, batch: unknown): NormContext {
 /** Whether a batch is a matrix, or an array in the memory. */
 export function isInMemory(memory: LinearMemory, batch: unknown): boolean {
   return placeOf(batch) !== undefined || (kindOf(batch) !== undefined && memory.owns(bufferOf(batch as Float32Array)));
+}
+
+/** Throws unless the batch has the same kind (array or matrix) and the same number of rows as the model. */
+export function checkLike({ call, dtype }: CallContext, operand: Operand, model: Operand): void {
+  if (operand.isMatrix !== model.isMatrix) {
+    const kind = model.isMatrix ? "a Matrix" : arraysOf(dtype);
+    throw typeError(call, operand.argument, `${kind}, as ${model.argument} is`, operand.value);
+  }
+  if (operand.rows !== model.rows) {
+    throw rangeError(call, operand.argument, `the shape of ${model.argument}, ${model.shape}`, operand.shape);
+  }
 }
 
 /** Takes an optional batch, which must have the kind and shape of `model`. `stride` is in elements, from row to row. */
@@ -80,14 +91,16 @@ export function takeParamGradient(
  * How many samples have a gain and a bias of their own: as many as each of these has room for. Throws if they disagree.
  */
 export function samplesOf(call: string, ...params: (Operand | undefined)[]): number {
-  const [first, ...others] = params.filter((param) => param !== undefined);
-  if (first === undefined) return 1;
-  for (const { argument, rows, size } of others) {
-    if (rows === first.rows) continue;
-    const expected = `${first.rows * size} elements, as many as ${first.argument}`;
-    throw rangeError(call, argument, expected, `${rows * size}`);
+  // A loop without other arrays: calls of few rows notice what filters and rest patterns take.
+  let first: Operand | undefined;
+  for (const param of params) {
+    if (param === undefined) continue;
+    first ??= param;
+    if (param.rows === first.rows) continue;
+    const expected = `${first.rows * first.size} elements, as many as ${first.argument}`;
+    throw rangeError(call, param.argument, expected, `${param.rows * param.size}`);
   }
-  return first.rows;
+  return first === undefined ? 1 : first.rows;
 }
 
 function checkHasParams({ call, name }: NormContext, argument: string, value: unknown): void {
@@ -100,9 +113,11 @@ function isFloat(value: unknown): boolean {
   return place ? place.dtype === "f32" : holds(value, "f32");
 }
 
-/** The context of a gain, a bias or a gradient of one. */
-function paramContext({ call, memory, size, channels }: NormContext, dtype: DType): CallContext {
-  return { call, memory, dtype, size: channels ? channels.channels : size };
+/** The context of a gain, a bias or a gradient of one: that of the norm itself where it fits, as engines are faster then. */
+function paramContext(context: NormContext, dtype: DType): CallContext {
+  const { call, memory, channels } = context;
+  if (channels === undefined && dtype === context.dtype) return context;
+  return { call, memory, dtype, size: channels ? channels.channels : context.size };
 }
 
 /** Throws unless the batch is whole samples, for norms whose rows are groups of channels. */

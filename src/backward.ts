@@ -1,5 +1,6 @@
 /** Backward: checks the arguments, makes the results, then runs the kernel, in one call or tile by tile. */
 import {
+  checkLike,
   checkSamples,
   contextFor,
   makeBatch,
@@ -20,7 +21,7 @@ import {
 } from "./call.js";
 import { typeError } from "./checks.js";
 import type { LinearMatrix } from "./matrix.js";
-import { addressOf, checkLike, Operand } from "./operand.js";
+import { addressOf, Operand } from "./operand.js";
 import { type GivenBackward, type GivenStats, readBackward, readStats, strideOf } from "./options.js";
 import { checkApart, occupantOf } from "./overlap.js";
 import {
@@ -217,8 +218,8 @@ export function runBackward(
   sums: Sums,
   rows: number,
 ): void {
-  const { memory } = context;
-  const { abi } = memory;
+  const { memory, size } = context;
+  const abi = memory.kernelsFor(rows * size);
   const { samples, rowsPerGain, dGain, dBias, accumulate } = operands;
   if (!hasStats) abi.statistics(call, 0, rows);
   if (dGain === undefined && dBias === undefined) {

@@ -7,7 +7,7 @@ import { LinearMatrix } from "./matrix.js";
 import type { LinearMemory } from "./memory.js";
 import { Operand } from "./operand.js";
 import { Layout, placed, takeTile, tileRows } from "./tiles.js";
-import type { DType } from "./types.js";
+import type { DType, HostArray } from "./types.js";
 
 /** Makes a matrix of zeros, or a copy of an array. */
 export function createMatrix(
@@ -32,7 +32,7 @@ function copyOf(call: string, memory: LinearMemory, source: unknown, cols: numbe
   const to = asked ?? dtypeOf(call, source);
   // A Uint16Array holds bits of the 16-bit dtype that the caller asked for. All other arrays tell their dtype.
   const from = holds(source, to) ? to : dtypeOf(call, source, to);
-  const length = lengthOf(elementsOf(call, "source", source, from));
+  const length = lengthOf(elementsOf(call, "source", source as HostArray, from));
   if (length % cols !== 0) throw rangeError(call, "source", `a length that is a multiple of cols ${cols}`, `${length}`);
   const rows = length / cols;
   const given = new Operand({ call, memory, dtype: from, size: cols }, "source", source);

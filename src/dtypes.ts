@@ -39,15 +39,14 @@ export function holds(value: unknown, dtype: DType): value is HostArray {
 }
 
 /**
- * The elements of an array: the array itself or, for a Float16Array, a view of its bits.
+ * The elements of an array that holds the dtype: the array itself or, for a Float16Array, a view of its bits.
  *
- * @throws TypeError if the value is not an array that can hold the dtype, or is detached.
+ * @throws TypeError if the array is detached.
  */
-export function elementsOf(call: string, argument: string, value: unknown, dtype: DType): Elements {
-  if (!holds(value, dtype)) throw typeError(call, argument, `${arraysOf(dtype)} or a Matrix`, value);
-  checkAttached(call, argument, value);
-  if (dtype !== "f16" || kindOf(value) !== "Float16Array") return value as Elements;
-  return new Uint16Array(bufferOf(value), byteOffsetOf(value), lengthOf(value));
+export function elementsOf(call: string, argument: string, array: HostArray, dtype: DType): Elements {
+  checkAttached(call, argument, array);
+  if (dtype !== "f16" || kindOf(array) !== "Float16Array") return array as Elements;
+  return new Uint16Array(bufferOf(array), byteOffsetOf(array), lengthOf(array));
 }
 
 /**

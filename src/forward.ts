@@ -8,7 +8,7 @@ import { type GivenForward, readForward, strideOf } from "./options.js";
 import { checkApart } from "./overlap.js";
 import { makeStats } from "./stats.js";
 import { type ForwardOperands, TiledForward } from "./tiled-forward.js";
-import { TILE_ROWS } from "./tiles.js";
+import { TILE_BYTES, TILE_ROWS } from "./tiles.js";
 import type { RowStats, SummedForward } from "./types.js";
 
 /** Computes y, and mean and rstd if asked for. Writes no result before all memory has been allocated. */
@@ -19,18 +19,27 @@ export function forward(own: NormContext, x: unknown, options: unknown): Partial
   const made: LinearMatrix[] = [];
   try {
     const operands = takeForward(context, x, given, made);
-    const { input, output, sum } = operands;
+    const { input, gain, bias, output, sum } = operands;
     const { rows } = input;
     const stats = given.stats ? makeStats(rows, input.isMatrix) : undefined;
-    if (rows <= TILE_ROWS && isDirect(operands)) {
-      const means = memory.scratch(call, rows * 16);
+    if (rows <= TILE_ROWS && (isDirect(operands) || fitsTile(context, operands))) {
+      const room = (input.room || output.room) + (gain ? gain.room : 0) + (bias ? bias.room : 0);
+      const means = memory.scratch(call, rows * 16 + room);
       const rstds = means + rows * 8;
+      if (room > 0) {
+        const behind = rstds + rows * 8;
+        // y takes the place of x.
+        let next = Math.max(input.enter(behind), output.enter(behind, true));
+        if (gain) next = gain.enter(next);
+        if (bias) bias.enter(next);
+      }
       writeForward(context, operands, { call: memory.call, means, rstds });
-      memory.abi.forward(memory.call, 0, rows);
+      memory.kernelsFor(rows * size).forward(memory.call, 0, rows);
       if (stats) {
         memory.fetch(stats.mean, 0, means, rows);
         memory.fetch(stats.rstd, 0, rstds, rows);
       }
+      output.leave();
     } else {
       new TiledForward(context, operands).run(rows, stats);
     }
@@ -109,6 +118,11 @@ export function isDirect({ input, gain, bias, residual, sum, output }: ForwardOp
     (residual === undefined || residual.isInPlace) &&
     (sum === undefined || sum.isInPlace)
   );
+}
+
+/** Whether all f32 of a call fit a tile, so that one call of the kernel is enough for them too. */
+function fitsTile({ dtype }: NormContext, { input, rowsPerGain, residual }: ForwardOperands): boolean {
+  return dtype === "f32" && rowsPerGain === 0 && residual === undefined && input.rows * input.size * 4 <= TILE_BYTES;
 }
 
 /** Writes the block of a call for which {@link isDirect} holds. */

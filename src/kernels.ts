@@ -262,5 +262,5 @@ export async function createSharedKernels(
   pages: number | undefined,
 ): Promise<Kernels> {
   const forArrays = module && (await instantiate(module, makeMemory(pages)));
-  return new LinearKernels(new LinearMemory(crew.memory, crew.abi, forArrays), crew.team);
+  return new LinearKernels(new LinearMemory(crew.memory, crew.abi, forArrays, crew.abi), crew.team);
 }

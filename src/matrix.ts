@@ -61,6 +61,8 @@ export function inheritOwner(view: object, from: object): void {
 /** Symbol.dispose. Engines without it get the symbol that transpilers of `using` fall back on. */
 export const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for("Symbol.dispose");
 
+const { isView } = ArrayBuffer;
+
 /** The place of a matrix. Undefined for anything else, including a Proxy of a matrix. */
 export let placeOf: (value: unknown) => Place | undefined;
 
@@ -70,9 +72,11 @@ export class LinearMatrix implements Matrix {
 
   static {
     placeOf = (value) => {
+      // Arrays are told apart first, since exceptions take long. `#place in value` and `instanceof` would need none, but engines are
+      // slow at both.
+      if (typeof value !== "object" || value === null || isView(value)) return undefined;
       try {
-        // `#place in value` would be enough by itself, but engines are slow at it.
-        return value instanceof LinearMatrix ? value.#place : undefined;
+        return (value as LinearMatrix).#place;
       } catch {
         return undefined;
       }

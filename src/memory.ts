@@ -1,4 +1,4 @@
-import type { Abi } from "./abi.js";
+import type { Abi, SharingAbi } from "./abi.js";
 import { bufferOf, byteOffsetOf, lengthOf } from "./arrays.js";
 import { type Block, Blocks } from "./blocks.js";
 import { BYTES, type Elements } from "./dtypes.js";
@@ -54,6 +54,7 @@ export class LinearMemory {
   forMatrices: LinearMemory;
   readonly #memory: WebAssembly.Memory;
   readonly #isShared: boolean;
+  readonly #sharing: SharingAbi | undefined;
   /** The buffers of a shared memory before it grew. They are not detached: views of them still show the memory. */
   readonly #earlier = new WeakSet<object>();
   #buffer: ArrayBuffer;
@@ -67,12 +68,16 @@ export class LinearMemory {
   #scratch = 0;
   #scratchBytes = 0;
 
-  /** @param forArrays the memory for calls on arrays, if they have one of their own. */
-  constructor(memory: WebAssembly.Memory, abi: Abi, forArrays?: LinearMemory) {
+  /**
+   * @param forArrays the memory for calls on arrays, if they have one of their own.
+   * @param sharing the kernels, if threads share rows.
+   */
+  constructor(memory: WebAssembly.Memory, abi: Abi, forArrays?: LinearMemory, sharing?: SharingAbi) {
     this.#memory = memory;
     this.#buffer = memory.buffer;
     this.#isShared = isSharedBuffer(memory.buffer);
     this.abi = abi;
+    this.#sharing = sharing;
     this.forMatrices = this;
     this.forArrays = forArrays ?? this;
     this.forArrays.forMatrices = this;
@@ -84,48 +89,50 @@ export class LinearMemory {
   }
 
   get buffer(): ArrayBuffer {
-    const { buffer } = this.#memory;
-    if (this.#isShared && buffer !== this.#buffer) this.#noticeGrowth(buffer);
-    return buffer;
+    const hasGrown = this.#isShared ? this.#memory.buffer !== this.#buffer : this.#f32.length === 0;
+    if (hasGrown) this.#noticeGrowth();
+    return this.#buffer;
   }
 
   get size(): number {
-    return this.#memory.buffer.byteLength;
+    return this.buffer.byteLength;
+  }
+
+  /** The kernels for a call on so many elements. */
+  kernelsFor(elements: number): Abi {
+    const sharing = this.#sharing;
+    return sharing !== undefined && elements < sharing.least ? sharing.alone : this.abi;
   }
 
   /** Whether an array's buffer is that of this memory, now or before it grew. */
   owns(buffer: ArrayBufferLike): boolean {
-    if (!this.#isShared) return buffer === this.#memory.buffer;
+    // Growth detaches the views, except those of a shared memory. Engines are slow to give the buffer of a memory itself.
+    if (this.#f32.length === 0) this.#noticeGrowth();
     // The set is asked last, because engines are slow at it. Callers have no buffer that was never the present one.
-    return buffer === this.#buffer || (isSharedBuffer(buffer) && this.#earlier.has(buffer));
-  }
-
-  /** The buffer by which to compare places: the present one of the memory that has this buffer, or else the buffer itself. */
-  identityOf(buffer: ArrayBufferLike): ArrayBufferLike {
-    return this.forMatrices.owns(buffer) ? this.forMatrices.buffer : buffer;
+    return buffer === this.#buffer || (this.#isShared && isSharedBuffer(buffer) && this.#earlier.has(buffer));
   }
 
   /** All of the memory as f32. Valid until the next allocation, which may grow the memory: then every view is detached. */
   get f32(): Float32Array {
-    if (this.#f32.length === 0) this.#f32 = new Float32Array(this.#memory.buffer);
+    if (this.#f32.length === 0) this.#noticeGrowth();
     return this.#f32;
   }
 
   /** All of the memory as f64, valid as long as {@link f32}. */
   get f64(): Float64Array {
-    if (this.#f64.length === 0) this.#f64 = new Float64Array(this.#memory.buffer);
+    if (this.#f64.length === 0) this.#noticeGrowth();
     return this.#f64;
   }
 
   /** All of the memory as 16-bit elements, valid as long as {@link f32}. */
   get u16(): Uint16Array {
-    if (this.#u16.length === 0) this.#u16 = new Uint16Array(this.#memory.buffer);
+    if (this.#u16.length === 0) this.#noticeGrowth();
     return this.#u16;
   }
 
   /** All of the memory as addresses and integers, valid as long as {@link f32}. */
   get u32(): Uint32Array {
-    if (this.#u32.length === 0) this.#u32 = new Uint32Array(this.#memory.buffer);
+    if (this.#u32.length === 0) this.#noticeGrowth();
     return this.#u32;
   }
 
@@ -162,7 +169,7 @@ export class LinearMemory {
       try {
         const pointer = this.abi.alloc(block) >>> 0;
         // Growth shows by itself where it detaches views, but not in shared memory.
-        if (this.#isShared && this.#memory.buffer !== this.#buffer) this.#noticeGrowth(this.#memory.buffer);
+        if (this.#isShared && this.#memory.buffer !== this.#buffer) this.#noticeGrowth();
         return pointer;
       } catch (error) {
         // The allocator traps if the memory cannot grow. It has changed nothing at that point.
@@ -245,7 +252,7 @@ export class LinearMemory {
 
   /** Copies `count` bytes from linear memory into `array`, starting at index `start`, with the same condition. */
   fetchBytes(array: Uint8Array, start: number, pointer: number, count: number): void {
-    if (this.#u8.length === 0) this.#u8 = new Uint8Array(this.#memory.buffer);
+    if (this.#u8.length === 0) this.#noticeGrowth();
     array.set(this.#u8.subarray(pointer, pointer + count), start);
   }
 
@@ -267,8 +274,9 @@ export class LinearMemory {
     return this.forMatrices.owns(bufferOf(array)) ? new Float64Array(array) : array;
   }
 
-  /** Makes the views anew that do not reach to the end of a shared memory any more. */
-  #noticeGrowth(buffer: ArrayBuffer): void {
+  /** Makes the views anew: growth has detached them or, in a shared memory, they do not reach to its end any more. */
+  #noticeGrowth(): void {
+    const { buffer } = this.#memory;
     this.#earlier.add(this.#buffer);
     this.#buffer = buffer;
     this.#f32 = new Float32Array(buffer);

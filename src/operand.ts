@@ -4,9 +4,9 @@ import { rangeError, typeError } from "./checks.js";
 import type { CallContext } from "./context.js";
 import { arraysOf, BYTES, CODES, type Elements, elementsOf, holds } from "./dtypes.js";
 import { checkPlace, inheritOwner, isDisguised, type LinearMatrix, placeOf } from "./matrix.js";
-import type { LinearMemory } from "./memory.js";
+import { aligned, type LinearMemory } from "./memory.js";
 import type { Occupant, Span } from "./overlap.js";
-import { checkCount, rowsIn } from "./shapes.js";
+import { canShare, countError, rowsIn } from "./shapes.js";
 import type { Passing, Tile } from "./tiles.js";
 import type { DType, HostArray } from "./types.js";
 
@@ -27,6 +27,8 @@ export class Operand implements Occupant, Passing {
   /** The buffer of the caller's array; undefined if the elements lie in linear memory. Asked once: engines are slow at it. */
   readonly buffer: ArrayBufferLike | undefined;
   readonly isMatrix: boolean;
+  /** Where a call that has room for all of it finds the elements: at the pointer, or where {@link enter} has copied them to. */
+  address: number;
   readonly #memory: LinearMemory;
   readonly #dtype: DType;
   /** The elements of the caller's array; undefined for a matrix. */
@@ -59,10 +61,10 @@ export class Operand implements Occupant, Passing {
       this.pointer = isHere ? place.pointer : undefined;
       this.rows = sharing === undefined ? rows : (rows * cols) / size;
       this.#elements = isHere ? undefined : place.view();
-      this.buffer = isHere ? undefined : memory.identityOf(place.memory.buffer);
+      this.buffer = isHere ? undefined : place.memory.buffer;
       this.#length = isHere ? 0 : rows * cols;
       if (sharing !== undefined) {
-        checkCount(context, argument, this.rows, sharing, `${rows} x ${cols}`);
+        if (!canShare(this.rows, sharing)) throw countError(context, argument, sharing, `${rows} x ${cols}`);
       } else if (cols !== stride) {
         const expected = `rows of ${stride === size ? "size" : "rowStride"} ${stride}`;
         throw rangeError(call, argument, expected, `${rows} x ${cols}`);
@@ -76,7 +78,8 @@ export class Operand implements Occupant, Passing {
       const address = forMatrices.owns(buffer) ? byteOffsetOf(elements) : undefined;
       const isHere = forMatrices === memory && address !== undefined;
       this.pointer = isHere ? address : undefined;
-      this.buffer = isHere ? undefined : memory.identityOf(buffer);
+      // Elsewhere in the memory of matrices, views from before it grew are views of the same.
+      this.buffer = isHere ? undefined : address === undefined ? buffer : forMatrices.buffer;
       if (address !== undefined && length > 0 && !forMatrices.blocks.hold(address, length * BYTES[dtype])) {
         throw new TypeError(
           `${call}: ${argument}: expected an array in the memory of one live Matrix, got one that reaches beyond it, ` +
@@ -85,9 +88,12 @@ export class Operand implements Occupant, Passing {
       }
       this.#elements = elements;
       this.#length = length;
-      if (sharing !== undefined) checkCount(context, argument, length / size, sharing, `${length}`);
+      if (sharing !== undefined && !canShare(length / size, sharing)) {
+        throw countError(context, argument, sharing, `${length}`);
+      }
       this.rows = rowsIn(context, argument, length, stride);
     }
+    this.address = this.pointer ?? 0;
   }
 
   /** An operand for gain or bias, or for the gradient of one: a row for each sample. `sharing` is as above. */
@@ -153,6 +159,24 @@ export class Operand implements Occupant, Passing {
       memory.abi.narrowRows(memory.transfer, 0, count, areNumbers ? 1 : 0);
     }
     if (this.pointer === undefined) this.#fetch(row, count, type ? tile.bits : tile.f32);
+  }
+
+  /** The bytes of the room that a kernel needs for f32 that are not in place. */
+  get room(): number {
+    return this.isInPlace ? 0 : aligned(this.rows * this.size * 4);
+  }
+
+  /** Moves to a room what is not in place: copies its f32 there, unless they are a result. Returns the address behind it. */
+  enter(room: number, isResult = false): number {
+    if (this.isInPlace) return room;
+    this.address = room;
+    if (!isResult) this.#place(0, this.rows, room);
+    return room + this.room;
+  }
+
+  /** Copies out of the room what a kernel has written there. */
+  leave(): void {
+    if (!this.isInPlace) this.#fetch(0, this.rows, this.address);
   }
 
   /** The argument, as a result for the caller. A view that growth has detached meanwhile is replaced by a new one. */
@@ -255,29 +279,17 @@ export class Operand implements Occupant, Passing {
   }
 }
 
-/** The address of an operand in linear memory; 0 if the operand is absent. */
+/** The address at which a kernel finds an operand; 0 if the operand is absent. */
 export function addressOf(operand: Operand | undefined): number {
-  return operand === undefined ? 0 : (operand.pointer as number);
+  return operand === undefined ? 0 : operand.address;
 }
 
 /** The elements of an argument that is not a matrix. */
 function arrayOf({ call, dtype }: CallContext, argument: string, value: unknown): Elements {
+  if (holds(value, dtype)) return elementsOf(call, argument, value, dtype);
   // What else it may be is asked only if it is no array: that takes time.
-  if (!holds(value, dtype) && isDisguised(value)) {
-    throw new TypeError(
-      `${call}: ${argument}: expected a Matrix itself, got a Proxy of one, as reactive frameworks make`,
-    );
-  }
-  return elementsOf(call, argument, value, dtype);
-}
-
-/** Throws unless the batch has the same kind (array or matrix) and the same number of rows as the model. */
-export function checkLike({ call, dtype }: CallContext, operand: Operand, model: Operand): void {
-  if (operand.isMatrix !== model.isMatrix) {
-    const kind = model.isMatrix ? "a Matrix" : arraysOf(dtype);
-    throw typeError(call, operand.argument, `${kind}, as ${model.argument} is`, operand.value);
-  }
-  if (operand.rows !== model.rows) {
-    throw rangeError(call, operand.argument, `the shape of ${model.argument}, ${model.shape}`, operand.shape);
-  }
+  if (!isDisguised(value)) throw typeError(call, argument, `${arraysOf(dtype)} or a Matrix`, value);
+  throw new TypeError(
+    `${call}: ${argument}: expected a Matrix itself, got a Proxy of one, as reactive frameworks make`,
+  );
 }

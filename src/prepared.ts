@@ -101,7 +101,7 @@ class LinearPrepared<R> implements Prepared<R> {
   static {
     partsOf = (value) => {
       try {
-        return value instanceof LinearPrepared ? value.#parts : undefined;
+        return (value as LinearPrepared<unknown>).#parts;
       } catch {
         return undefined;
       }
@@ -203,7 +203,7 @@ export function prepareForward(context: NormContext, x: unknown, options: unknow
     const { input, output, sum } = operands;
     const frame = new Frame(context, input.rows, 0);
     let execute = (rows: number): void => {
-      memory.abi.forward(frame.call, 0, rows);
+      memory.kernelsFor(rows * size).forward(frame.call, 0, rows);
     };
     if (isDirectForward(operands)) writeForward(context, operands, frame);
     else execute = tiled(memory, new TiledForward(context, operands, frame));

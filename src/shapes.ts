@@ -15,15 +15,13 @@ export function rowsIn({ call, size }: CallContext, argument: string, length: nu
   return Math.ceil(length / stride);
 }
 
-/** Throws unless a gain or a bias has `count` times the elements of one, and the rows that share it can be as many parts. */
-export function checkCount(
-  { call, size }: CallContext,
-  argument: string,
-  count: number,
-  rows: number,
-  got: string,
-): void {
-  if (Number.isInteger(count) && (count === 0 ? rows === 0 : rows % count === 0)) return;
+/** Whether `count` gains can be shared by so many rows, each by as many as the others. */
+export function canShare(count: number, rows: number): boolean {
+  return Number.isInteger(count) && (count === 0 ? rows === 0 : rows % count === 0);
+}
+
+/** The error for a gain or a bias for which {@link canShare} does not hold. */
+export function countError({ call, size }: CallContext, argument: string, rows: number, got: string): RangeError {
   const more = rows === 1 ? "" : `, or m times as many where m divides ${rows} rows`;
-  throw rangeError(call, argument, `${size} elements${more}`, got);
+  return rangeError(call, argument, `${size} elements${more}`, got);
 }

@@ -2,7 +2,7 @@
  * What an instance with threads needs besides the kernels, in a bundle of its own: entries import it only if threads are
  * asked for.
  */
-import type { Abi } from "./abi.js";
+import type { Abi, SharingAbi } from "./abi.js";
 import { makeSharedMemory } from "./shared-memory.js";
 import { SharedAbi } from "./threads/abi.js";
 import type { ThreadWorker } from "./threads/host.js";
@@ -14,7 +14,7 @@ export { LIMITS } from "./threads/limits.js";
 /** An instance of the kernels on shared memory, and the threads that work on it. */
 export interface Crew {
   readonly memory: WebAssembly.Memory;
-  readonly abi: Abi;
+  readonly abi: SharingAbi;
   readonly team: Team;
 }
 

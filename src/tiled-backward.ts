@@ -88,8 +88,8 @@ function rowsAreApart({ channels }: NormContext, operands: BackwardOperands): bo
 }
 
 /** Runs the kernel on the first `rows` rows of a block. */
-export function runRows({ memory, channels }: NormContext, call: number, rows: number, sums: Sums): void {
-  memory.abi.backward(call, 0, rows);
+export function runRows({ memory, size, channels }: NormContext, call: number, rows: number, sums: Sums): void {
+  memory.kernelsFor(rows * size).backward(call, 0, rows);
   if (channels && sums.totals > 0) memory.abi.channelSums(call, 0, rows);
 }
 

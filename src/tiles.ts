@@ -11,7 +11,7 @@ export interface Tile {
 }
 
 /** Bytes of a tile of f32. Two such tiles stay in a second-level cache. */
-const TILE_BYTES = 2 ** 17;
+export const TILE_BYTES = 2 ** 17;
 
 /** Rows in a tile of a batch that kernels use in place: only its statistics pass through the scratch area. */
 export const TILE_ROWS = 4096;

@@ -1,5 +1,5 @@
 /** The kernels of an instance with threads: calls are shared among the team where that pays, others run on the calling thread. */
-import { type Abi, columnsBytes, STRIPE_ROWS } from "../abi.js";
+import { type Abi, columnsBytes, type SharingAbi, STRIPE_ROWS } from "../abi.js";
 import { CALL, TRANSFER } from "../layout.js";
 import { KIND, WORD } from "./control.js";
 import { COSTS, LIMITS, MOST_COST } from "./limits.js";
@@ -17,8 +17,8 @@ import { stripeAt, wholeStripes } from "./stripes.js";
 import { TaskRunner } from "./tasks.js";
 import { blocksOf, type Team } from "./team.js";
 
-export class SharedAbi implements Abi {
-  readonly #abi: Abi;
+export class SharedAbi implements SharingAbi {
+  readonly alone: Abi;
   readonly #memory: WebAssembly.Memory;
   readonly #team: Team;
   readonly #control: Int32Array;
@@ -29,7 +29,7 @@ export class SharedAbi implements Abi {
   readonly #room: Room;
 
   constructor(abi: Abi, memory: WebAssembly.Memory, team: Team) {
-    this.#abi = abi;
+    this.alone = abi;
     this.#memory = memory;
     this.#team = team;
     this.#control = team.control;
@@ -38,30 +38,33 @@ export class SharedAbi implements Abi {
     this.#u32 = new Uint32Array(memory.buffer);
   }
 
+  get least(): number {
+    return LIMITS.small / MOST_COST;
+  }
+
   isRelaxed(): number {
-    return this.#abi.isRelaxed();
+    return this.alone.isRelaxed();
   }
 
   alloc(bytes: number): number {
     try {
-      return this.#abi.alloc(bytes);
+      return this.alone.alloc(bytes);
     } catch (error) {
       // What an allocation needs goes before the room that tasks have kept.
       if (!this.#room.drop()) throw error;
-      return this.#abi.alloc(bytes);
+      return this.alone.alloc(bytes);
     }
   }
 
   free(block: number): void {
-    this.#abi.free(block);
+    this.alone.free(block);
   }
 
   clear(pointer: number, bytes: number): void {
-    this.#abi.clear(pointer, bytes);
+    this.alone.clear(pointer, bytes);
   }
 
   forward(call: number, from: number, rows: number): number {
-    if (this.#isSmall(call, rows)) return this.#abi.forward(call, from, rows);
     const size = this.#field(call, CALL.size);
     let areNumbers = 0;
     const share = () => {
@@ -70,28 +73,20 @@ export class SharedAbi implements Abi {
       return true;
     };
     this.#run(KIND.forward, rows * size, share, () => {
-      areNumbers = this.#abi.forward(call, from, rows);
+      areNumbers = this.alone.forward(call, from, rows);
     });
     return areNumbers;
   }
 
   statistics(call: number, from: number, rows: number): void {
-    if (this.#isSmall(call, rows)) {
-      this.#abi.statistics(call, from, rows);
-      return;
-    }
     const size = this.#field(call, CALL.size);
     const share = () => this.#share(KIND.statistics, from, rows, size, NONE, call);
-    this.#run(KIND.statistics, rows * size, share, () => this.#abi.statistics(call, from, rows));
+    this.#run(KIND.statistics, rows * size, share, () => this.alone.statistics(call, from, rows));
   }
 
   backward(call: number, from: number, rows: number): void {
-    if (this.#isSmall(call, rows)) {
-      this.#abi.backward(call, from, rows);
-      return;
-    }
     const size = this.#field(call, CALL.size);
-    const alone = () => this.#abi.backward(call, from, rows);
+    const alone = () => this.alone.backward(call, from, rows);
     // The sums of channels are each row's own.
     const isApart = this.#field(call, CALL.isAda) !== 0 || this.#field(call, CALL.spatial) !== 0;
     if (this.#field(call, CALL.columns) === 0 || isApart) {
@@ -103,74 +98,67 @@ export class SharedAbi implements Abi {
   }
 
   columnSums(call: number, ofBias: number, out: number, accumulate: number): void {
-    this.#abi.columnSums(call, ofBias, out, accumulate);
+    this.alone.columnSums(call, ofBias, out, accumulate);
   }
 
   channelSums(call: number, from: number, rows: number): void {
-    this.#abi.channelSums(call, from, rows);
+    this.alone.channelSums(call, from, rows);
   }
 
   sampleSums(call: number, sample: number): void {
-    this.#abi.sampleSums(call, sample);
+    this.alone.sampleSums(call, sample);
   }
 
   mergeStripe(call: number, stripe: number): void {
-    this.#abi.mergeStripe(call, stripe);
+    this.alone.mergeStripe(call, stripe);
   }
 
   widenRows(transfer: number, from: number, rows: number): void {
-    this.#transfer(KIND.widenRows, [transfer], from, rows, () => this.#abi.widenRows(transfer, from, rows));
+    this.#transfer(KIND.widenRows, [transfer], from, rows, () => this.alone.widenRows(transfer, from, rows));
   }
 
   narrowRows(transfer: number, from: number, rows: number, areNumbers: number): void {
-    const alone = () => this.#abi.narrowRows(transfer, from, rows, areNumbers);
+    const alone = () => this.alone.narrowRows(transfer, from, rows, areNumbers);
     this.#transfer(KIND.narrowRows, [transfer, areNumbers], from, rows, alone);
   }
 
   addRows(transfer: number, from: number, rows: number): void {
-    this.#transfer(KIND.addRows, [transfer], from, rows, () => this.#abi.addRows(transfer, from, rows));
+    this.#transfer(KIND.addRows, [transfer], from, rows, () => this.alone.addRows(transfer, from, rows));
   }
 
   rowSum(x: number, out: number, rows: number, size: number): void {
-    this.#reduce(KIND.rowSum, rows, size, [x, out, size], () => this.#abi.rowSum(x, out, rows, size));
+    this.#reduce(KIND.rowSum, rows, size, [x, out, size], () => this.alone.rowSum(x, out, rows, size));
   }
 
   rowL1(x: number, out: number, rows: number, size: number): void {
-    this.#reduce(KIND.rowL1, rows, size, [x, out, size], () => this.#abi.rowL1(x, out, rows, size));
+    this.#reduce(KIND.rowL1, rows, size, [x, out, size], () => this.alone.rowL1(x, out, rows, size));
   }
 
   rowSumSquare(x: number, out: number, rows: number, size: number): void {
-    this.#reduce(KIND.rowSumSquare, rows, size, [x, out, size], () => this.#abi.rowSumSquare(x, out, rows, size));
+    this.#reduce(KIND.rowSumSquare, rows, size, [x, out, size], () => this.alone.rowSumSquare(x, out, rows, size));
   }
 
   rowMin(x: number, out: number, rows: number, size: number): void {
-    this.#reduce(KIND.rowMin, rows, size, [x, out, size], () => this.#abi.rowMin(x, out, rows, size));
+    this.#reduce(KIND.rowMin, rows, size, [x, out, size], () => this.alone.rowMin(x, out, rows, size));
   }
 
   rowMax(x: number, out: number, rows: number, size: number): void {
-    this.#reduce(KIND.rowMax, rows, size, [x, out, size], () => this.#abi.rowMax(x, out, rows, size));
+    this.#reduce(KIND.rowMax, rows, size, [x, out, size], () => this.alone.rowMax(x, out, rows, size));
   }
 
   rowMoments(x: number, means: number, variances: number, rows: number, size: number, ddof: number): void {
-    const alone = () => this.#abi.rowMoments(x, means, variances, rows, size, ddof);
+    const alone = () => this.alone.rowMoments(x, means, variances, rows, size, ddof);
     this.#reduce(KIND.rowMoments, rows, size, [x, means, variances, size, ddof], alone);
   }
 
   rowInt8(x: number, values: number, scales: number, rows: number, size: number, scale: number): void {
     const [low, high] = new Uint32Array(Float64Array.of(scale).buffer) as unknown as [number, number];
-    const alone = () => this.#abi.rowInt8(x, values, scales, rows, size, scale);
+    const alone = () => this.alone.rowInt8(x, values, scales, rows, size, scale);
     this.#reduce(KIND.rowInt8, rows, size, [x, values, scales, size, low, high], alone);
   }
 
   rowBits(x: number, out: number, rows: number, size: number): void {
-    this.#reduce(KIND.rowBits, rows, size, [x, out, size], () => this.#abi.rowBits(x, out, rows, size));
-  }
-
-  /** Whether a call of a norm is too small to be shared. It is all that small calls run besides the kernel, so it calls nothing. */
-  #isSmall(call: number, rows: number): boolean {
-    const u32 = this.#u32;
-    const at = (call + CALL.size) >>> 2;
-    return rows < 2 || (at < u32.length && (u32[at] as number) * rows * MOST_COST < LIMITS.small);
+    this.#reduce(KIND.rowBits, rows, size, [x, out, size], () => this.alone.rowBits(x, out, rows, size));
   }
 
   /** Runs a kernel on elements, shared if that pays. `share` returns false, with nothing done, if there is no memory for it. */
@@ -249,7 +237,7 @@ export class SharedAbi implements Abi {
     const copies = calls + most * CALL.bytes;
     const start = from + head;
     const runTail = () => {
-      if (tail > 0) this.#abi.backward(call, from + rows - tail, tail);
+      if (tail > 0) this.alone.backward(call, from + rows - tail, tail);
     };
     for (let done = 0; done < stripes; done += most) {
       const count = Math.min(most, stripes - done);
@@ -259,14 +247,14 @@ export class SharedAbi implements Abi {
       describeCopies(this.#control, overwritten, size, copies, copiesBytes);
       team.open(count);
       // Their sums are apart from the totals until these rows close a stripe, which only the first ones can do.
-      if (done === 0 && head > 0) this.#abi.backward(call, from, head);
+      if (done === 0 && head > 0) this.alone.backward(call, from, head);
       // With samples the last ones may belong to another than the stripes, whose sums must be given out first.
       if (done + count === stripes && rowsPerGain === 0) runTail();
       team.finish(this.#runner, STRIPE_ROWS * size);
       for (let i = 0; i < count; i++) {
-        this.#abi.mergeStripe(call, calls + i * CALL.bytes);
+        this.alone.mergeStripe(call, calls + i * CALL.bytes);
         const stripe = stripeAt(numbering, start, done + i);
-        if (stripe.number + stripe.rows === rowsPerGain) this.#abi.sampleSums(call, stripe.sample);
+        if (stripe.number + stripe.rows === rowsPerGain) this.alone.sampleSums(call, stripe.sample);
       }
     }
     if (rowsPerGain > 0) runTail();
