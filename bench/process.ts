@@ -8,13 +8,20 @@ export const NODE_24 = fileURLToPath(new URL("node_modules/node24/bin/node", imp
 
 const worker = fileURLToPath(new URL("worker.ts", import.meta.url));
 
+/**
+ * Has Linux' allocator keep the memory of dropped arrays, in all peers alike. Otherwise it gives 3 MB back at some calls and asks for
+ * them anew at the next, which takes up to 10 ms on some virtual machines, in some runs of a program and not in others.
+ */
+const KEEPS_MEMORY = { MALLOC_TRIM_THRESHOLD_: `${2 ** 30}`, MALLOC_MMAP_THRESHOLD_: `${2 ** 25}` };
+
 export class PeerProcess {
   #process: ChildProcess;
   readonly #fork: () => ChildProcess;
   readonly #open: { do: "open"; peer: string; variant: string | undefined };
 
   private constructor(node: string, peer: string, variant: string | undefined) {
-    this.#fork = () => fork(worker, { execPath: node, serialization: "advanced" });
+    this.#fork = () =>
+      fork(worker, { execPath: node, serialization: "advanced", env: { ...process.env, ...KEEPS_MEMORY } });
     this.#process = this.#fork();
     this.#open = { do: "open", peer, variant };
   }

@@ -23,6 +23,19 @@ export function made(result: Result): Map<string, string> {
   return files;
 }
 
+/** The published figures with the cases of a partial run in the place of theirs: of the same machine and versions. */
+export function joined(part: Result, all: Result): Result {
+  const { machine, node, versions } = part;
+  const isSame = machine === all.machine && node === all.node;
+  const other = Object.keys(versions).find((name) => versions[name] !== all.versions[name]);
+  if (!isSame || other !== undefined) {
+    const what = other ?? "the machine or Node";
+    throw new Error(`--publish of a part: ${what} is not that of ${FIGURES}; publish a whole run`);
+  }
+  const cases = all.cases.map((one) => part.cases.find(({ id }) => id === one.id) ?? one);
+  return { ...all, cases, startUp: { ...all.startUp, ...part.startUp }, traits: { ...all.traits, ...part.traits } };
+}
+
 /** Writes the figures, and all that is made of them. */
 export function publish(result: Result): void {
   const text = `${JSON.stringify(result, rounded)}\n`;

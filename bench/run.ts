@@ -8,7 +8,8 @@
  *   --json FILE        where the figures go (default bench/out/bench.json); the chart goes beside it
  *   --from FILE        the figures of an earlier run, instead of measuring
  *   --markdown FILE    puts the tables between the markers of this file: README.md, docs/benchmarks.md or docs/threads.md
- *   --publish          keeps the figures in bench/figures.json, and makes the README's picture and all tables but those of threads
+ *   --publish          keeps the figures in bench/figures.json, and makes the README's picture and all tables but those of threads;
+ *                      with --only, of these cases alone, and leaves the others as they are
  *   --assert           fail where a target was missed
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -21,7 +22,7 @@ import { chart } from "./chart.ts";
 import { install } from "./install.ts";
 import { measure } from "./measure.ts";
 import { NODE_24, PeerProcess } from "./process.ts";
-import { publish } from "./publish.ts";
+import { joined, publish, published } from "./publish.ts";
 import { about, caseTable, insertMarkdown, paysTable, startUpTable, targetTable, traitsTable } from "./report.ts";
 import type { Result } from "./result.ts";
 import { measureStartUp, START_UP } from "./startup.ts";
@@ -166,7 +167,7 @@ if (!options.from) {
 const svg = chart(result);
 if (svg) writeFileSync(`${(options.from ?? options.json).replace(/\.json$/, "")}.svg`, svg);
 if (options.markdown) insertMarkdown(options.markdown, result);
-if (options.publish) publish(result);
+if (options.publish) publish(options.only ? joined(result, published()) : result);
 
 const { text, missed } = targetTable(result);
 console.log(`${paysTable(result)}${text}\n\n${about(result)}`);

@@ -55,7 +55,7 @@ export function hostileProgram(each: HostileCase): string {
     ...operands,
     "};",
     `const args = ${expression(args, names, each)};`,
-    `const scene = { kernels, operands, stats: args.stats, turn: ${scene.turn}, grow: () => kernels.matrix(1, kernels.memory.size / 4) };`,
+    `const scene = { kernels, operands, stats: args.stats, matrix: (...shape) => kernels.matrix(...shape), turn: ${scene.turn}, grow: () => kernels.matrix(1, kernels.memory.size / 4) };`,
     `args.${path} = (${value.make})(args.${path}, scene); // ${value.name.split("\n")[0]}: is to be ${value.fate}`,
     `console.log(${call.text(each)});`,
   ].join("\n");

@@ -103,6 +103,13 @@ export class Scene {
     this.kernels.matrix(1, this.kernels.memory.size / 4).free();
   };
 
+  /** A matrix that is freed with the scene. */
+  readonly matrix = (rows: number, cols: number, dtype: DType): Matrix => {
+    const matrix = this.kernels.matrix(rows, cols, dtype);
+    this.#matrices.push(matrix);
+    return matrix;
+  };
+
   free(): void {
     for (const matrix of this.#matrices) matrix.free();
   }

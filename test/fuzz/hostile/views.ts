@@ -12,8 +12,8 @@ export const VIEW_VALUES: Value[] = [
   value(["column"], "refused", (v) => new v.constructor(0), "array"),
   value(["column"], "refused", (v) => new v.constructor(2 * v.length), "array"),
   value(["column"], "refused", (v) => new v.constructor(7 * v.length), "array"),
-  value(["column"], "refused", (m, { kernels }) => kernels.matrix(m.rows + 1, m.cols, m.dtype), "matrix"),
-  value(["column"], "refused", (m, { kernels }) => kernels.matrix(m.rows, m.cols + 1, m.dtype), "matrix"),
+  value(["column"], "refused", (m, scene) => scene.matrix(m.rows + 1, m.cols, m.dtype), "matrix"),
+  value(["column"], "refused", (m, scene) => scene.matrix(m.rows, m.cols + 1, m.dtype), "matrix"),
   value(VIEWS, "refused", (v) => Object.create(v), "array"),
   value(VIEWS, "refused", (v) => ({ ...v, length: v.length, buffer: v.buffer, byteOffset: 0 }), "array"),
   value(
