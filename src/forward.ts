@@ -34,7 +34,8 @@ export function forward(own: NormContext, x: unknown, options: unknown): Partial
         if (bias) bias.enter(next);
       }
       writeForward(context, operands, { call: memory.call, means, rstds });
-      memory.kernelsFor(rows * size).forward(memory.call, 0, rows);
+      // Where there are no rows, the size of one may be more than kernels can count.
+      if (rows > 0) memory.kernelsFor(rows * size).forward(memory.call, 0, rows);
       if (stats) {
         memory.fetch(stats.mean, 0, means, rows);
         memory.fetch(stats.rstd, 0, rstds, rows);

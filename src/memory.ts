@@ -89,8 +89,8 @@ export class LinearMemory {
   }
 
   get buffer(): ArrayBuffer {
-    const hasGrown = this.#isShared ? this.#memory.buffer !== this.#buffer : this.#f32.length === 0;
-    if (hasGrown) this.#noticeGrowth();
+    // What threads set aside makes a shared memory grow beside allocate().
+    if (this.#isShared && this.#memory.buffer !== this.#buffer) this.#noticeGrowth();
     return this.#buffer;
   }
 
@@ -106,33 +106,27 @@ export class LinearMemory {
 
   /** Whether an array's buffer is that of this memory, now or before it grew. */
   owns(buffer: ArrayBufferLike): boolean {
-    // Growth detaches the views, except those of a shared memory. Engines are slow to give the buffer of a memory itself.
-    if (this.#f32.length === 0) this.#noticeGrowth();
     // The set is asked last, because engines are slow at it. Callers have no buffer that was never the present one.
     return buffer === this.#buffer || (this.#isShared && isSharedBuffer(buffer) && this.#earlier.has(buffer));
   }
 
   /** All of the memory as f32. Valid until the next allocation, which may grow the memory: then every view is detached. */
   get f32(): Float32Array {
-    if (this.#f32.length === 0) this.#noticeGrowth();
     return this.#f32;
   }
 
   /** All of the memory as f64, valid as long as {@link f32}. */
   get f64(): Float64Array {
-    if (this.#f64.length === 0) this.#noticeGrowth();
     return this.#f64;
   }
 
   /** All of the memory as 16-bit elements, valid as long as {@link f32}. */
   get u16(): Uint16Array {
-    if (this.#u16.length === 0) this.#noticeGrowth();
     return this.#u16;
   }
 
   /** All of the memory as addresses and integers, valid as long as {@link f32}. */
   get u32(): Uint32Array {
-    if (this.#u32.length === 0) this.#noticeGrowth();
     return this.#u32;
   }
 
@@ -168,8 +162,8 @@ export class LinearMemory {
     if (block <= LARGEST_BLOCK) {
       try {
         const pointer = this.abi.alloc(block) >>> 0;
-        // Growth shows by itself where it detaches views, but not in shared memory.
-        if (this.#isShared && this.#memory.buffer !== this.#buffer) this.#noticeGrowth();
+        // Asked here, once, because engines are slow to give the buffer of a memory.
+        if (this.#memory.buffer !== this.#buffer) this.#noticeGrowth();
         return pointer;
       } catch (error) {
         // The allocator traps if the memory cannot grow. It has changed nothing at that point.
@@ -252,7 +246,6 @@ export class LinearMemory {
 
   /** Copies `count` bytes from linear memory into `array`, starting at index `start`, with the same condition. */
   fetchBytes(array: Uint8Array, start: number, pointer: number, count: number): void {
-    if (this.#u8.length === 0) this.#noticeGrowth();
     array.set(this.#u8.subarray(pointer, pointer + count), start);
   }
 

@@ -72,6 +72,14 @@ describe.each(NORMS)("%s", (name) => {
     expect([y.length, mean.length, rstd.length]).toEqual([0, 0, 0]);
   });
 
+  it.each([2 ** 31, 2 ** 32, 2 ** 52])("no rows of %d elements, which no memory holds: empty results", (long) => {
+    const none = new Float32Array(0);
+    const longest = makeNorm(kernels, name, { size: long });
+    const { y, ...stats } = longest.forward(none);
+    expect(y.length).toBe(0);
+    expect(longest.backward(none, none, stats).dx.length).toBe(0);
+  });
+
   it("the largest eps: y is 0, and nothing overflows", () => {
     const huge = makeNorm(kernels, name, { size, eps: Number.MAX_VALUE });
     const sigma = name === "l2Norm" ? Number.MAX_VALUE : Math.sqrt(Number.MAX_VALUE);

@@ -67,7 +67,9 @@ export async function startWithPlaywright(
     page.on("pageerror", (error) => written.push(String(error)));
     return {
       version: browser.version(),
-      open(url) {
+      async open(url) {
+        // What the page before was still loading is given up here, and not held against the next one.
+        await page.goto("about:blank", { waitUntil: "commit", timeout: 0 });
         written = [];
         return page.goto(url, { waitUntil: "commit", timeout: 0 });
       },
